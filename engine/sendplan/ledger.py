@@ -1,0 +1,70 @@
+"""What happened to each message: states and legal moves, keyed by (rule, step, order) (LANGUAGE §7, DISPATCH)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+MessageKey: TypeAlias = tuple[str, str]
+"""(rule id, step id) within one order; the step id is empty for a rule without a ladder."""
+
+
+class State(StrEnum):
+    """States of a ledger row; no row means not sent."""
+
+    SENDING = "sending"
+    """The durable intent, written immediately before the end of the message."""
+    SENT = "sent"
+    DEFERRED = "deferred"
+    """The server said later; `next_attempt` says when."""
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    """The connection died after the end of the message: nobody knows (RFC 1047)."""
+    DROPPED = "dropped"
+    """A person decided that it shall never leave."""
+
+
+SETTLED = frozenset({State.SENT, State.UNCERTAIN, State.FAILED, State.DROPPED})
+"""The states that settle a key: no plan sends it again on its own."""
+
+MOVES: Mapping[State | None, frozenset[State | None]] = {
+    None: frozenset({State.SENDING, State.SENT, State.DROPPED}),
+    State.SENDING: frozenset({State.SENT, State.DEFERRED, State.FAILED, State.UNCERTAIN}),
+    State.DEFERRED: frozenset({State.SENDING, State.SENT, State.FAILED, State.DROPPED, None}),
+    State.UNCERTAIN: frozenset({State.SENT, State.DROPPED, None}),
+    State.FAILED: frozenset({State.SENT, State.DROPPED, None}),
+    State.SENT: frozenset(),
+    State.DROPPED: frozenset({State.SENT, None}),
+}
+"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row of the ledger."""
+
+    rule: str
+    step: str
+    """Empty for a rule without a ladder."""
+    order: str
+    state: State
+    at: datetime
+    """When it entered this state (UTC); for `sent`, when the message really went out."""
+    attempts: int = 0
+    next_attempt: datetime | None = None
+    reply: str = ""
+    """The server's last reply, or a person's note."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The ledger's rows of one order."""
+
+    records: Mapping[MessageKey, Record] = field(default_factory=dict)
+
+    def find(self, keys: tuple[MessageKey, ...]) -> Record | None:
+        """The row under the first of these keys that has one: a message's key, then its earlier ones (`formerly`)."""
+        return next((self.records[key] for key in keys if key in self.records), None)

@@ -1,0 +1,189 @@
+"""The send plan: the frozen model that people read and the dispatcher executes, and its JSON (LANGUAGE §6)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """The closed list of reasons, in the order in which the first that applies wins (LANGUAGE §5)."""
+
+    ERROR = "error"
+    ACCOUNT_SKIPS_RULE = "account_skips_rule"
+    DISABLED = "disabled"
+    ALREADY_SENT = "already_sent"
+    IN_FLIGHT = "in_flight"
+    UNRESOLVED = "unresolved"
+    PREDECESSOR_UNSENT = "predecessor_unsent"
+    BEFORE_START = "before_start"
+    TOO_OLD = "too_old"
+    TRIGGER_FALSE = "trigger_false"
+    TRIGGER_UNKNOWN = "trigger_unknown"
+    REGION_EXCLUDED = "region_excluded"
+    CLASS_BLOCKED = "class_blocked"
+    SUPPRESSED = "suppressed"
+    NO_ADDRESS = "no_address"
+    WAITING = "waiting"
+    NOT_DUE = "not_due"
+    EXPIRED = "expired"
+    HELD = "held"
+    PAUSED = "paused"
+    STALE_DATA = "stale_data"
+    RETRY_LATER = "retry_later"
+    OUTSIDE_WINDOW = "outside_window"
+    SEND = "send"
+
+
+class Status(StrEnum):
+    """What the plan lists: what leaves now, what leaves later, what waits for a person, what went wrong."""
+
+    SEND = "send"
+    LATER = "later"
+    HELD = "held"
+    ERROR = "error"
+
+
+STATUS_OF: Mapping[Reason, Status] = {
+    Reason.SEND: Status.SEND,
+    Reason.OUTSIDE_WINDOW: Status.LATER,
+    Reason.RETRY_LATER: Status.LATER,
+    Reason.HELD: Status.HELD,
+    Reason.PAUSED: Status.HELD,
+    Reason.STALE_DATA: Status.HELD,
+    Reason.ERROR: Status.ERROR,
+}
+"""The reasons that a plan lists; all others only show in `explain`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the plan: one message to one buyer, or why it is not sent now.
+
+    Moments are text already: a date stays a bare date, an instant carries the shop's offset.
+    """
+
+    key: str
+    status: Status
+    reason: Reason
+    why: str
+    rule: str
+    step: str | None
+    order: str | None
+    account: str | None = None
+    region: str | None = None
+    klass: str | None = None
+    sender: str | None = None
+    template: str | None = None
+    language: str | None = None
+    due: str | None = None
+    send_at: str | None = None
+    to: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as `schemas/plan.schema.json` describes it."""
+        data = asdict(self)
+        return {("class" if name == "klass" else name): value for name, value in data.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Entry:
+        """The entry back from its JSON."""
+        values = {("klass" if name == "class" else name): value for name, value in data.items()}
+        return cls(**{**values, "status": Status(data["status"]), "reason": Reason(data["reason"])})
+
+    def sort_key(self) -> tuple[bool, str, str, str, str]:
+        """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
+        return (self.send_at is None, self.send_at or "", self.rule, self.step or "", self.order or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one run would do, complete before the first mail leaves."""
+
+    now: str
+    timezone: str
+    digest: str
+    """Hash of rules, settings and templates; a plan is stale when it no longer matches."""
+    entries: tuple[Entry, ...]
+    refused: str | None = None
+    """`per_run` while the plan holds more sends than the project allows at once."""
+    warnings: tuple[str, ...] = ()
+    id: str = ""
+
+    def with_status(self, status: Status) -> tuple[Entry, ...]:
+        """The entries of one status, in plan order."""
+        return tuple(entry for entry in self.entries if entry.status is status)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts by status, and per rule by status."""
+        by_rule: dict[str, Counter[str]] = {}
+        for entry in self.entries:
+            by_rule.setdefault(entry.rule, Counter())[entry.status.value] += 1
+        totals = Counter(entry.status.value for entry in self.entries)
+        counts: dict[str, Any] = {status.value: totals[status.value] for status in Status}
+        return counts | {"by_rule": {rule: dict(sorted(by_rule[rule].items())) for rule in sorted(by_rule)}}
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan file's content."""
+        return {
+            "format": 1,
+            "id": self.id,
+            "now": self.now,
+            "timezone": self.timezone,
+            "digest": self.digest,
+            "refused": self.refused,
+            "summary": self.summary(),
+            "warnings": list(self.warnings),
+            "entries": [entry.to_json() for entry in self.entries],
+        }
+
+    def identified(self) -> Plan:
+        """The plan with its `id`, the hash of everything else in it: same rules, store and `now`, same bytes."""
+        content = replace(self, id="").to_json()
+        return replace(self, id=hashlib.sha256(canonical(content)).hexdigest()[:16])
+
+    def to_bytes(self) -> bytes:
+        """The plan file, byte-stable."""
+        return (json.dumps(self.to_json(), ensure_ascii=False, indent=1, sort_keys=False) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """The plan back from its JSON, which the caller has checked against the schema."""
+        return cls(
+            now=data["now"],
+            timezone=data["timezone"],
+            digest=data["digest"],
+            entries=tuple(Entry.from_json(each) for each in data["entries"]),
+            refused=data["refused"],
+            warnings=tuple(data["warnings"]),
+            id=data["id"],
+        )
+
+
+def canonical(data: object) -> bytes:
+    """One byte form of JSON data, for hashing."""
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def key_of(order: str, rule: str, step: str | None) -> str:
+    """A message's identity as people write it: `ORDER/RULE` or `ORDER/RULE/STEP` (LANGUAGE §4)."""
+    return "/".join(part for part in (order, rule, step) if part)
+
+
+def parse_key(key: str, rules: Mapping[str, Sequence[str]]) -> tuple[str, str, str | None] | None:
+    """(order, rule, step) of a written key, or None; `rules` maps a rule's id to its step ids (empty: no ladder).
+
+    Read from the right, because an order's id may hold slashes (`2024/17`).
+    """
+    parts = key.split("/")
+    if len(parts) >= 3 and parts[-1] in rules.get(parts[-2], ()):
+        return "/".join(parts[:-2]), parts[-2], parts[-1]
+    if len(parts) >= 2 and parts[-1] in rules and not rules[parts[-1]]:
+        return "/".join(parts[:-1]), parts[-1], None
+    return None

@@ -1,0 +1,94 @@
+"""Errors as values with positions: what is wrong, where, and what to write instead.
+
+A user's mistake is never an exception with a traceback: it is a `Problem`, collected with all the others. Code that
+cannot go on raises `UserError`, which carries its problems to the command line, the only place that ends the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import IntEnum, StrEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of every command (LANGUAGE §10)."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    REFUSED = 3
+    SOME_FAILED = 4
+    SOME_UNKNOWN = 5
+    DIFFERENT = 10
+
+
+class Severity(StrEnum):
+    """How much a problem weighs: an error stops its rule or file, a warning only fails `check --strict`."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a user's file; lines and columns count from 1, `end_column` is not included."""
+
+    file: str
+    line: int
+    column: int
+    end_column: int
+    text: str = ""
+    """The whole source line, for the frame."""
+
+    def narrowed(self, start: int, end: int) -> Span:
+        """The part of this span from character `start` to `end` (counted from its first column)."""
+        return Span(self.file, self.line, self.column + start, self.column + max(end, start + 1), self.text)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a user's file, with its place and what to write instead."""
+
+    code: str
+    """A key of `CODES`."""
+    message: str
+    span: Span | None = None
+    help: str = ""
+    severity: Severity = Severity.ERROR
+
+    @property
+    def is_error(self) -> bool:
+        """Whether this problem stops what it stands in."""
+        return self.severity is Severity.ERROR
+
+    def frame(self) -> str:
+        """The offending line with a caret under the place; empty without a position."""
+        if self.span is None or not self.span.text:
+            return ""
+        line, start = self.span.text.replace("\t", " "), self.span.column - 1
+        width = max(1, min(self.span.end_column - self.span.column, len(line) - start))
+        number = str(self.span.line)
+        return f"{number} | {line}\n{' ' * len(number)} | {' ' * start}{'^' * width}"
+
+
+class UserError(Exception):
+    """The command cannot go on; carries every problem found and the exit code."""
+
+    def __init__(self, problems: Problem | Iterable[Problem], exit_code: Exit = Exit.FINDINGS) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        self.exit_code = exit_code
+        super().__init__("; ".join(problem.message for problem in self.problems))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A help sentence naming the closest known names, or listing them when none is close."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=2, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
+    return "known: " + ", ".join(names) if names else ""

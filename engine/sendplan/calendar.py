@@ -1,0 +1,247 @@
+"""The shop's calendar: its zone, months, business days, public holidays, and windows of allowed minutes.
+
+The only module that converts between dates and instants, and the only user of croniter and holidays.
+"""
+
+from __future__ import annotations
+
+import calendar as months
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sendplan.fields import Moment
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS_AHEAD = 366 * 3
+"""How far a window's next opening is searched; one that opens later counts as never."""
+
+
+class Unit(StrEnum):
+    """Units of a duration. Minutes and hours are exact; the others count on the shop's calendar."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    DAYS = "days"
+    BUSINESS_DAYS = "business days"
+    WEEKS = "weeks"
+    MONTHS = "months"
+
+    @property
+    def exact(self) -> bool:
+        """Whether adding it gives an instant (else a date)."""
+        return self in (Unit.MINUTES, Unit.HOURS)
+
+
+UNIT_WORDS = {unit.value: unit for unit in Unit} | {unit.value[:-1]: unit for unit in Unit}
+"""Every spelling of a unit, plural and singular."""
+
+_DURATION = re.compile(r"(\d+)\s+([a-z]+(?: [a-z]+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """An amount of one unit, such as `7 days`."""
+
+    amount: int
+    unit: Unit
+
+    @classmethod
+    def parse(cls, text: str) -> Duration | None:
+        """The duration written as `7 days` or `2 business days`; None when the text is none."""
+        match = _DURATION.fullmatch(text.strip())
+        unit = UNIT_WORDS.get(match[2]) if match else None
+        return cls(int(match[1]), unit) if match and unit else None
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit.value[:-1] if self.amount == 1 else self.unit.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When mail may leave: weekdays and hours of the shop's clock, or a cron expression as the set of its minutes."""
+
+    name: str
+    days: frozenset[int] = frozenset(range(7))
+    """Allowed weekdays, Monday is 0."""
+    opens: int = 0
+    """Minute of the day."""
+    closes: int = 24 * 60
+    """Minute of the day, not included."""
+    holidays_closed: bool = False
+    cron: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Calendar arithmetic in one shop's time zone."""
+
+    zone: ZoneInfo
+    country: str
+    subdivision: str | None = None
+    closed: tuple[tuple[date, date], ...] = field(default=())
+    """Ranges of days, both ends included, that count like public holidays."""
+
+    def localize(self, naive: datetime) -> datetime:
+        """The instant (UTC) of a local time; the first of two, and moved forward when it does not exist."""
+        return naive.replace(tzinfo=self.zone, fold=0).astimezone(UTC)
+
+    def instant(self, moment: Moment) -> datetime:
+        """The instant (UTC) itself, or the local start of a bare date."""
+        if isinstance(moment, datetime):
+            return moment
+        return self.localize(datetime.combine(moment, time.min))
+
+    def local(self, moment: datetime) -> datetime:
+        """An instant on the shop's clock, with its offset."""
+        return moment.astimezone(self.zone)
+
+    def day(self, moment: Moment) -> date:
+        """The local day on which a moment lies."""
+        return self.local(moment).date() if isinstance(moment, datetime) else moment
+
+    def add(self, moment: Moment, duration: Duration, sign: int = 1) -> Moment:
+        """`moment` plus (or, with sign -1, minus) a duration: an instant for exact units, else a date (LANGUAGE §2).
+
+        Raises OverflowError beyond the years 1 to 9999.
+        """
+        amount = sign * duration.amount
+        match duration.unit:
+            case Unit.MINUTES:
+                return self.instant(moment) + timedelta(minutes=amount)
+            case Unit.HOURS:
+                return self.instant(moment) + timedelta(hours=amount)
+            case Unit.DAYS:
+                return self.day(moment) + timedelta(days=amount)
+            case Unit.WEEKS:
+                return self.day(moment) + timedelta(weeks=amount)
+            case Unit.MONTHS:
+                return _add_months(self.day(moment), amount)
+            case Unit.BUSINESS_DAYS:
+                return self._add_business_days(self.day(moment), amount)
+
+    def text(self, moment: Moment) -> str:
+        """ISO 8601: a bare date stays one, an instant carries the shop's offset."""
+        return self.local(moment).isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
+
+    def is_working_day(self, day: date) -> bool:
+        """Not a Saturday, Sunday, public holiday or closed day."""
+        return day.weekday() < 5 and not self.is_holiday(day)
+
+    def is_holiday(self, day: date) -> bool:
+        """A public holiday of the shop's country and subdivision, or one of its closed days."""
+        if any(first <= day <= last for first, last in self.closed):
+            return True
+        return day in public_holidays(self.country, self.subdivision, day.year)
+
+    def _add_business_days(self, day: date, amount: int) -> date:
+        step = timedelta(days=1 if amount > 0 else -1)
+        for _ in range(abs(amount)):
+            day += step
+            while not self.is_working_day(day):
+                day += step
+        return day
+
+    def next_opening(self, window: Window, now: datetime) -> datetime | None:
+        """`now` (UTC) when the window is open, else its next opening; None when it never opens again."""
+        if window.cron is not None:
+            return self._next_cron_opening(window.cron, now)
+        today = self.day(now)
+        for ahead in range(_DAYS_AHEAD):
+            day = today + timedelta(days=ahead)
+            if day.weekday() not in window.days or (window.holidays_closed and self.is_holiday(day)):
+                continue
+            if ahead == 0 and _within(window, self.local(now)):
+                return now
+            opening = self.localize(datetime.combine(day, time.min) + timedelta(minutes=window.opens))
+            if opening > now and _within(window, self.local(opening)):
+                return opening
+        return None
+
+    def _next_cron_opening(self, cron: str, now: datetime) -> datetime | None:
+        minute = self.local(now).replace(second=0, microsecond=0, tzinfo=None)
+        for naive in cron_minutes(cron, minute - timedelta(minutes=1)):
+            if naive == minute:
+                return now
+            for fold in (0, 1):
+                opening = naive.replace(tzinfo=self.zone, fold=fold).astimezone(UTC)
+                # A minute that the clock change skips is in no local day, so no window opens at it.
+                if opening > now and self.local(opening).replace(tzinfo=None) == naive:
+                    return opening
+        return None
+
+    def firings(self, cron: str, first: datetime, last: datetime) -> Iterator[datetime]:
+        """The instants (UTC) between two instants, both included, at which a schedule fires: once in a repeated hour."""
+        previous: datetime | None = None
+        start = self.local(first).replace(second=0, microsecond=0, tzinfo=None) - timedelta(minutes=1)
+        for naive in cron_minutes(cron, start):
+            firing = self.localize(naive)
+            if firing > last:
+                return
+            if firing >= first and firing != previous:
+                previous = firing
+                yield firing
+
+
+def cron_error(cron: str) -> str | None:
+    """What is wrong with a cron expression, or None: five fields, without croniter's random `R` and hashed `H`."""
+    from croniter import croniter
+
+    fields = cron.split()
+    if len(fields) != 5:
+        return f"a cron expression has five fields (minute hour day month weekday), this one has {len(fields)}"
+    # Values such as `R` would open the window at another minute in each process.
+    if any(re.search(r"(?<![a-z])[rh](?![a-z])", each.lower()) for each in fields):
+        return "`R` and `H` stand for random values, a window needs fixed ones"
+    if not croniter.is_valid(cron):
+        return "not a cron expression"
+    return None
+
+
+def cron_minutes(cron: str, after: datetime) -> Iterator[datetime]:
+    """The local minutes (naive) that a cron expression names, later than `after`; both day fields must match."""
+    from croniter import CroniterBadDateError, croniter
+
+    # Naive local time: croniter's own zone handling fires twice in the repeated autumn hour.
+    schedule = croniter(cron, after, ret_type=datetime, day_or=False)
+    try:
+        while True:
+            yield schedule.get_next(datetime)
+    except CroniterBadDateError:  # an impossible date such as 30 February
+        return
+
+
+@lru_cache(maxsize=256)
+def public_holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
+    """The public holidays of a country (ISO alpha-2) and subdivision in one year."""
+    import holidays
+
+    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+
+
+def subdivision_error(country: str, subdivision: str | None) -> str | None:
+    """Why the public holidays of a place are unknown, or None."""
+    import holidays
+
+    supported = holidays.list_supported_countries()
+    if country not in supported:
+        return f"no public holidays are known for country `{country}`"
+    if subdivision is not None and subdivision not in supported[country]:
+        return f"`{subdivision}` is no subdivision of {country}; known: {', '.join(supported[country])}"
+    return None
+
+
+def _within(window: Window, local: datetime) -> bool:
+    return window.opens <= local.hour * 60 + local.minute < window.closes
+
+
+def _add_months(day: date, amount: int) -> date:
+    index = day.year * 12 + day.month - 1 + amount
+    year, month = divmod(index, 12)
+    if not 1 <= year <= 9999:
+        raise OverflowError("date value out of range")
+    return date(year, month + 1, min(day.day, months.monthrange(year, month + 1)[1]))

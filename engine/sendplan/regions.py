@@ -1,0 +1,113 @@
+"""Address → region: ordered lists of postcodes, streets and countries; the first match wins (LANGUAGE §3, manual M5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sendplan.fields import Value
+
+ADDRESS_FIELDS = ("country", "postcode", "street")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One alternative of a region; every key that is given must match."""
+
+    countries: frozenset[str] = frozenset()
+    postcodes: tuple[tuple[str, str], ...] = ()
+    """Inclusive ranges; a single postcode is a range of itself."""
+    street_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A named set of addresses; `entries` is None for `any`."""
+
+    name: str
+    entries: tuple[Entry, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where an address lies."""
+
+    region: str | None
+    """None when no region matches or it is unknown."""
+    missing: str | None = None
+    """The absent field that makes the region unknown."""
+    why: str = ""
+
+
+def locate(regions: Sequence[Region], address: Mapping[str, Value]) -> Located:
+    """The first region that matches the address.
+
+    Without a country, or without a field that an otherwise matching earlier entry reads, the region is unknown.
+    """
+    if "country" not in address:
+        return Located(None, "country", "the country is missing")
+    for region in regions:
+        if region.entries is None:
+            return Located(region.name, why=f"{region.name}: any address")
+        for entry in region.entries:
+            matched = _match(entry, address)
+            if isinstance(matched, Located):
+                return matched
+            if matched is not None:
+                return Located(region.name, why=f"{region.name}: {matched}")
+    return Located(None, why="no region matches this address")
+
+
+def _match(entry: Entry, address: Mapping[str, Value]) -> str | Located | None:
+    """What matched; or Located(unknown) when only a missing field stands between this entry and a match; or None."""
+    said: list[str] = []
+    missing: str | None = None
+    if entry.countries:
+        if address["country"] not in entry.countries:
+            return None
+        said.append(f"country {address['country']}")
+    if entry.postcodes:
+        if "postcode" not in address:
+            missing = "postcode"
+        else:
+            postcode = normal_postcode(str(address["postcode"]))
+            if not any(_in_range(postcode, *each) for each in entry.postcodes):
+                return None
+            said.append(f"postcode {postcode}")
+    if entry.street_words:
+        if "street" not in address:
+            missing = missing or "street"
+        else:
+            word = _word_in(str(address["street"]), entry.street_words)
+            if word is None:
+                return None
+            said.append(f"street has {word}")
+    if missing is not None:
+        return Located(None, missing, f"the {missing} is missing")
+    return " and ".join(said) or "any address"
+
+
+def normal_postcode(text: str) -> str:
+    """A postcode without blanks and without a leading `D-`."""
+    return re.sub(r"\s+", "", text).upper().removeprefix("D-")
+
+
+def parse_postcode(text: str) -> tuple[str, str] | None:
+    """`25980` or `25980-25999` as an inclusive range; None when the ends differ in length or order."""
+    first, dash, last = normal_postcode(text).partition("-")
+    if not dash:
+        return (first, first) if first else None
+    return (first, last) if len(first) == len(last) and first and first <= last else None
+
+
+def _in_range(postcode: str, first: str, last: str) -> bool:
+    return len(postcode) == len(first) and first <= postcode <= last
+
+
+def _word_in(street: str, words: Sequence[str]) -> str | None:
+    folded = street.casefold()
+    for word in words:
+        if re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", folded):
+            return word
+    return None

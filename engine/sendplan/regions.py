@@ -1,4 +1,4 @@
-"""Address → region: ordered lists of postcodes, streets and countries; the first match wins (LANGUAGE §3, manual M5)."""
+"""Address → region: lists of postcodes, streets and countries; the first match wins (LANGUAGE §3, manual M5)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,82 @@
+"""The expression language: grammar → types → evaluation with a trace (LANGUAGE §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sendplan.expressions.evaluate import Environment, Result, Traced
+from sendplan.expressions.evaluate import condition as _evaluate_condition
+from sendplan.expressions.evaluate import evaluate as _evaluate
+from sendplan.expressions.grammar import parse
+from sendplan.expressions.nodes import FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, walk
+from sendplan.expressions.types import Scope, check, kind_of_value
+from sendplan.fields import Field
+from sendplan.problems import Problem, Span
+
+__all__ = [
+    "Condition",
+    "Environment",
+    "Expression",
+    "Kind",
+    "Node",
+    "ParamRef",
+    "ParamValue",
+    "Result",
+    "Scope",
+    "Sent",
+    "Traced",
+    "children",
+    "compile_expression",
+    "kind_of_value",
+    "walk",
+]
+
+Locate: TypeAlias = Callable[[int, int], Span]
+"""Where characters `start` to `end` of an expression stand in the user's file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A checked expression: a condition or a date."""
+
+    text: str
+    root: Node
+    kind: Kind
+
+    def evaluate(self, env: Environment) -> Traced:
+        """Its value with the value of every part; of a condition True, False or None (unknown)."""
+        return _evaluate_condition(self.root, env) if self.kind is Kind.CONDITION else _evaluate(self.root, env)
+
+    def fields(self) -> frozenset[str]:
+        """The fields that it names."""
+        return frozenset(node.name for node in walk(self.root) if isinstance(node, FieldRef))
+
+    def sent(self) -> Iterator[Sent]:
+        """The messages that it asks about."""
+        return (node for node in walk(self.root) if isinstance(node, Sent))
+
+    def params(self) -> frozenset[str]:
+        """The params that it names."""
+        return frozenset(node.name for node in walk(self.root) if isinstance(node, ParamRef))
+
+
+Condition: TypeAlias = Expression
+"""An expression whose kind is CONDITION."""
+
+
+def compile_expression(text: str, kind: Kind, scope: Scope, locate: Locate) -> tuple[Expression | None, list[Problem]]:
+    """The checked expression, or None, with every mistake in it as a problem."""
+    root, mistakes = parse(text)
+    if root is not None and not mistakes:
+        root, mistakes = check(root, scope, kind)
+    problems = [
+        Problem(mistake.code, mistake.message, locate(mistake.start, mistake.end), mistake.help) for mistake in mistakes
+    ]
+    return (Expression(text, root, kind) if root is not None and not problems else None), problems
+
+
+def stored_fields(names: frozenset[str], fields: Mapping[str, Field]) -> frozenset[str]:
+    """The stored fields behind these names: a derived field counts as those it reads."""
+    return frozenset(each for name in names for each in (fields[name].derived_from or (name,)))

@@ -1,0 +1,387 @@
+"""Text → expression tree: a small recursive-descent parser whose errors say what to write instead (LANGUAGE §2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sendplan.calendar import UNIT_WORDS, Duration
+from sendplan.expressions.nodes import (
+    Add,
+    And,
+    Argument,
+    Compare,
+    Extreme,
+    FieldRef,
+    Has,
+    In,
+    IsSet,
+    Item,
+    Literal,
+    Node,
+    Not,
+    Or,
+    ParamRef,
+    Sent,
+)
+
+MAX_DEPTH = 50
+"""Nesting of parentheses and `not` that the parser follows."""
+
+KEYWORDS = frozenset(
+    {"and", "or", "not", "in", "has", "is", "set", "if", "max", "min", "sent", "params", "true", "false"}
+)
+COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
+INSTEAD = {"=": "==", "<>": "!=", "&&": "and", "||": "or", "!": "not"}
+"""Operators of other languages, and ours."""
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+    | (?P<number>\d+(?:\.\d+)?)
+    | (?P<word>[^\W\d]\w*)
+    | (?P<text>"[^"]*"|'[^']*')
+    | (?P<operator>==|!=|<=|>=|<>|&&|\|\||[=!<>+\-()\[\],.])
+    | (?P<bad>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_ITEM = re.compile(r"[\w-]+(?:\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A syntax or type error at characters `start` to `end` of the expression."""
+
+    start: int
+    end: int
+    message: str
+    help: str = ""
+    code: str = "expression-syntax"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, number, text or operator."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class _Stop(Exception):
+    """The parser cannot go on; its mistake is already noted."""
+
+
+def parse(text: str) -> tuple[Node | None, list[Mistake]]:
+    """The tree of an expression, or None, with everything that is wrong with its syntax."""
+    parser = _Parser(text)
+    try:
+        return parser.whole(), parser.mistakes
+    except _Stop:
+        return None, parser.mistakes
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.mistakes: list[Mistake] = []
+        self.position = 0
+        self.depth = 0
+        self.token = Token("start", "", 0, 0)
+
+    # --- tokens ---
+
+    def _next(self) -> Token:
+        while match := _TOKEN.match(self.text, self.position):
+            self.position = match.end()
+            kind = match.lastgroup or "bad"
+            if kind == "space":
+                continue
+            token = Token(kind, match[0], match.start(), match.end())
+            if kind == "bad":
+                quote = match[0] in "\"'"
+                self._stop(
+                    token,
+                    "the quote is never closed" if quote else f"`{match[0]}` has no meaning here",
+                    f"close the text with {match[0]}" if quote else "",
+                )
+            return token
+        return Token("end", "", len(self.text), len(self.text))
+
+    def _advance(self) -> Token:
+        token = self.token
+        self.token = self._next()
+        return token
+
+    def _at(self, *texts: str) -> bool:
+        return self.token.kind in ("word", "operator") and self.token.text in texts
+
+    def _accept(self, *texts: str) -> Token | None:
+        return self._advance() if self._at(*texts) else None
+
+    def _expect(self, text: str, where: str) -> Token:
+        if not self._at(text):
+            self._stop(self.token, f"`{text}` is missing {where}", f"add `{text}`")
+        return self._advance()
+
+    def _note(self, token: Token, message: str, help_: str = "") -> None:
+        self.mistakes.append(Mistake(token.start, token.end, message, help_))
+
+    def _stop(self, token: Token, message: str, help_: str = "") -> None:
+        self._note(token, message, help_)
+        raise _Stop
+
+    def _accept_operator(self, right: str, *wrong: str) -> Token | None:
+        """Accept `right`; also its foreign spellings, each noted as a mistake so that the parse can go on."""
+        if self._at(*wrong) or (self.token.kind == "word" and self.token.text.lower() == right != self.token.text):
+            self._note(self.token, f"`{self.token.text}` is not an operator here", f"write `{right}` instead")
+            return self._advance()
+        return self._accept(right)
+
+    # --- levels, loosest first ---
+
+    def whole(self) -> Node:
+        self._advance()
+        if self.token.kind == "end":
+            self._stop(self.token, "the expression is empty", "write a condition or a date, such as `shipped + 7 days`")
+        node = self._or()
+        if self.token.kind != "end":
+            self._stop(self.token, f"`{self.token.text}` is unexpected here", self._help_unexpected())
+        return node
+
+    def _help_unexpected(self) -> str:
+        if self._at(","):
+            return "join conditions with `and` or `or`"
+        if self.token.kind == "word" and self.token.text not in KEYWORDS:
+            return "an operator such as `and`, `==` or `+` is missing before it"
+        return ""
+
+    def _or(self) -> Node:
+        return self._joined(self._and, Or, "or", "||")
+
+    def _and(self) -> Node:
+        return self._joined(self._not, And, "and", "&&")
+
+    def _joined(self, level: Callable[[], Node], make: type[And] | type[Or], word: str, wrong: str) -> Node:
+        parts = [level()]
+        while self._accept_operator(word, wrong):
+            parts.append(level())
+        return parts[0] if len(parts) == 1 else make(parts[0].start, parts[-1].end, tuple(parts))
+
+    def _not(self) -> Node:
+        token = self._accept_operator("not", "!")
+        if token is None:
+            return self._comparison()
+        with_depth = self._deeper(token, self._not)
+        return Not(token.start, with_depth.end, with_depth)
+
+    def _deeper(self, token: Token, level: Callable[[], Node]) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self._stop(token, f"the expression is nested more than {MAX_DEPTH} deep", "split it into several rules")
+        node = level()
+        self.depth -= 1
+        return node
+
+    def _comparison(self) -> Node:
+        left = self._sum()
+        node = self._compared(left)
+        if node is not left and self._at(*COMPARISONS, "=", "<>", "in", "has", "is"):
+            self._stop(self.token, "comparisons cannot be chained", "write `a < b and b < c`")
+        return node
+
+    def _compared(self, left: Node) -> Node:
+        if self._at("=", "<>"):
+            wrong = self.token
+            self._note(wrong, f"`{wrong.text}` is not an operator here", f"write `{INSTEAD[wrong.text]}` instead")
+            return self._right_side(left, INSTEAD[self._advance().text])
+        if self._at(*COMPARISONS):
+            return self._right_side(left, self._advance().text)
+        if self._accept("in"):
+            return self._in(left, negated=False)
+        if self._at("not"):
+            token = self._advance()
+            if not self._at("in"):
+                self._stop(token, "`not` is unexpected here", "write `not in [...]`, or `and not ...`")
+            self._advance()
+            return self._in(left, negated=True)
+        if self._accept("has"):
+            right = self._sum()
+            return Has(left.start, right.end, left, right)
+        if self._accept("is"):
+            return self._is_set(left)
+        return left
+
+    def _right_side(self, left: Node, operator: str) -> Node:
+        if self.token.kind == "word" and self.token.text.lower() in ("null", "none", "nil"):
+            form = "is not set" if operator == "==" else "is set"
+            self._note(self.token, f"there is no `{self.token.text}`", f"write `{self._source(left)} {form}` instead")
+            token = self._advance()
+            return IsSet(left.start, token.end, left, operator == "==")
+        right = self._sum()
+        return Compare(left.start, right.end, operator, left, right)
+
+    def _is_set(self, left: Node) -> Node:
+        negated = self._accept("not") is not None
+        if self.token.kind == "word" and self.token.text.lower() in ("null", "none", "empty", "missing"):
+            form = "is set" if negated else "is not set"
+            self._note(self.token, f"there is no `{self.token.text}`", f"write `{self._source(left)} {form}` instead")
+        elif not self._at("set"):
+            self._stop(self.token, "`is` is followed by `set` or `not set`", f"write `{self._source(left)} is set`")
+        token = self._advance()
+        return IsSet(left.start, token.end, left, negated)
+
+    def _in(self, left: Node, *, negated: bool) -> Node:
+        if self._at("params"):
+            param = self._param()
+            return In(left.start, param.end, left, param, negated)
+        if not self._at("["):
+            self._stop(self.token, "`in` is followed by a list in brackets", "write `in [one, two]`")
+        items: list[Item] = []
+        while True:
+            items.append(self._item())
+            if self.token.kind == "operator" and self.token.text == "]":
+                break
+            if not self._at(","):
+                self._stop(self.token, "the items of a list are separated by commas", "add `,` or close with `]`")
+        closing = self._advance()
+        return In(left.start, closing.end, left, tuple(items), negated)
+
+    def _item(self) -> Item:
+        """One item; bare items are read from the text itself, since `2024-17` is one item and no subtraction."""
+        start = self.position
+        while start < len(self.text) and self.text[start].isspace():
+            start += 1
+        if match := _ITEM.match(self.text, start):
+            self.position = match.end()
+            item = Item(match.start(), match.end(), match[0], bare=True)
+        else:
+            self.token = self._next()
+            if self.token.kind != "text":
+                self._stop(
+                    self.token, "an item is missing here", "write `[one, two]`; quote items with other characters"
+                )
+            item = Item(self.token.start, self.token.end, self.token.text[1:-1], bare=False)
+        self.token = self._next()
+        return item
+
+    def _sum(self) -> Node:
+        node = self._primary()
+        while self._at("+", "-"):
+            sign = 1 if self._advance().text == "+" else -1
+            right = self._primary()
+            node = Add(node.start, right.end, node, right, sign)
+        if self._at("*", "/"):
+            self._stop(self.token, f"`{self.token.text}` is not part of the language")
+        return node
+
+    def _primary(self) -> Node:
+        token = self.token
+        if token.kind == "number":
+            return self._number()
+        if token.kind == "text":
+            self._advance()
+            return Literal(token.start, token.end, token.text[1:-1])
+        if self._at("-"):
+            self._stop(token, "a value cannot begin with `-`", "write `shipped - 7 days` to go back from a date")
+        if self._accept("("):
+            inner = self._deeper(token, self._or)
+            self._expect(")", "after the condition in parentheses")
+            return inner
+        if token.kind != "word":
+            what = f"`{token.text}` is unexpected here" if token.text else "the expression ends too early"
+            self._stop(token, what, "a field, a value or a condition is missing" if not token.text else "")
+        return self._named(token)
+
+    def _named(self, token: Token) -> Node:
+        match token.text:
+            case "max" | "min":
+                return self._extreme()
+            case "sent":
+                return self._sent()
+            case "params":
+                return self._param()
+            case "true" | "false":
+                self._advance()
+                return Literal(token.start, token.end, token.text == "true")
+            case "now" | "today":
+                self._stop(
+                    token,
+                    f"there is no `{token.text}`: a rule says when a message is due, and the engine watches the clock",
+                    "put the date into `due`, such as `due: shipped + 7 days`",
+                )
+            case "null" | "none":
+                self._stop(token, f"there is no `{token.text}`", "write `FIELD is not set` instead")
+            case word if word in KEYWORDS:
+                self._stop(
+                    token, f"`{word}` is unexpected here", "a field, a value or a condition is missing before it"
+                )
+        self._advance()
+        if self._at("("):
+            self._stop(token, f"`{token.text}` is not a function", 'the functions are max(…), min(…) and sent("rule")')
+        return FieldRef(token.start, token.end, token.text)
+
+    def _number(self) -> Node:
+        token = self._advance()
+        unit_token = self.token
+        if unit_token.kind == "text" or (unit_token.kind == "word" and unit_token.text not in KEYWORDS):
+            return self._duration(token)
+        value = Decimal(token.text) if "." in token.text else int(token.text)
+        return Literal(token.start, token.end, value)
+
+    def _duration(self, number: Token) -> Node:
+        token = self._advance()
+        words = token.text.strip("\"'")
+        end = token.end
+        if words == "business" and self.token.kind == "word":
+            words, end = f"business {self.token.text}", self.token.end
+            self._advance()
+        unit = UNIT_WORDS.get(words)
+        if unit is None:
+            self._note(
+                Token("word", words, token.start, end),
+                f"`{words}` is not a unit",
+                "the units are minutes, hours, days, business days, weeks, months",
+            )
+            raise _Stop
+        if "." in number.text:
+            self._stop(number, "durations are whole numbers", "use a smaller unit, such as `36 hours`")
+        return Literal(number.start, end, Duration(int(number.text), unit))
+
+    def _extreme(self) -> Node:
+        name = self._advance()
+        self._expect("(", f"after `{name.text}`")
+        arguments = [self._argument(name)]
+        while self._accept(","):
+            arguments.append(self._argument(name))
+        closing = self._expect(")", f"after the arguments of `{name.text}`")
+        return Extreme(name.start, closing.end, name.text, tuple(arguments))
+
+    def _argument(self, name: Token) -> Argument:
+        value = self._deeper(name, self._sum)
+        if self._accept("if"):
+            end = self._expect("set", "after `if`").end
+            return Argument(value.start, end, value, if_set=True)
+        return Argument(value.start, value.end, value, if_set=False)
+
+    def _sent(self) -> Node:
+        start = self._advance()
+        self._expect("(", "after `sent`")
+        if self.token.kind != "text":
+            self._stop(self.token, "`sent` takes the quoted id of a rule", 'write `sent("rule-id")`')
+        ref = self._advance().text[1:-1]
+        closing = self._expect(")", "after the rule's id")
+        return Sent(start.start, closing.end, ref)
+
+    def _param(self) -> ParamRef:
+        start = self._advance()
+        self._expect(".", "after `params`")
+        if self.token.kind != "word":
+            self._stop(self.token, "the param's name is missing", "write `params.NAME`")
+        name = self._advance()
+        return ParamRef(start.start, name.end, name.text)
+
+    def _source(self, node: Node) -> str:
+        return self.text[node.start : node.end]

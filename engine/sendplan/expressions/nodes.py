@@ -1,0 +1,176 @@
+"""The expression tree: frozen nodes that remember where in the text they stand (LANGUAGE §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from sendplan.calendar import Duration
+from sendplan.ledger import MessageKey
+
+ParamValue: TypeAlias = int | Decimal | str | bool | Duration | tuple[str | int | Decimal, ...]
+"""What `params:` may hold."""
+
+
+class Kind(StrEnum):
+    """Static types of expressions."""
+
+    CONDITION = "condition"
+    MOMENT = "moment"
+    NUMBER = "number"
+    TEXT = "text"
+    LIST = "list"
+    DURATION = "duration"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of an expression: characters `start` to `end` (not included) of its text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    """A number, a quoted text, `true`, `false`, or a duration such as `7 days`."""
+
+    value: int | Decimal | str | bool | Duration
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRef(Node):
+    """An order's field."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamRef(Node):
+    """`params.NAME`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Node):
+    """`sent("rule")` or `sent("rule/step")`: when that message really went out."""
+
+    ref: str
+    keys: tuple[MessageKey, ...] = ()
+    """The message's ledger key, then its earlier ones (`formerly`); filled in when the types are checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Node):
+    """One item of a list in brackets; `bare` when it is not quoted."""
+
+    text: str
+    bare: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Node):
+    """`left OP right` with OP one of `== != < <= > >=`."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class In(Node):
+    """`left in [...]` or `left not in [...]`; also `in params.NAME`."""
+
+    left: Node
+    items: tuple[Item, ...] | ParamRef
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Has(Node):
+    """`tags has "wholesale"`."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class IsSet(Node):
+    """`field is set` or `field is not set`: never unknown."""
+
+    operand: Node
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    """`not condition`."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And(Node):
+    """All parts."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Node):
+    """Any part."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Node):
+    """`left + right`, or `left - right` with sign -1."""
+
+    left: Node
+    right: Node
+    sign: int
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Node):
+    """One argument of `max` or `min`; left out when missing and `if_set`."""
+
+    value: Node
+    if_set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme(Node):
+    """`max(…)` or `min(…)`."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The parts of a node, in order."""
+    match node:
+        case Compare(left=left, right=right) | Has(left=left, right=right) | Add(left=left, right=right):
+            return (left, right)
+        case In(left=left, items=items):
+            return (left, items) if isinstance(items, ParamRef) else (left,)
+        case IsSet(operand=operand) | Not(operand=operand):
+            return (operand,)
+        case And(parts=parts) | Or(parts=parts):
+            return parts
+        case Extreme(arguments=arguments):
+            return tuple(argument.value for argument in arguments)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)

@@ -1,0 +1,254 @@
+"""Static types: every name and operator of an expression is checked when rules are loaded (LANGUAGE §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
+
+from sendplan.calendar import Duration
+from sendplan.expressions.grammar import Mistake
+from sendplan.expressions.nodes import (
+    Add,
+    And,
+    Compare,
+    Extreme,
+    FieldRef,
+    Has,
+    In,
+    IsSet,
+    Item,
+    Kind,
+    Literal,
+    Node,
+    Not,
+    Or,
+    ParamRef,
+    ParamValue,
+    Sent,
+)
+from sendplan.fields import Field, FieldType
+from sendplan.ledger import MessageKey
+from sendplan.problems import did_you_mean
+
+KIND_OF_FIELD = {
+    FieldType.TEXT: Kind.TEXT,
+    FieldType.INTEGER: Kind.NUMBER,
+    FieldType.DECIMAL: Kind.NUMBER,
+    FieldType.MOMENT: Kind.MOMENT,
+    FieldType.FLAG: Kind.CONDITION,
+    FieldType.LIST: Kind.LIST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The names that an expression may use."""
+
+    fields: Mapping[str, Field]
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    messages: Mapping[str, tuple[MessageKey, ...]] | None = field(default_factory=dict)
+    """What `sent("…")` may name → ledger keys, now and earlier ones; None where `sent` has no meaning."""
+    ladders: frozenset[str] = frozenset()
+    """Rules with a ladder, whose steps `sent` must name."""
+
+
+def kind_of_value(value: ParamValue) -> Kind:
+    """The type of a literal or param."""
+    if isinstance(value, bool):
+        return Kind.CONDITION
+    if isinstance(value, int | Decimal):
+        return Kind.NUMBER
+    if isinstance(value, Duration):
+        return Kind.DURATION
+    return Kind.LIST if isinstance(value, tuple) else Kind.TEXT
+
+
+def check(root: Node, scope: Scope, expected: Kind) -> tuple[Node, list[Mistake]]:
+    """The tree with its names resolved, and every mistake in it; `expected` is what the whole must be."""
+    checker = _Checker(scope)
+    if expected is Kind.CONDITION:
+        return checker.condition(root), checker.mistakes
+    node, kind = checker.typed(root)
+    if kind not in (expected, None):
+        help_ = "a date is a field such as `shipped`, or one plus a duration: `shipped + 7 days`"
+        checker.note(root, f"this is a {kind}, but a {expected} is needed here", help_)
+    return node, checker.mistakes
+
+
+class _Checker:
+    """Returns kinds bottom-up; None stands for a part whose mistake is already noted."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.mistakes: list[Mistake] = []
+
+    def note(self, node: Node, message: str, help_: str = "", code: str = "type-mismatch") -> None:
+        self.mistakes.append(Mistake(node.start, node.end, message, help_, code))
+
+    def condition(self, node: Node) -> Node:
+        """A part that must be a condition; a moment counts as `is set`."""
+        checked, kind = self.typed(node)
+        if kind not in (Kind.CONDITION, Kind.MOMENT, None):
+            name = checked.name if isinstance(checked, FieldRef) else "FIELD"
+            help_ = f"compare it, or write `{name} is set`"
+            self.note(node, f"a condition is needed here, this is a {kind}", help_)
+        return checked
+
+    def typed(self, node: Node) -> tuple[Node, Kind | None]:
+        match node:
+            case Literal(value=value):
+                return node, kind_of_value(value)
+            case FieldRef():
+                return node, self._field(node)
+            case ParamRef():
+                return node, self._param(node)
+            case Sent():
+                return self._sent(node), Kind.MOMENT
+            case Not(operand=operand):
+                return replace(node, operand=self.condition(operand)), Kind.CONDITION
+            case And(parts=parts) | Or(parts=parts):
+                return replace(node, parts=tuple(self.condition(part) for part in parts)), Kind.CONDITION
+            case Compare():
+                return self._compare(node), Kind.CONDITION
+            case In():
+                return self._in(node), Kind.CONDITION
+            case Has():
+                return self._has(node), Kind.CONDITION
+            case IsSet(operand=operand):
+                return replace(node, operand=self.typed(operand)[0]), Kind.CONDITION
+            case Add():
+                return self._add(node)
+            case Extreme():
+                return self._extreme(node)
+        raise AssertionError(node)
+
+    def _field(self, node: FieldRef) -> Kind | None:
+        field_ = self.scope.fields.get(node.name)
+        if field_ is None:
+            self.note(
+                node,
+                f"there is no field `{node.name}`",
+                did_you_mean(node.name, self.scope.fields),
+                "unknown-field",
+            )
+            return None
+        if field_.type is FieldType.RECORDS:
+            self.note(node, f"`{node.name}` is for templates only", "use `items` for the number of pieces")
+            return None
+        return KIND_OF_FIELD[field_.type]
+
+    def _param(self, node: ParamRef) -> Kind | None:
+        if node.name not in self.scope.params:
+            help_ = did_you_mean(node.name, self.scope.params) or "define it under `params:` in sendplan.yaml"
+            self.note(node, f"there is no param `{node.name}`", help_, "unknown-name")
+            return None
+        return kind_of_value(self.scope.params[node.name])
+
+    def _sent(self, node: Sent) -> Sent:
+        if self.scope.messages is None:
+            self.note(node, "`sent` has no meaning here", "only a rule's trigger and due may ask what was sent")
+            return node
+        keys = self.scope.messages.get(node.ref)
+        if keys is not None:
+            return replace(node, keys=keys)
+        if node.ref in self.scope.ladders:
+            steps = [each for each in self.scope.messages if each.startswith(f"{node.ref}/")]
+            help_ = "name a step: " + " or ".join(f'`sent("{each}")`' for each in steps)
+            self.note(node, f"`{node.ref}` is a ladder", help_, "unknown-name")
+        else:
+            help_ = did_you_mean(node.ref, self.scope.messages)
+            self.note(node, f"there is no rule `{node.ref}`", help_, "unknown-name")
+        return node
+
+    def _compare(self, node: Compare) -> Node:
+        left, left_kind = self.typed(node.left)
+        right, right_kind = self.typed(node.right)
+        if left_kind and right_kind and left_kind is not right_kind:
+            help_ = "quote texts, and leave numbers without quotes" if Kind.TEXT in (left_kind, right_kind) else ""
+            self.note(node, f"a {left_kind} cannot be compared with a {right_kind}", help_)
+        elif left_kind in (Kind.LIST, Kind.DURATION):
+            help_ = (
+                'write `tags has "word"`' if left_kind is Kind.LIST else "compare the dates: `shipped + 7 days < paid`"
+            )
+            self.note(node, f"a {left_kind} cannot be compared", help_)
+        elif left_kind is Kind.CONDITION and node.operator not in ("==", "!="):
+            self.note(node, "conditions are not ordered", "join them with `and`, `or`, `not`")
+        return replace(node, left=left, right=right)
+
+    def _in(self, node: In) -> Node:
+        left, kind = self.typed(node.left)
+        if kind not in (Kind.TEXT, Kind.NUMBER, None):
+            help_ = 'write `tags has "word"`' if kind is Kind.LIST else "`in` takes a text or a number"
+            self.note(node.left, f"a {kind} cannot be looked up in a list", help_)
+            kind = None
+        if isinstance(node.items, ParamRef):
+            param_kind = self._param(node.items)
+            if param_kind not in (Kind.LIST, None):
+                self.note(node.items, f"`params.{node.items.name}` is a {param_kind}, `in` needs a list")
+        elif kind is Kind.TEXT:
+            for item in node.items:
+                if item.bare and item.text in self.scope.fields:
+                    message = f"`{item.text}` is also a field's name"
+                    self.note(item, message, f'write "{item.text}" in quotes when the text is meant')
+        elif kind is Kind.NUMBER:
+            for item in node.items:
+                if not item.bare or number(item.text) is None:
+                    self.note(item, f"`{item.text}` is not a number")
+        return replace(node, left=left)
+
+    def _has(self, node: Has) -> Node:
+        left, left_kind = self.typed(node.left)
+        right, right_kind = self.typed(node.right)
+        if left_kind not in (Kind.LIST, None):
+            self.note(node.left, f"`has` looks into a list, this is a {left_kind}", 'write `tags has "word"`')
+        if right_kind not in (Kind.TEXT, None):
+            self.note(node.right, f"`has` looks for a text, this is a {right_kind}", "put it in quotes")
+        return replace(node, left=left, right=right)
+
+    def _add(self, node: Add) -> tuple[Node, Kind | None]:
+        left, left_kind = self.typed(node.left)
+        right, right_kind = self.typed(node.right)
+        checked = replace(node, left=left, right=right)
+        if left_kind is None or right_kind is None:
+            return checked, None
+        if left_kind is Kind.MOMENT and right_kind is Kind.DURATION:
+            return checked, Kind.MOMENT
+        if left_kind is right_kind is Kind.NUMBER:
+            return checked, Kind.NUMBER
+        sign = "+" if node.sign > 0 else "-"
+        help_ = "a duration is added to a date: `shipped + 7 days`"
+        if left_kind is Kind.MOMENT and right_kind is Kind.NUMBER:
+            help_ = "name the unit, such as `7 days`"
+        elif left_kind is right_kind is Kind.MOMENT:
+            help_ = "compare dates instead: `shipped + 7 days <= paid`"
+        self.note(node, f"`{sign}` cannot join a {left_kind} and a {right_kind}", help_)
+        return checked, None
+
+    def _extreme(self, node: Extreme) -> tuple[Node, Kind | None]:
+        arguments = []
+        kinds: list[Kind] = []
+        for argument in node.arguments:
+            value, kind = self.typed(argument.value)
+            arguments.append(replace(argument, value=value))
+            if kind not in (Kind.MOMENT, Kind.NUMBER, None):
+                self.note(argument, f"`{node.name}` takes dates or numbers, this is a {kind}")
+            elif kind is not None:
+                kinds.append(kind)
+        if len(set(kinds)) > 1:
+            self.note(node, f"the arguments of `{node.name}` must all be dates or all be numbers")
+        return replace(node, arguments=tuple(arguments)), kinds[0] if kinds else None
+
+
+def number(text: str) -> Decimal | None:
+    """A bare list item as a number, or None."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and "_" not in text else None
+
+
+def item_values(items: tuple[Item, ...]) -> frozenset[str]:
+    """The texts of a list in brackets."""
+    return frozenset(item.text for item in items)

@@ -175,7 +175,7 @@ class Calendar:
         return None
 
     def firings(self, cron: str, first: datetime, last: datetime) -> Iterator[datetime]:
-        """The instants (UTC) between two instants, both included, at which a schedule fires: once in a repeated hour."""
+        """The instants (UTC) between two instants, both included, when a schedule fires: once in a repeated hour."""
         previous: datetime | None = None
         start = self.local(first).replace(second=0, microsecond=0, tzinfo=None) - timedelta(minutes=1)
         for naive in cron_minutes(cron, start):

@@ -72,3 +72,10 @@ def catalogue() -> Mapping[str, Field]:
 def with_own(own: Mapping[str, FieldType]) -> Mapping[str, Field]:
     """The catalogue together with a project's own fields."""
     return {**catalogue(), **{name: Field(name, type_, own=True) for name, type_ in own.items()}}
+
+
+def decimal_text(value: Decimal) -> str:
+    """An exact amount as people write it, with at least two decimals: `55.94`, `94.00`, `0.1234`."""
+    text = format(value.normalize(), "f")
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(2, '0')}"

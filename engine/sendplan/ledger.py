@@ -34,12 +34,18 @@ MOVES: Mapping[State | None, frozenset[State | None]] = {
     None: frozenset({State.SENDING, State.SENT, State.DROPPED}),
     State.SENDING: frozenset({State.SENT, State.DEFERRED, State.FAILED, State.UNCERTAIN}),
     State.DEFERRED: frozenset({State.SENDING, State.SENT, State.FAILED, State.DROPPED, None}),
-    State.UNCERTAIN: frozenset({State.SENT, State.DROPPED, None}),
+    State.UNCERTAIN: frozenset({State.SENT, State.DEFERRED, State.FAILED, State.DROPPED, None}),
     State.FAILED: frozenset({State.SENT, State.DROPPED, None}),
     State.SENT: frozenset(),
     State.DROPPED: frozenset({State.SENT, None}),
 }
-"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`."""
+"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`; `uncertain →
+deferred | failed` is a late reply that reaches the one who sent it."""
+
+
+def person_may(present: State | None, to: State | None) -> bool:
+    """Whether `resolve` may move a message so: to `sent`, `dropped` or open again, and never while it is in flight."""
+    return present is not State.SENDING and to in MOVES[present] and to in (State.SENT, State.DROPPED, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,27 @@ class Record:
     next_attempt: datetime | None = None
     reply: str = ""
     """The server's last reply, or a person's note."""
+    queue_id: str = ""
+    """The receiving server's name for the message, when its reply told one."""
+    sender: str = ""
+    """Name of the sender that carried it; empty when a person recorded it."""
+    token: str = ""
+    """The lease under which it was last sent."""
+    repeat_from: datetime | None = None
+    """A message whose executor vanished may be opened again only from then (UTC, the real clock): a late reply may
+    still arrive (DISPATCH, recovery)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One line of a message's history: a row's move from state to state, None being the absent row."""
+
+    at: datetime
+    before: State | None
+    after: State | None
+    reply: str
+    actor: str
+    """The plan that sent it, or `person`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +95,13 @@ class History:
     def find(self, keys: tuple[MessageKey, ...]) -> Record | None:
         """The row under the first of these keys that has one: a message's key, then its earlier ones (`formerly`)."""
         return next((self.records[key] for key in keys if key in self.records), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What people decided outside the rules: read when planning and again before each mail."""
+
+    suppressed: frozenset[str] = frozenset()
+    """Addresses, lower case."""
+    paused: frozenset[str] = frozenset()
+    """Names of paused senders and rules; `*` is everything."""

@@ -70,7 +70,7 @@ class Token:
     end: int
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """The parser cannot go on; its mistake is already noted."""
 
 
@@ -79,7 +79,7 @@ def parse(text: str) -> tuple[Node | None, list[Mistake]]:
     parser = _Parser(text)
     try:
         return parser.whole(), parser.mistakes
-    except _Stop:
+    except _StopError:
         return None, parser.mistakes
 
 
@@ -131,7 +131,7 @@ class _Parser:
 
     def _stop(self, token: Token, message: str, help_: str = "") -> None:
         self._note(token, message, help_)
-        raise _Stop
+        raise _StopError
 
     def _accept_operator(self, right: str, *wrong: str) -> Token | None:
         """Accept `right`; also its foreign spellings, each noted as a mistake so that the parse can go on."""
@@ -345,7 +345,7 @@ class _Parser:
                 f"`{words}` is not a unit",
                 "the units are minutes, hours, days, business days, weeks, months",
             )
-            raise _Stop
+            raise _StopError
         if "." in number.text:
             self._stop(number, "durations are whole numbers", "use a smaller unit, such as `36 hours`")
         return Literal(number.start, end, Duration(int(number.text), unit))

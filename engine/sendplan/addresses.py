@@ -1,0 +1,23 @@
+"""E-mail addresses: whether one can be written to, and how it is shown."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+@lru_cache(maxsize=65536)
+def address_error(address: str) -> str | None:
+    """Why nobody can be reached at an address, or None; its domain is not looked up."""
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        validate_email(address, check_deliverability=False)
+    except EmailNotValidError as error:
+        return str(error)
+    return None
+
+
+def masked(address: str) -> str:
+    """The address as a plan shows it: `m…@example.com`."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}…{at}{domain}" if at else "…"

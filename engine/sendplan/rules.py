@@ -1,0 +1,69 @@
+"""What is sent when: rules and their steps as frozen values (LANGUAGE §4). `rules_file` reads them from YAML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sendplan.calendar import Duration
+from sendplan.expressions import Condition, Expression
+from sendplan.ledger import MessageKey
+from sendplan.problems import Problem, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of a rule: a ladder has several, any other rule exactly one whose id is empty."""
+
+    id: str
+    template: str
+    triggers: tuple[Condition, ...]
+    """The rule's condition, then the step's own, which narrows it."""
+    regions: frozenset[str] | None
+    """Names of allowed regions; None is `all`, which an unknown region passes too."""
+    klass: str
+    window: str | None
+    expires: Duration | None
+    after: Duration | None
+    """In a ladder, from the day on which the previous step really went out; None for the first step."""
+    keys: tuple[MessageKey, ...]
+    """The ledger key, then earlier ones (`formerly`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule for one set of params: everything in it is a plain value."""
+
+    id: str
+    title: str
+    enabled: bool
+    due: Expression
+    steps: tuple[Step, ...]
+    """The active steps, from the top, as many as `depth` says."""
+    written: tuple[Step, ...]
+    """Every step that is written, disabled ones too."""
+    ladder: bool
+    lookback: Duration | None
+    orders_from: date | None
+    reads: frozenset[str]
+    """The stored fields behind its conditions, its due date and its classes."""
+    description: str
+    span: Span
+
+    def step_ids(self) -> tuple[str, ...]:
+        """The ids of all written steps; empty without a ladder."""
+        return tuple(step.id for step in self.written) if self.ladder else ()
+
+    def sent_keys(self) -> frozenset[MessageKey]:
+        """The current ledger keys of the messages that its expressions ask about with `sent`."""
+        expressions = (self.due, *(trigger for step in self.written for trigger in step.triggers))
+        return frozenset(node.keys[0] for expression in expressions for node in expression.sent())
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A rule that cannot be used: it becomes an error row, the others go on (ARCHITECTURE rule 4)."""
+
+    id: str
+    """As far as it could be read; else the file's name."""
+    problem: Problem

@@ -1,0 +1,274 @@
+"""The Jinja2 environment of mail templates: strict, sandboxed, and bounded in time and size.
+
+Jinja's own sandbox keeps templates from Python; what it lacks are bounds. Here loops look at a deadline, every operator
+and filter that makes something larger looks at the size first, and nothing but `range` may be called.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from jinja2 import BaseLoader, StrictUndefined, Undefined, nodes, pass_context
+from jinja2.runtime import Context as JinjaContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from sendplan.templates.localise import Localiser, PrintError
+from sendplan.templates.values import Trusted, View
+
+RENDERING = "a rendering"
+"""Where a template's context keeps its `Rendering`; being no identifier, no template can name it."""
+
+MAX_RANGE = 1_000
+_MAX_INTEGER_BITS = 4_096
+
+JINJA_FILTERS = (
+    *("abs", "capitalize", "count", "d", "default", "first", "int", "last", "length", "list", "lower", "map", "max"),
+    *("min", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "sum", "title", "trim", "truncate"),
+    *("unique", "upper"),
+)
+"""Jinja's filters that only look or shorten: none makes markup, draws lots or multiplies sizes."""
+
+
+class LimitError(Exception):
+    """The template ran too long or grew too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a template is cut off."""
+
+    seconds: float = 2.0
+    characters: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One value that a template printed."""
+
+    text: str
+    trusted: bool
+    """The merchant wrote it, so it may begin a link."""
+
+
+@dataclass(slots=True)
+class Rendering:
+    """One template at work: how values print, what has been printed, and how much is left."""
+
+    localiser: Localiser
+    limits: Limits = Limits()
+    printed: list[Printed] = field(default_factory=list)
+    size: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def tick(self) -> None:
+        """Called at the start of each template and of each turn of a loop."""
+        if time.monotonic() - self.started > self.limits.seconds:
+            raise LimitError(f"it ran for more than {self.limits.seconds:g} seconds")
+
+    def fits(self, size: int) -> None:
+        """Refuse a text or list before it is made."""
+        if size > self.limits.characters:
+            raise LimitError(f"it made more than {self.limits.characters:,} characters")
+
+    def emit(self, size: int) -> None:
+        """Count what leaves the template."""
+        self.size += size
+        self.fits(self.size)
+
+    def mark(self, value: object) -> str:
+        """The stand-in for a printed value (see `markdown.py`)."""
+        text = self.localiser.text(value)
+        self.emit(len(text))
+        self.printed.append(Printed(text, isinstance(value, Trusted)))
+        return f"\ue000{len(self.printed) - 1}\ue001"
+
+
+def _rendering(context: JinjaContext) -> Rendering:
+    rendering = context.resolve(RENDERING)
+    assert isinstance(rendering, Rendering)
+    return rendering
+
+
+@pass_context
+def _finalize(context: JinjaContext, value: object) -> object:
+    """What `{{ … }}` puts out: Markdown gets a stand-in, the layout the text, which Jinja escapes."""
+    rendering = _rendering(context)
+    if isinstance(value, Undefined):
+        return str(value)  # raises, naming the field
+    if context.name == LAYOUT:
+        return value if isinstance(value, Markup) else rendering.localiser.text(value)
+    return rendering.mark(value)
+
+
+LAYOUT = "layout.html"
+
+
+class MailEnvironment(ImmutableSandboxedEnvironment):
+    """Compiles and runs mail templates; only templates that `analysis.py` found clean."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
+
+    def __init__(self, loader: BaseLoader) -> None:
+        super().__init__(
+            loader=loader,
+            undefined=StrictUndefined,
+            autoescape=True,
+            finalize=_finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self.filters = {name: self.filters[name] for name in JINJA_FILTERS} | FILTERS
+        self.globals = {"range": _range}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A record's field, which no method can hide (`order.items`); of other values what the sandbox allows."""
+        return self._field(obj, attribute) if isinstance(obj, View) else super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """`order["items"]` is `order.items`."""
+        return self._field(obj, argument) if isinstance(obj, View) else super().getitem(obj, argument)
+
+    def _field(self, view: View, name: str) -> Any:
+        if name in view.fields:
+            return view.fields[name]
+        return self.undefined(hint=f"`{view.label}.{name}` is missing", obj=view, name=name)
+
+    def call_binop(self, context: JinjaContext, operator: str, left: Any, right: Any) -> Any:
+        """Exact arithmetic, within bounds."""
+        left, right = _exact(left, operator), _exact(right, operator)
+        if operator == "**" or (operator == "%" and isinstance(left, str)):
+            raise PrintError(f"`{operator}` is not available here")
+        if operator == "+" and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+            _rendering(context).fits(len(left) + len(right))
+        if operator == "*":
+            self._check_product(context, left, right)
+        return super().call_binop(context, operator, left, right)
+
+    def _check_product(self, context: JinjaContext, left: Any, right: Any) -> None:
+        if isinstance(left, int) and isinstance(right, int):
+            if left.bit_length() + right.bit_length() > _MAX_INTEGER_BITS:
+                raise LimitError("a number became too large")
+            return
+        for sequence, times in ((left, right), (right, left)):
+            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+                _rendering(context).fits(len(sequence) * times)
+
+    @pass_context
+    def tick(self, context: JinjaContext) -> None:
+        """What `guarded` puts into every loop."""
+        _rendering(context).tick()
+
+    @pass_context
+    def joined(self, context: JinjaContext, *parts: object) -> str:
+        """What `guarded` makes of `a ~ b`: values join as they print."""
+        return _join(context, parts)
+
+
+def guarded(tree: nodes.Template) -> nodes.Template:
+    """The template with its loops under the deadline and `~` within bounds."""
+    guarded_tree: nodes.Template = _Guard().visit(tree)
+    guarded_tree.body.insert(0, _tick(1))
+    return guarded_tree
+
+
+class _Guard(NodeTransformer):
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802
+        self.generic_visit(node)
+        node.body.insert(0, _tick(node.lineno))
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Call:  # noqa: N802
+        self.generic_visit(node)
+        return _call("joined", node.nodes, node.lineno)
+
+
+def _tick(line: int) -> nodes.ExprStmt:
+    return nodes.ExprStmt(_call("tick", [], line), lineno=line)
+
+
+def _call(method: str, arguments: list[nodes.Expr], line: int) -> nodes.Call:
+    function = nodes.EnvironmentAttribute(method, lineno=line)
+    return nodes.Call(function, arguments, [], None, None, lineno=line)
+
+
+def _range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > MAX_RANGE:
+        raise LimitError(f"a range holds at most {MAX_RANGE:,} numbers")
+    return numbers
+
+
+def _exact(value: Any, operator: str) -> Any:
+    """Money never meets a float: `order.total * 1.19` is decimal, and so is a quotient."""
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return Decimal(value) if operator == "/" and isinstance(value, int) else value
+
+
+def _join(context: JinjaContext, parts: Iterable[object], separator: str = "") -> str:
+    rendering = _rendering(context)
+    texts = [str(part) if isinstance(part, Undefined) else rendering.localiser.text(part) for part in parts]
+    rendering.fits(sum(map(len, texts)) + len(separator) * len(texts))
+    return separator.join(texts)
+
+
+@pass_context
+def _join_filter(context: JinjaContext, values: Iterable[object], separator: str = "") -> str:
+    return _join(context, values, separator)
+
+
+@pass_context
+def _replace(context: JinjaContext, text: str, old: str, new: str) -> str:
+    _rendering(context).fits(len(text) + text.count(old) * len(new))
+    return text.replace(old, new)
+
+
+def _round(value: Decimal | int, digits: int = 0) -> Decimal:
+    if not 0 <= digits <= 10:
+        raise PrintError("`round` takes 0 to 10 digits")
+    return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+@pass_context
+def _money(context: JinjaContext, value: object) -> str:
+    return _rendering(context).localiser.money(_present(value))
+
+
+@pass_context
+def _date(context: JinjaContext, value: object, form: str = "long") -> str:
+    return _rendering(context).localiser.date(_present(value), form)
+
+
+@pass_context
+def _datetime(context: JinjaContext, value: object, form: str = "long") -> str:
+    return _rendering(context).localiser.datetime(_present(value), form)
+
+
+@pass_context
+def _country(context: JinjaContext, value: object) -> str:
+    return _rendering(context).localiser.country(_present(value))
+
+
+def _present(value: object) -> object:
+    if isinstance(value, Undefined):
+        str(value)  # raises, naming the field
+    return value
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "country": _country,
+    "date": _date,
+    "datetime": _datetime,
+    "join": _join_filter,
+    "money": _money,
+    "replace": _replace,
+    "round": _round,
+}
+"""sendplan's own filters, and its bounded versions of Jinja's."""

@@ -1,19 +1,27 @@
 """What every store can do; one conformance suite runs over each of them.
 
 Planning only calls the reading half, which has no side effects. Moments cross this border as aware UTC datetimes or
-bare dates, money as `Decimal`; how a store keeps them is its own business.
+bare dates, money as `Decimal`; how a store keeps them is its own business. A reader or store belongs to the thread
+that opened it: every thread opens its own, which is cheap. Every method of the writing half is one short durable
+transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from sendplan.fields import Value
-from sendplan.ledger import History, MessageKey, Record, State
+from sendplan.ledger import History, MessageKey, Move, Operator, Record, State
 from sendplan.plan import Plan
+from sendplan.settings import Limits
+
+REPEAT_AFTER_LEASE = 600.0
+"""Seconds after the end of a vanished executor's lease in which nobody repeats its messages (DISPATCH, recovery)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class StoredOrder:
     id: str
     account: str
     version: int
-    """Raised by every import that touches the order."""
+    """Raised by every import that changes the order."""
     values: Mapping[str, Value]
 
 
@@ -38,25 +46,113 @@ class PlanRecord:
     sent: int = 0
     failed: int = 0
     uncertain: int = 0
+    owner: str = ""
+    """Who executes it, or did last."""
+    lease_until: datetime | None = None
+    """When its lease ends (UTC, the real clock); None once it is given back."""
+
+
+class Refusal(StrEnum):
+    """Why the store does not take one row of an import."""
+
+    DUPLICATE = "duplicate"
+    """An earlier row of the same file has this id; `detail` is its line."""
+    ACCOUNT_CHANGED = "account_changed"
+    """The order is there under another account, named by `detail`."""
+    INCOMPLETE = "incomplete"
+    """A new order without the required field that `detail` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that was left out of an import."""
+
+    line: int
+    id: str
+    refusal: Refusal
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The outcome of one import into the store."""
+    """What an import changed in the store."""
 
-    inserted: int
-    updated: int
-    unchanged: int
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
-    """What people decided outside the rules: read when planning and again before each mail."""
+class ImportRecord:
+    """A finished import, for `status`."""
 
-    suppressed: frozenset[str] = field(default_factory=frozenset)
-    """Addresses, lower case."""
-    paused: frozenset[str] = field(default_factory=frozenset)
-    """Names of paused senders and rules; `*` is everything."""
+    at: datetime
+    file: str
+    imported: Imported
+    bad: int
+
+
+class ImportRun(Protocol):
+    """One import, one transaction: all of it is stored when its `with` block ends, nothing when that raises."""
+
+    def upsert(
+        self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Value | None, ...]]]
+    ) -> tuple[RefusedRow, ...]:
+        """Insert or update orders given as (line, values of `names`); `id` is among the names.
+
+        None clears a field, a field not named stays as it is. The refused rows come back, the others are taken.
+        """
+
+    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
+        """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for."""
+
+    def finish(self, bad: int) -> Imported:
+        """The counts, noted in the log of imports together with the number of bad rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that gets no mail."""
+
+    address: str
+    """Lower case."""
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A sender or rule that a person, or the dispatcher for a person, has paused."""
+
+    name: str
+    """`*` is everything."""
+    at: datetime
+    reason: str
+
+
+class Intention(StrEnum):
+    """Whether the end of a message may be sent now; anything but `ok` leaves the ledger as it was."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    """The order is not the one decided on any more: decide again."""
+    TAKEN = "taken"
+    """The message is in flight, settled, or deferred until later: somebody else dealt with it."""
+    PAUSED = "paused"
+    SUPPRESSED = "suppressed"
+    QUOTA = "quota"
+    """The sender's limit is used up for now."""
+    LEASE_LOST = "lease_lost"
+    """The executor's lease has expired or is another's: stop, the plan is no longer its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The answer to `intend`."""
+
+    intention: Intention
+    wait: float = 0.0
+    """With `quota`, the seconds until the limit frees."""
 
 
 class Reader(Protocol):
@@ -74,11 +170,23 @@ class Reader(Protocol):
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         """account → field → when an import last carried it (UTC)."""
 
+    def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
+        """The latest imports, newest first."""
+
     def operator(self) -> Operator:
         """Suppressed addresses and pauses."""
 
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Suppressed addresses, by address."""
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Paused senders and rules, by name."""
+
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         """Ledger rows in these states, oldest first."""
+
+    def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
+        """Everything that ever happened to one message, oldest first; it survives an opened row."""
 
     def counts(self) -> Mapping[str, int]:
         """Number of orders (`orders`) and of ledger rows by state."""
@@ -86,20 +194,98 @@ class Reader(Protocol):
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         """The latest executed plans, newest first."""
 
+    def plan(self, plan_id: str) -> Plan | None:
+        """A plan that was handed to the dispatcher."""
+
+    def meta(self, name: str) -> str | None:
+        """A note that the project keeps in the store, such as its identity."""
+
+    def high_water(self) -> int:
+        """A number that every move in the ledger raises: a restored backup shows a lower one."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
 
 class Store(Reader, Protocol):
     """The writing half: `import`, `resolve` and the dispatcher."""
 
-    def import_orders(
-        self, rows: Iterable[tuple[str, Mapping[str, Value | None]]], carried: Mapping[str, Iterable[str]], at: datetime
-    ) -> Imported:
-        """Upsert (id, fields) rows in one transaction; None clears a field, an absent one stays as it is.
-
-        `carried` says which fields this import carried for which account, for freshness.
-        """
+    def importing(self, file: str, at: datetime) -> AbstractContextManager[ImportRun]:
+        """Begin the import of `file`; `at` is when its data came (UTC)."""
 
     def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
-        """A person's move of a message (`resolve`); False when the ledger's present state does not allow it."""
+        """A person's move of a message (`resolve`); None opens it again.
 
-    def close(self) -> None:
-        """Release the connection."""
+        False when the ledger's present state does not allow it, or before the row's `repeat_from`.
+        """
+
+    def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
+        """Send nothing to this address any more; False when it was suppressed already. Case does not matter."""
+
+    def unsuppress(self, address: str) -> bool:
+        """Lift a suppression; False when there was none."""
+
+    def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
+        """Hold a sender's or rule's messages, `*` all; False when it was paused already."""
+
+    def resume(self, name: str) -> bool:
+        """End a pause; False when there was none."""
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a note in the store."""
+
+    def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
+        """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it.
+
+        A finished plan is refused for ever, one under a live lease while that lasts; an interrupted one may be
+        continued by anyone. Leases run by the store's real clock.
+        """
+
+    def renew_lease(self, token: str, lease_seconds: float) -> bool:
+        """Prolong the lease; False when it is another's by now."""
+
+    def finish_plan(self, token: str, *, state: str, sent: int, failed: int, uncertain: int) -> bool:
+        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
+
+    def intend(
+        self,
+        order: str,
+        key: MessageKey,
+        *,
+        version: int,
+        token: str,
+        sender: str,
+        address: str,
+        recipients: int,
+        limits: Limits,
+        at: datetime,
+    ) -> Intent:
+        """The durable intent, immediately before the last byte: a `sending` row, or the `deferred` one turned into it.
+
+        Only under a live lease, while the order is still at `version`, nothing was paused (rule, sender, all),
+        `address` is not suppressed, and the sender's limits allow `recipients` more. Limits are counted in recipients
+        over all processes, by the store's real clock; `at` is the time that the run goes by.
+        """
+
+    def settle(
+        self,
+        order: str,
+        key: MessageKey,
+        token: str,
+        to: State,
+        *,
+        at: datetime,
+        reply: str,
+        queue_id: str = "",
+        next_attempt: datetime | None = None,
+    ) -> bool:
+        """The outcome of an intent: `sent`, `deferred` (with its next attempt), `failed` or `uncertain`.
+
+        Only with the intent's token, from `sending`, or late from `uncertain`; False otherwise.
+        """
+
+    def recover(self, at: datetime) -> tuple[Record, ...]:
+        """Make every `sending` row whose lease has ended `uncertain`, and return these rows.
+
+        Their executor, or its journal, may still `settle` them with their token.
+        """

@@ -1,0 +1,52 @@
+"""Where orders, the ledger and plans are kept: `open_reader` for planning, `open_store` for everything that writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sendplan.calendar import Calendar
+from sendplan.fields import Field
+from sendplan.problems import Problem, UserError
+from sendplan.store.base import Reader, Store
+
+SQLITE = "sqlite:///"
+
+
+def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: Calendar) -> Reader:
+    """The store at `url` (relative to the project's `folder`) for reading: nothing is created or changed.
+
+    A missing file reads as an empty store. Raises UserError for a file that is no store.
+    """
+    from sendplan.store.files import ReadOnlyFile
+    from sendplan.store.sqlite import SqliteReader
+
+    return SqliteReader(ReadOnlyFile(_path(url, folder)), fields, calendar)
+
+
+def open_store(
+    url: str,
+    folder: Path,
+    fields: Mapping[str, Field],
+    calendar: Calendar,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> Store:
+    """The store at `url` for writing, created or brought up to date as needed.
+
+    `clock` is the real time in seconds since 1970, by which leases and senders' limits run. Raises UserError for a
+    file that is no store or cannot be written.
+    """
+    from sendplan.store.sqlite_store import SqliteStore
+
+    return SqliteStore.open(_path(url, folder), fields, calendar, clock)
+
+
+def _path(url: str, folder: Path) -> Path:
+    if not url.startswith(SQLITE) or url == SQLITE:
+        raise UserError(Problem("store_url", f"unknown kind of store: {url}", help=f"write {SQLITE}var/shop.db"))
+    return folder / url.removeprefix(SQLITE)
+
+
+__all__ = ["Reader", "Store", "open_reader", "open_store"]

@@ -1,0 +1,134 @@
+"""The two ways to open a SQLite file: for writing, durably, and for reading, without leaving a trace."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sendplan.problems import Problem, UserError
+
+Row: TypeAlias = tuple[Any, ...]
+_Mark: TypeAlias = tuple[int, int, int]
+
+
+BUSY_SECONDS = 60
+"""How long a writer waits for another, such as a long import."""
+
+
+class WritableFile:
+    """A writer's connection: write-ahead log, every commit flushed to the disk (DISPATCH)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; a new one, with buyers' addresses to be, is its owner's alone. Raises UserError."""
+        self._path = path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        except (sqlite3.Error, OSError) as error:
+            raise unreadable(path, error) from error
+        try:
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            self.connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            self.close()
+            raise unreadable(path, error) from error
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One durable change: committed at the end, undone by an exception. Waits for other writers at its start."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise UserError(_busy(self._path)) from error
+        try:
+            yield self.connection
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Release the file."""
+        self.connection.close()
+
+
+class ReadOnlyFile:
+    """Queries on a store file that may be missing, old, or just being written by another process.
+
+    A file without a write-ahead log beside it is complete, and is opened as immutable: the usual way would create
+    the log. Should a writer come meanwhile, its log does not matter to us until it is merged into the file itself;
+    then the answer just fetched is thrown away and asked for again, through the log that exists by then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._mark: _Mark | None = None
+        """The file's state when it was opened as immutable; None when it was opened the usual way."""
+        self._open()
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query, from one moment; none when there is no file."""
+        for _ in range(20):
+            if self._connection is None:
+                return []
+            try:
+                rows = self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                if self._is_unchanged():
+                    raise unreadable(self._path, error) from error
+            else:
+                if self._is_unchanged():
+                    return rows
+            self.close()
+            self._open()
+        raise UserError(_busy(self._path))
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> None:
+        mark = _mark_of(self._path)
+        if mark is None:
+            return
+        log = self._path.with_name(self._path.name + "-wal")
+        self._mark = None if log.exists() else mark
+        mode = "mode=ro" if self._mark is None else "mode=ro&immutable=1"
+        try:
+            self._connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?{mode}", uri=True, timeout=30)
+        except sqlite3.Error as error:
+            raise unreadable(self._path, error) from error
+
+    def _is_unchanged(self) -> bool:
+        return self._mark is None or self._mark == _mark_of(self._path)
+
+
+def unreadable(path: Path, error: sqlite3.Error | OSError) -> UserError:
+    """The user's error for a file that is no store or cannot be read."""
+    return UserError(
+        Problem("store_unreadable", f"cannot read the store {path}: {error}", help="check `store:` in sendplan.yaml")
+    )
+
+
+def _busy(path: Path) -> Problem:
+    return Problem("store_busy", f"the store {path} is being written to all the time", help="try again later")
+
+
+def _mark_of(path: Path) -> _Mark | None:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,236 @@
+"""The reading half of a SQLite store: what planning needs, through plain `sqlite3`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sendplan.calendar import Calendar
+from sendplan.fields import Field, Value
+from sendplan.ledger import History, MessageKey, Move, Operator, Record, State
+from sendplan.plan import Plan
+from sendplan.store.base import (
+    Imported,
+    ImportRecord,
+    Pause,
+    PlanRecord,
+    StoredOrder,
+    Suppression,
+)
+from sendplan.store.encoding import Codec, column, decode_instant, decode_optional_instant, quoted, stored_fields
+from sendplan.store.files import Row
+
+CHUNK = 2_000
+"""Rows fetched at once: memory stays flat, and no query stays open while its rows are worked on."""
+
+
+class Source(Protocol):
+    """Where the rows come from: a file that is only read, or a writer's connection."""
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class SqliteReader:
+    """Reads a store, also one that is older than this version: what it does not have yet is missing or empty."""
+
+    def __init__(self, source: Source, fields: Mapping[str, Field], calendar: Calendar) -> None:
+        self._source = source
+        self._tables = {name: self._columns_of(name) for name in _TABLES}
+        self._codec = Codec(calendar, self._zone())
+        self._fields = self._readable_fields(fields)
+        self._select = ", ".join(["id", "account", "version", *(quoted(column(each)) for each in self._fields)])
+        self._decoders = [(each.name, self._codec.decoder(each.type)) for each in self._fields]
+
+    def orders(self) -> Iterator[StoredOrder]:
+        """Every order, by id."""
+        last = ""
+        while rows := self._rows("orders", self._select, "WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
+            yield from map(self._order, rows)
+            last = rows[-1][0]
+
+    def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
+        """These orders, by id; unknown ids are left out."""
+        for chunk in _chunks(sorted(set(ids))):
+            yield from map(self._order, self._rows("orders", self._select, f"WHERE id IN {_LISTED} ORDER BY id", chunk))
+
+    def histories(self, ids: Iterable[str]) -> Mapping[str, History]:
+        """The ledger's rows of these orders; an order without rows is absent."""
+        found: dict[str, dict[MessageKey, Record]] = {}
+        for chunk in _chunks(sorted(set(ids))):
+            for row in self._rows("messages", RECORD_COLUMNS, f"WHERE order_id IN {_LISTED}", chunk):
+                record = record_of(row)
+                found.setdefault(record.order, {})[record.rule, record.step] = record
+        return {order: History(records) for order, records in found.items()}
+
+    def imported(self) -> Mapping[str, Mapping[str, datetime]]:
+        """account → field → when an import last carried it (UTC)."""
+        carried: dict[str, dict[str, datetime]] = {}
+        for account, field, at in self._rows("imports", "account, field, at"):
+            carried.setdefault(account, {})[field] = decode_instant(at)
+        return carried
+
+    def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
+        """The latest imports, newest first."""
+        columns = "at, file, inserted, updated, unchanged, bad"
+        rows = self._rows("import_runs", columns, "ORDER BY id DESC LIMIT ?", (limit,))
+        return tuple(
+            ImportRecord(decode_instant(at), file, Imported(inserted, updated, unchanged), bad)
+            for at, file, inserted, updated, unchanged, bad in rows
+        )
+
+    def operator(self) -> Operator:
+        """Suppressed addresses and pauses."""
+        return Operator(
+            suppressed=frozenset(each.address for each in self.suppressions()),
+            paused=frozenset(each.name for each in self.pauses()),
+        )
+
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Suppressed addresses, by address."""
+        rows = self._rows("suppressions", "address, at, reason", "ORDER BY address")
+        return tuple(Suppression(address, decode_instant(at), reason) for address, at, reason in rows)
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Paused senders and rules, by name."""
+        rows = self._rows("pauses", "name, at, reason", "ORDER BY name")
+        return tuple(Pause(name, decode_instant(at), reason) for name, at, reason in rows)
+
+    def records(self, states: Iterable[State]) -> Iterator[Record]:
+        """Ledger rows in these states, oldest first."""
+        wanted = json.dumps([state.value for state in states])
+        last = (-1 << 62, 0)
+        condition = f"WHERE state IN {_LISTED} AND (at, rowid) > (?, ?) ORDER BY at, rowid LIMIT ?"
+        while rows := self._rows("messages", f"{RECORD_COLUMNS}, rowid", condition, (wanted, *last, CHUNK)):
+            yield from map(record_of, rows)
+            last = (rows[-1][4], rows[-1][-1])
+
+    def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
+        """Everything that ever happened to one message, oldest first; it survives an opened row."""
+        condition = "WHERE order_id = ? AND rule = ? AND step = ? ORDER BY id"
+        rows = self._rows("message_log", "at, before, after, reply, actor", condition, (order, *key))
+        return tuple(
+            Move(decode_instant(at), _state(before), _state(after), reply, actor)
+            for at, before, after, reply, actor in rows
+        )
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of orders (`orders`) and of ledger rows by state."""
+        orders = self._rows("orders", "count(*)")
+        return {
+            "orders": orders[0][0] if orders else 0,
+            **dict.fromkeys((state.value for state in State), 0),
+            **dict(self._rows("messages", "state, count(*)", "GROUP BY state")),
+        }
+
+    def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
+        """The latest executed plans, newest first."""
+        rows = self._rows("plans", PLAN_COLUMNS, "ORDER BY created DESC, rowid DESC LIMIT ?", (limit,))
+        return tuple(map(plan_record, rows))
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """A plan that was handed to the dispatcher."""
+        rows = self._rows("plans", "json", "WHERE id = ?", (plan_id,))
+        return Plan.from_json(json.loads(rows[0][0])) if rows else None
+
+    def meta(self, name: str) -> str | None:
+        """A note that the project keeps in the store, such as its identity."""
+        rows = self._rows("meta", "value", "WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def high_water(self) -> int:
+        """A number that every move in the ledger raises: a restored backup shows a lower one."""
+        rows = self._rows("message_log", "max(id)")
+        return (rows[0][0] or 0) if rows else 0
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._source.close()
+
+    def _rows(self, table: str, columns: str, rest: str = "", parameters: Sequence[object] = ()) -> list[Row]:
+        if not self._tables[table]:
+            return []
+        return self._source.rows(f"SELECT {columns} FROM {table} {rest}", parameters)
+
+    def _columns_of(self, table: str) -> frozenset[str]:
+        return frozenset(row[0] for row in self._source.rows("SELECT name FROM pragma_table_info(?)", (table,)))
+
+    def _zone(self) -> ZoneInfo | None:
+        key = self.meta("zone")
+        return ZoneInfo(key) if key else None
+
+    def _readable_fields(self, fields: Mapping[str, Field]) -> list[Field]:
+        """The fields that the store has in their present type; the others are missing until the next import."""
+        kept = json.loads(self.meta("fields") or "{}")
+        return [field for field in stored_fields(fields).values() if kept.get(column(field)) == field.type]
+
+    def _order(self, row: Row) -> StoredOrder:
+        values: dict[str, Value] = {
+            name: decode(cell) if decode else cell
+            for (name, decode), cell in zip(self._decoders, row[3:], strict=True)
+            if cell is not None
+        }
+        return StoredOrder(row[0], row[1], row[2], values)
+
+
+_TABLES = (
+    "orders",
+    "imports",
+    "import_runs",
+    "suppressions",
+    "pauses",
+    "meta",
+    "plans",
+    "messages",
+    "message_log",
+)
+
+_LISTED = "(SELECT value FROM json_each(?))"
+"""A list given as one parameter, so that no limit on parameters matters."""
+
+RECORD_COLUMNS = "rule, step, order_id, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from"
+
+PLAN_COLUMNS = "id, state, created, sent, failed, uncertain, owner, lease_until"
+
+
+def record_of(row: Row) -> Record:
+    rule, step, order, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from = row[:12]
+    return Record(
+        rule=rule,
+        step=step,
+        order=order,
+        state=State(state),
+        at=decode_instant(at),
+        attempts=attempts,
+        next_attempt=decode_optional_instant(next_attempt),
+        reply=reply,
+        queue_id=queue_id,
+        sender=sender,
+        token=token,
+        repeat_from=decode_optional_instant(repeat_from),
+    )
+
+
+def plan_record(row: Row) -> PlanRecord:
+    """A row of `PLAN_COLUMNS`."""
+    id_, state, created, sent, failed, uncertain, owner, lease_until = row
+    until = decode_optional_instant(lease_until)
+    return PlanRecord(id_, state, decode_instant(created), sent, failed, uncertain, owner, until)
+
+
+def _state(name: str | None) -> State | None:
+    return State(name) if name else None
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[tuple[str]]:
+    for start in range(0, len(ids), CHUNK):
+        yield (json.dumps(ids[start : start + CHUNK]),)
+
+
+__all__ = ["CHUNK", "PLAN_COLUMNS", "SqliteReader", "plan_record"]

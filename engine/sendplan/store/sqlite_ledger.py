@@ -1,0 +1,254 @@
+"""The dispatcher's half of a SQLite store: leases on plans, intents, outcomes, recovery, and a person's moves."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sendplan.calendar import Calendar
+from sendplan.fields import Field
+from sendplan.ledger import MOVES, MessageKey, Record, State, person_may
+from sendplan.plan import Plan
+from sendplan.settings import Limits
+from sendplan.store.base import REPEAT_AFTER_LEASE, Intent, Intention, PlanRecord
+from sendplan.store.encoding import encode_instant
+from sendplan.store.files import WritableFile
+from sendplan.store.sqlite import PLAN_COLUMNS, RECORD_COLUMNS, SqliteReader, plan_record, record_of
+
+MINUTE = 60_000
+DAY = 86_400_000
+"""Windows of the senders' limits, in milliseconds."""
+
+_KEY = "order_id = ? AND rule = ? AND step = ?"
+_LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
+_VANISHED = "whoever sent it vanished before the server's reply was recorded"
+
+
+class SqliteLedger(SqliteReader):
+    """Reads as `SqliteReader`, and moves messages and plans."""
+
+    def __init__(
+        self, file: WritableFile, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
+    ) -> None:
+        """`clock` gives the real time in seconds since 1970, for leases and limits."""
+        super().__init__(file, fields, calendar)
+        self._file = file
+        self._clock = clock
+
+    def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
+        """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            held = connection.execute(f"SELECT {PLAN_COLUMNS}, token FROM plans WHERE id = ?", (plan.id,)).fetchone()
+            if held:
+                *columns, old_token = held
+                if columns[1] == "finished" or (columns[-1] or 0) > wall:
+                    return plan_record(tuple(columns))
+                # Before the old lease is forgotten: its end decides when a person may repeat what it left in flight.
+                self._recover(connection, wall // 1000 * 1000, wall, old_token)
+            token = secrets.token_hex(12)
+            connection.execute(
+                "INSERT INTO plans VALUES (:id, :json, 'executing', :wall, :owner, :token, :until, 0, 0, 0)"
+                " ON CONFLICT (id) DO UPDATE SET"
+                " state = 'executing', owner = :owner, token = :token, lease_until = :until",
+                {
+                    "id": plan.id,
+                    "json": json.dumps(plan.to_json(), ensure_ascii=False),
+                    "wall": wall,
+                    "owner": owner,
+                    "token": token,
+                    "until": wall + round(lease_seconds * 1000),
+                },
+            )
+            return token
+
+    def renew_lease(self, token: str, lease_seconds: float) -> bool:
+        """Prolong the lease; False when it has ended or is another's by now."""
+        wall = self._wall()
+        until = wall + round(lease_seconds * 1000)
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE plans SET lease_until = ? WHERE token = ? AND lease_until > ?", (until, token, wall)
+            )
+            return changed.rowcount == 1
+
+    def finish_plan(self, token: str, *, state: str, sent: int, failed: int, uncertain: int) -> bool:
+        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE plans SET state = ?, sent = sent + ?, failed = failed + ?, uncertain = uncertain + ?,"
+                " lease_until = NULL WHERE token = ? AND lease_until IS NOT NULL",
+                (state, sent, failed, uncertain, token),
+            )
+            return changed.rowcount == 1
+
+    def intend(
+        self,
+        order: str,
+        key: MessageKey,
+        *,
+        version: int,
+        token: str,
+        sender: str,
+        address: str,
+        recipients: int,
+        limits: Limits,
+        at: datetime,
+    ) -> Intent:
+        """The durable intent before the last byte: a `sending` row, or the `deferred` one turned into it."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            plan = connection.execute(
+                "SELECT id FROM plans WHERE token = ? AND lease_until > ?", (token, wall)
+            ).fetchone()
+            if plan is None:
+                return Intent(Intention.LEASE_LOST)
+            refusal = self._refusal(connection, order, key, version, sender, address, at)
+            if refusal is not None:
+                return Intent(refusal)
+            wait = _quota_wait(connection, sender, recipients, limits, wall)
+            if wait > 0:
+                return Intent(Intention.QUOTA, wait)
+            connection.execute(
+                "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
+                " sender, recipients, token, actor, wall, repeat_from)"
+                " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL)"
+                " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
+                " attempts = attempts + 1, next_attempt = NULL, reply = '', queue_id = '', sender = excluded.sender,"
+                " recipients = excluded.recipients, token = excluded.token, actor = excluded.actor,"
+                " wall = excluded.wall, repeat_from = NULL",
+                (order, *key, encode_instant(at), sender, recipients, token, plan[0], wall),
+            )
+            return Intent(Intention.OK)
+
+    def _refusal(
+        self,
+        connection: sqlite3.Connection,
+        order: str,
+        key: MessageKey,
+        version: int,
+        sender: str,
+        address: str,
+        at: datetime,
+    ) -> Intention | None:
+        present = connection.execute(f"SELECT state, next_attempt FROM messages WHERE {_KEY}", (order, *key)).fetchone()
+        if present and (present[0] != State.DEFERRED or (present[1] or 0) > encode_instant(at)):
+            return Intention.TAKEN
+        if connection.execute("SELECT version FROM orders WHERE id = ?", (order,)).fetchone() != (version,):
+            return Intention.CHANGED
+        if connection.execute("SELECT 1 FROM pauses WHERE name IN (?, ?, '*')", (key[0], sender)).fetchone():
+            return Intention.PAUSED
+        if connection.execute("SELECT 1 FROM suppressions WHERE address = ?", (address.lower(),)).fetchone():
+            return Intention.SUPPRESSED
+        return None
+
+    def settle(
+        self,
+        order: str,
+        key: MessageKey,
+        token: str,
+        to: State,
+        *,
+        at: datetime,
+        reply: str,
+        queue_id: str = "",
+        next_attempt: datetime | None = None,
+    ) -> bool:
+        """The outcome of an intent: only with its token, from `sending`, or late from `uncertain`; else False."""
+        origins = [state.value for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state]]
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
+                f" repeat_from = NULL WHERE {_KEY} AND token = ? AND state IN (SELECT value FROM json_each(?))",
+                (
+                    to.value,
+                    encode_instant(at),
+                    reply,
+                    queue_id,
+                    encode_instant(next_attempt) if next_attempt else None,
+                    self._wall(),
+                    order,
+                    *key,
+                    token,
+                    json.dumps(origins),
+                ),
+            )
+            return changed.rowcount == 1
+
+    def recover(self, at: datetime) -> tuple[Record, ...]:
+        """Make every `sending` row whose lease has ended `uncertain`, and return these rows."""
+        with self._file.transaction() as connection:
+            return self._recover(connection, encode_instant(at), self._wall(), None)
+
+    def _recover(self, connection: sqlite3.Connection, at: int, wall: int, token: str | None) -> tuple[Record, ...]:
+        """Recover the rows of one lease, or of all that have ended."""
+        lease_end = "(SELECT lease_until FROM plans WHERE plans.token = messages.token)"
+        rows = connection.execute(
+            f"UPDATE messages SET state = 'uncertain', at = :at, reply = :reply, wall = :wall,"
+            f" repeat_from = coalesce({lease_end}, :wall) + :patience"
+            f" WHERE state = 'sending' AND {_LEASE_ENDED} AND token = coalesce(:token, token)"
+            f" RETURNING {RECORD_COLUMNS}",
+            {
+                "at": at,
+                "reply": _VANISHED,
+                "wall": wall,
+                "patience": round(REPEAT_AFTER_LEASE * 1000),
+                "token": token,
+            },
+        ).fetchall()
+        return tuple(map(record_of, rows))
+
+    def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
+        """A person's move of a message (`resolve`); None opens it again."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            row = connection.execute(f"SELECT state, repeat_from FROM messages WHERE {_KEY}", (order, *key)).fetchone()
+            present = State(row[0]) if row else None
+            too_early = to is None and row is not None and (row[1] or 0) > wall
+            if too_early or not person_may(present, to):
+                return False
+            if row is None:
+                connection.execute(
+                    "INSERT INTO messages (order_id, rule, step, state, at, attempts, reply, queue_id, sender,"
+                    " recipients, token, actor, wall) VALUES (?, ?, ?, ?, ?, 0, ?, '', '', 0, '', 'person', ?)",
+                    (order, *key, to, encode_instant(at), reply, wall),
+                )
+                return True
+            # Not yet the state: the history takes time, note and actor of an opened row from the row itself.
+            connection.execute(
+                f"UPDATE messages SET at = ?, reply = ?, actor = 'person', wall = ?, next_attempt = NULL WHERE {_KEY}",
+                (encode_instant(at), reply, wall, order, *key),
+            )
+            if to is None:
+                connection.execute(f"DELETE FROM messages WHERE {_KEY}", (order, *key))
+            else:
+                connection.execute(f"UPDATE messages SET state = ? WHERE {_KEY}", (to.value, order, *key))
+            return True
+
+    def _wall(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _quota_wait(connection: sqlite3.Connection, sender: str, recipients: int, limits: Limits, wall: int) -> float:
+    """Seconds until the sender's limits allow so many more recipients; 0 when they do now."""
+    windows = ((limits.per_minute, MINUTE), (limits.per_day, DAY))
+    return max(
+        (_wait(connection, sender, recipients, limit, each, wall) for limit, each in windows if limit), default=0.0
+    )
+
+
+def _wait(connection: sqlite3.Connection, sender: str, recipients: int, limit: int, window: int, wall: int) -> float:
+    inside = "FROM message_log WHERE after = 'sending' AND sender = ? AND wall > ?"
+    used = connection.execute(f"SELECT coalesce(sum(recipients), 0) {inside}", (sender, wall - window)).fetchone()[0]
+    # A message with more recipients than the limit knows would wait for ever; it may have an empty window.
+    excess = used + min(recipients, limit) - limit
+    if excess <= 0:
+        return 0.0
+    for sent, freed in connection.execute(f"SELECT wall, recipients {inside} ORDER BY wall", (sender, wall - window)):
+        excess -= freed
+        if excess <= 0:
+            return float(sent + window - wall) / 1000
+    return window / 1000

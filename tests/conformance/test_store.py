@@ -1,0 +1,335 @@
+"""Orders, imports and what people decided: the same over every kind of store."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
+
+from sendplan.calendar import Calendar
+from sendplan.fields import FieldType, Value, catalogue, with_own
+from sendplan.store import Store
+from sendplan.store.base import Imported, ImportRecord, Pause, Refusal, RefusedRow, Suppression
+
+FULL: dict[str, Value] = {
+    **MINIMUM,
+    "number": "0001/24",
+    "tags": ("wholesale", "vip"),
+    "postcode": "01067",
+    "items": 3,
+    "lines": ({"name": "Mug", "sku": None, "quantity": 2, "price": Decimal("7.50")},),
+    "total": Decimal("19.99"),
+    "credited": Decimal("-0.0125"),
+    "paid": date(2026, 8, 12),
+    "shipped": datetime(2026, 8, 13, 9, 30, 5, tzinfo=UTC),
+    "consent": True,
+    "parked": False,
+    "loyalty": "gold",
+    "warranty_ends": date(2028, 3, 26),
+    "weight": Decimal("0.5"),
+}
+
+
+def values_of(store: Store, id_: str = "E1") -> dict[str, Value]:
+    return dict(next(store.orders_by_id([id_])).values)
+
+
+def test_an_order_comes_back_as_it_was_imported(store: Store) -> None:
+    """Every field of an order comes back with its value and type; a field that it lacks is absent."""
+    put(store, {"id": "E1", **FULL})
+
+    assert values_of(store) == {"id": "E1", **FULL}
+    assert {type(values_of(store)[name]) for name in ("paid", "warranty_ends")} == {date}
+
+
+def test_orders_come_in_the_order_of_their_ids(store: Store) -> None:
+    """All orders are read by id, however many there are and in whatever order they came."""
+    ids = [f"E{number:05}" for number in range(4_500)]
+    put(store, *(order(id_) for id_ in reversed(ids)))
+
+    assert [each.id for each in store.orders()] == ids
+    assert [each.id for each in store.orders_by_id(["E00007", "none", "E00001", "E00007"])] == ["E00001", "E00007"]
+
+
+def test_an_import_counts_what_it_changed(store: Store) -> None:
+    """An import tells how many orders were new, how many changed, and how many came again as they were."""
+    put(store, order("E1"), order("E2", total=Decimal(5)))
+
+    assert put(store, order("E1"), order("E2", total=Decimal(6)), order("E3")) == Imported(1, 1, 1)
+
+
+def test_the_version_rises_when_the_order_changes(store: Store) -> None:
+    """Only an import that changes an order raises its version, so a decision survives the same file coming again."""
+    put(store, order(paid=date(2026, 8, 12)))
+    put(store, order(paid=date(2026, 8, 12)))
+    assert next(store.orders()).version == 1
+
+    put(store, order(paid=None))
+    assert next(store.orders()).version == 2
+
+
+def test_a_bare_date_differs_from_its_midnight(store: Store) -> None:
+    """A date that becomes the instant of its local start is a change, and each is read back as what it was."""
+    midnight = CALENDAR.instant(date(2026, 8, 12))
+    put(store, order(paid=date(2026, 8, 12)))
+
+    assert put(store, order(paid=midnight)) == Imported(0, 1, 0)
+    assert values_of(store)["paid"] == midnight
+
+
+def test_an_absent_column_leaves_and_an_empty_cell_clears(store: Store) -> None:
+    """A field that the file does not carry stays as it was; one that it carries empty is cleared."""
+    put(store, order(total=Decimal(5), loyalty="gold"))
+    put(store, {"id": "E1", "loyalty": None})
+
+    assert values_of(store) == order(total=Decimal(5))
+
+
+def test_a_file_of_payments_needs_no_more_than_ids(store: Store) -> None:
+    """Known orders are updated by a file without their account; an unknown id in it is refused as incomplete."""
+    put(store, order("E1"))
+    with store.importing("payments.csv", NOW) as run:
+        refused = run.upsert(("id", "paid"), [(2, ("E1", date(2026, 8, 12))), (3, ("E9", date(2026, 8, 12)))])
+        run.carried(["paid"], None)
+        assert run.finish(1) == Imported(0, 1, 0)
+
+    assert refused == (RefusedRow(3, "E9", Refusal.INCOMPLETE, "account"),)
+    assert store.imported()["ebay-de"]["paid"] == NOW
+
+
+def test_an_import_cannot_change_an_account(store: Store) -> None:
+    """An order that is there under another account is refused, the other rows of the file are taken."""
+    put(store, order("E1"))
+    with store.importing("orders.csv", NOW) as run:
+        names = ("id", "account", "ordered")
+        ordered = MINIMUM["ordered"]
+        refused = run.upsert(names, [(2, ("E1", "amazon-de", ordered)), (3, ("E2", "amazon-de", ordered))])
+        run.finish(1)
+
+    assert refused == (RefusedRow(2, "E1", Refusal.ACCOUNT_CHANGED, "ebay-de"),)
+    assert [(each.id, each.account) for each in store.orders()] == [("E1", "ebay-de"), ("E2", "amazon-de")]
+
+
+def test_an_id_that_comes_twice_in_a_file_is_refused(store: Store) -> None:
+    """The second row with an id is refused and told the line of the first, also across batches."""
+    row = ("ebay-de", MINIMUM["ordered"])
+    names = ("id", "account", "ordered")
+    with store.importing("orders.csv", NOW) as run:
+        assert run.upsert(names, [(2, ("E1", *row)), (3, ("E2", *row)), (4, ("E1", *row))]) == (
+            RefusedRow(4, "E1", Refusal.DUPLICATE, "2"),
+        )
+        assert run.upsert(names, [(5, ("E2", *row))]) == (RefusedRow(5, "E2", Refusal.DUPLICATE, "3"),)
+        assert run.finish(2) == Imported(2, 0, 0)
+
+
+def test_an_import_that_breaks_off_changes_nothing(stores: Stores) -> None:
+    """When an import ends with an error, no order and no freshness of it is kept."""
+    store = stores.store()
+    run = store.importing("orders.csv", NOW)
+    entered = run.__enter__()
+    entered.upsert(("id", "account", "ordered"), [(2, ("E1", "ebay-de", MINIMUM["ordered"]))])
+    entered.carried(["id"], ["ebay-de"])
+    broken_off = RuntimeError()
+    with pytest.raises(RuntimeError):
+        run.__exit__(RuntimeError, broken_off, None)
+
+    assert list(stores.reader().orders()) == []
+    assert store.imported() == {}
+
+
+def test_freshness_is_kept_per_account_and_field(store: Store) -> None:
+    """Each account knows when each field last came, and an older file does not turn the clock back."""
+    put(store, order("E1", paid=None), at=NOW)
+    put(store, order("E1"), at=NOW + timedelta(hours=2))
+    put(store, {"id": "E2", **MINIMUM, "account": "amazon-de"}, at=NOW - timedelta(hours=1))
+
+    imported = store.imported()
+    assert imported["ebay-de"]["paid"] == NOW
+    assert imported["ebay-de"]["account"] == NOW + timedelta(hours=2)
+    assert imported["amazon-de"]["account"] == NOW - timedelta(hours=1)
+
+
+def test_a_file_counts_for_the_accounts_it_names(store: Store) -> None:
+    """A file that is complete for an account makes it fresh even without a row for it."""
+    with store.importing("empty.csv", NOW) as run:
+        run.carried(["paid"], ["shop-de"])
+        run.finish(0)
+
+    assert store.imported() == {"shop-de": {"paid": NOW}}
+
+
+def test_imports_are_logged(store: Store) -> None:
+    """The log of imports tells when each came, from which file, and what it changed."""
+    put(store, order("E1"))
+    put(store, order("E1"), at=NOW + timedelta(days=1))
+
+    assert store.import_records() == (
+        ImportRecord(NOW + timedelta(days=1), "orders.csv", Imported(0, 0, 1), 0),
+        ImportRecord(NOW, "orders.csv", Imported(1, 0, 0), 0),
+    )
+
+
+def test_suppressed_addresses_ignore_case(store: Store) -> None:
+    """An address can be suppressed, listed and released again, in any spelling of its case."""
+    assert store.suppress("Buyer@Example.com", at=NOW, reason="bounced")
+    assert not store.suppress("buyer@example.com", at=NOW)
+    assert store.suppressions() == (Suppression("buyer@example.com", NOW, "bounced"),)
+    assert store.operator().suppressed == {"buyer@example.com"}
+
+    assert store.unsuppress("BUYER@example.com")
+    assert not store.unsuppress("buyer@example.com")
+    assert store.operator().suppressed == frozenset()
+
+
+def test_pauses_begin_and_end(store: Store) -> None:
+    """A sender, a rule or everything can be paused once and resumed once."""
+    assert store.pause("dunning", at=NOW, reason="wrong amounts")
+    assert not store.pause("dunning", at=NOW)
+    assert store.pauses() == (Pause("dunning", NOW, "wrong amounts"),)
+    assert store.operator().paused == {"dunning"}
+
+    assert store.resume("dunning")
+    assert not store.resume("dunning")
+    assert store.pauses() == ()
+
+
+def test_notes_are_kept_and_replaced(store: Store) -> None:
+    """A store has an identity of its own from the start, and keeps notes for the project."""
+    assert store.meta("identity")
+    assert store.meta("orders_from") is None
+
+    store.set_meta("orders_from", "2026-08-01")
+    store.set_meta("orders_from", "2026-08-24")
+    assert store.meta("orders_from") == "2026-08-24"
+
+
+def test_a_missing_store_reads_as_empty(stores: Stores) -> None:
+    """Where nothing was imported yet there is nothing to read, and reading does not create it."""
+    reader = stores.reader()
+
+    assert list(reader.orders()) == []
+    assert reader.counts()["orders"] == 0
+    assert reader.histories(["E1"]) == {}
+    assert reader.imported() == {}
+    assert reader.plan_records() == ()
+    assert reader.high_water() == 0
+    assert list(stores.folder.iterdir()) == []
+
+
+def test_a_reader_sees_what_was_written_after_it_opened(stores: Stores) -> None:
+    """A reader opened before an import sees its orders afterwards, written by a process that is still there or gone."""
+    store = stores.store()
+    put(store, order("E1"))
+    store.close()
+    early = stores.reader()
+    assert [each.id for each in early.orders()] == ["E1"]
+
+    writer = stores.store()
+    put(writer, order("E2"))
+    writer.close()
+
+    assert [each.id for each in early.orders()] == ["E1", "E2"]
+
+
+def test_a_new_own_field_is_missing_until_it_comes(stores: Stores) -> None:
+    """A field that the project adds later is missing for the orders that are there, and kept from then on."""
+    old = stores.store(with_own({}))
+    put(old, order("E1"))
+    old.close()
+
+    reader = stores.reader()
+    assert [dict(each.values) for each in reader.orders()] == [order("E1")]
+
+    put(stores.store(), order("E1", loyalty="gold"))
+    assert values_of(stores.store())["loyalty"] == "gold"
+
+
+def test_a_field_of_another_type_starts_afresh(stores: Stores) -> None:
+    """When a project changes an own field's type, its old values are missing and stale, never misread."""
+    first = stores.store()
+    put(first, order("E1", loyalty="gold"))
+    first.close()
+    fields = with_own({**OWN, "loyalty": FieldType.INTEGER})
+
+    assert [dict(each.values) for each in stores.reader(fields).orders()] == [order("E1")]
+
+    changed = stores.store(fields)
+    assert "loyalty" not in changed.imported()["ebay-de"]
+    put(changed, order("E1", loyalty=3))
+    assert values_of(changed)["loyalty"] == 3
+
+
+def test_an_own_field_may_have_any_name(stores: Stores) -> None:
+    """An own field may be called as the store calls something of its own."""
+    store = stores.store(with_own({"version": FieldType.TEXT, "order": FieldType.TEXT}))
+    put(store, order("E1", version="2.1", order="x"))
+
+    assert values_of(store) == order("E1", version="2.1", order="x")
+    assert next(store.orders()).version == 1
+
+
+def test_a_bare_date_survives_a_move_to_another_zone(stores: Stores) -> None:
+    """A shop that corrects its time zone keeps its bare dates, read before and after the store is next written."""
+    first = stores.store()
+    put(first, order("E1", paid=date(2026, 8, 12)))
+    first.close()
+    new_york = Calendar(ZoneInfo("America/New_York"), "US")
+
+    assert [each.values["paid"] for each in stores.reader(calendar=new_york).orders()] == [date(2026, 8, 12)]
+    assert [each.values["paid"] for each in stores.store(calendar=new_york).orders()] == [date(2026, 8, 12)]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+DECIMALS = st.integers(-(10**17), 10**17).map(lambda scaled: Decimal(scaled).scaleb(-4))
+MOMENTS = st.dates(date(1900, 1, 1), date(2200, 1, 1)) | st.datetimes(
+    datetime(1900, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC)
+).map(lambda instant: instant.replace(microsecond=0))
+VALUES = {
+    FieldType.TEXT: TEXTS,
+    FieldType.INTEGER: st.integers(-(2**63), 2**63 - 1),
+    FieldType.DECIMAL: DECIMALS,
+    FieldType.MOMENT: MOMENTS,
+    FieldType.FLAG: st.booleans(),
+    FieldType.LIST: st.lists(TEXTS, max_size=3).map(tuple),
+    FieldType.RECORDS: st.just(({"name": "Mug", "quantity": 2, "price": Decimal("7.50")},)),
+}
+OPTIONAL = {
+    name: each for name, each in with_own(OWN).items() if name not in ("id", "account") and not each.derived_from
+}
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["E1", "E2"]),
+        st.fixed_dictionaries(
+            {}, optional={n: st.none() | VALUES[f.type] for n, f in OPTIONAL.items() if n != "ordered"}
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(rows=ROWS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_imports_behave_like_a_dictionary(store: Store, rows: list[tuple[str, dict[str, Value | None]]]) -> None:
+    """After any sequence of files every order holds what the last file that carried a field said about it."""
+    model: dict[str, dict[str, Value]] = {}
+    clear = dict.fromkeys((name for name in OPTIONAL if name != "ordered"), None)
+    for id_ in ("E1", "E2"):
+        put(store, order(id_, **clear))
+        model[id_] = {"id": id_, **MINIMUM}
+    for id_, values in rows:
+        put(store, order(id_, **values))
+        merged = {**model[id_], **values}
+        model[id_] = {name: value for name, value in merged.items() if value is not None}
+
+    assert {each.id: dict(each.values) for each in store.orders()} == model
+
+
+def test_every_field_type_is_tried() -> None:
+    """The property above covers each type that the catalogue knows."""
+    assert {each.type for each in catalogue().values()} <= VALUES.keys()

@@ -130,13 +130,15 @@ def test_an_id_that_comes_twice_in_a_file_is_refused(store: Store) -> None:
 def test_an_import_that_breaks_off_changes_nothing(stores: Stores) -> None:
     """When an import ends with an error, no order and no freshness of it is kept."""
     store = stores.store()
-    run = store.importing("orders.csv", NOW)
-    entered = run.__enter__()
-    entered.upsert(("id", "account", "ordered"), [(2, ("E1", "ebay-de", MINIMUM["ordered"]))])
-    entered.carried(["id"], ["ebay-de"])
-    broken_off = RuntimeError()
+
+    def break_off() -> None:
+        with store.importing("orders.csv", NOW) as run:
+            run.upsert(("id", "account", "ordered"), [(2, ("E1", "ebay-de", MINIMUM["ordered"]))])
+            run.carried(["id"], ["ebay-de"])
+            raise RuntimeError
+
     with pytest.raises(RuntimeError):
-        run.__exit__(RuntimeError, broken_off, None)
+        break_off()
 
     assert list(stores.reader().orders()) == []
     assert store.imported() == {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sendplan.fields import Moment
@@ -172,6 +173,18 @@ class Calendar:
                 # A minute that the clock change skips is in no local day, so no window opens at it.
                 if opening > now and self.local(opening).replace(tzinfo=None) == naive:
                     return opening
+        return None
+
+    def closing(self, window: Window, now: datetime) -> datetime | None:
+        """When a window that is open at `now` (UTC) closes next; None beyond a few days."""
+        if window.cron is None:
+            end = datetime.combine(self.day(now), time.min) + timedelta(minutes=window.closes)
+            return self.localize(end)
+        minute = self.local(now).replace(second=0, microsecond=0, tzinfo=None)
+        for naive in islice(cron_minutes(window.cron, minute), 3 * 24 * 60):
+            minute += timedelta(minutes=1)
+            if naive != minute:
+                return self.localize(minute)
         return None
 
     def firings(self, cron: str, first: datetime, last: datetime) -> Iterator[datetime]:

@@ -58,6 +58,8 @@ class Decision:
     reason: Reason
     why: str
     """One sentence for a person."""
+    situation: Situation
+    """What was decided on."""
     due: Moment | None = None
     expires_at: datetime | None = None
     send_at: datetime | None = None
@@ -158,6 +160,7 @@ class _Decider:
             self.step,
             reason,
             why,
+            self.situation,
             due=self.due,
             expires_at=self.expires_at,
             send_at=self.send_at,

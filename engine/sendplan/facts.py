@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sendplan.calendar import Calendar
-from sendplan.fields import EVENTS, FieldType, Value, catalogue
-from sendplan.fields import Field as CatalogueField
+from sendplan.fields import EVENTS, Field, FieldType, Value
+from sendplan.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +23,34 @@ class Facts:
 
 
 def facts_of(
-    stored_values: Mapping[str, Value],
-    *,
-    version: int,
-    portal: str | None,
-    fields: Mapping[str, CatalogueField],
-    calendar: Calendar,
-    hide_after: datetime | None,
+    stored: Mapping[str, Value], settings: Settings, *, version: int, hide_after: datetime | None
 ) -> Facts | None:
-    """The order as it looked at `hide_after`, or as it is when that is None; None while it did not exist yet.
-
-    `portal` is the account's, for an order that names none.
-    """
-    values = dict(stored_values)
+    """The order as it looked at `hide_after` (UTC), or as it is when that is None; None while it did not exist yet."""
+    values = dict(stored)
     if hide_after is not None:
-        if calendar.instant(_moment(values["ordered"])) > hide_after:
+        if _starts_after(values, "ordered", settings.calendar, hide_after):
             return None
-        _hide_later_events(values, calendar, hide_after)
-    _apply_defaults(values, portal, fields)
+        _hide_later_events(values, settings.calendar, hide_after)
+    account = settings.accounts.get(str(values["account"]))
+    _apply_defaults(values, account.portal if account else None, settings.fields)
     _derive(values)
     return Facts(str(values["id"]), str(values["account"]), version, values)
 
 
 def _hide_later_events(values: dict[str, Value], calendar: Calendar, clock: datetime) -> None:
     for name in EVENTS:
-        if name in values and calendar.instant(_moment(values[name])) > clock:
+        if _starts_after(values, name, calendar, clock):
             del values[name]
             if name == "paid":
                 values.pop("paid_amount", None)
 
 
-def _apply_defaults(values: dict[str, Value], portal: str | None, fields: Mapping[str, CatalogueField]) -> None:
+def _starts_after(values: Mapping[str, Value], name: str, calendar: Calendar, clock: datetime) -> bool:
+    moment = values.get(name)
+    return isinstance(moment, date) and calendar.instant(moment) > clock
+
+
+def _apply_defaults(values: dict[str, Value], portal: str | None, fields: Mapping[str, Field]) -> None:
     if portal is not None:
         values.setdefault("portal", portal)
     values.setdefault("number", values["id"])
@@ -72,17 +69,10 @@ def _derive(values: dict[str, Value]) -> None:
     if "paid" in values and "paid_amount" not in values:
         values["open_amount"] = Decimal(0)
     elif "total" in values:
-        settled = _decimal(values.get("paid_amount")) + _decimal(values.get("credited"))
-        values["open_amount"] = max(_decimal(values["total"]) - settled, Decimal(0))
+        settled = _amount(values, "paid_amount") + _amount(values, "credited")
+        values["open_amount"] = max(_amount(values, "total") - settled, Decimal(0))
 
 
-def _decimal(value: Value | None) -> Decimal:
+def _amount(values: Mapping[str, Value], name: str) -> Decimal:
+    value = values.get(name)
     return value if isinstance(value, Decimal) else Decimal(0)
-
-
-def _moment(value: Value) -> datetime:
-    assert isinstance(value, datetime) or hasattr(value, "toordinal")
-    return value  # type: ignore[return-value]
-
-
-__all__ = ["Facts", "catalogue", "facts_of"]

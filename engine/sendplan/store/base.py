@@ -155,8 +155,8 @@ class Intent:
     """With `quota`, the seconds until the limit frees."""
 
 
-class Reader(Protocol):
-    """The reading half: everything that planning needs."""
+class OrderSource(Protocol):
+    """Everything that planning needs."""
 
     def orders(self) -> Iterator[StoredOrder]:
         """Every order, by id."""
@@ -170,11 +170,18 @@ class Reader(Protocol):
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         """account → field → when an import last carried it (UTC)."""
 
-    def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
-        """The latest imports, newest first."""
-
     def operator(self) -> Operator:
         """Suppressed addresses and pauses."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of orders (`orders`) and of ledger rows by state."""
+
+
+class Reader(OrderSource, Protocol):
+    """The reading half: also what `status` and `explain` show."""
+
+    def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
+        """The latest imports, newest first."""
 
     def suppressions(self) -> tuple[Suppression, ...]:
         """Suppressed addresses, by address."""
@@ -187,9 +194,6 @@ class Reader(Protocol):
 
     def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
         """Everything that ever happened to one message, oldest first; it survives an opened row."""
-
-    def counts(self) -> Mapping[str, int]:
-        """Number of orders (`orders`) and of ledger rows by state."""
 
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         """The latest executed plans, newest first."""
@@ -278,10 +282,30 @@ class Store(Reader, Protocol):
         reply: str,
         queue_id: str = "",
         next_attempt: datetime | None = None,
+        charged: bool = True,
     ) -> bool:
         """The outcome of an intent: `sent`, `deferred` (with its next attempt), `failed` or `uncertain`.
 
+        An attempt that failed for the host's or the account's sake is not `charged` to the message.
+
         Only with the intent's token, from `sending`, or late from `uncertain`; False otherwise.
+        """
+
+    def refuse(
+        self,
+        order: str,
+        key: MessageKey,
+        to: State,
+        *,
+        token: str,
+        sender: str,
+        at: datetime,
+        reply: str,
+        next_attempt: datetime | None = None,
+    ) -> bool:
+        """A refusal before the end of the message, which was certainly not sent: `deferred` or `failed`, no intent.
+
+        Only from no row, or from a `deferred` one whose next attempt has come; False otherwise.
         """
 
     def recover(self, at: datetime) -> tuple[Record, ...]:

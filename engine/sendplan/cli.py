@@ -1,0 +1,88 @@
+"""The command line: which commands there are, and how their outcome becomes an exit code. Nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from sendplan.problems import Exit, UserError
+
+COMMANDS: Mapping[str, str] = {
+    "init": "A new project from the example shop.",
+    "demo": "The main job, end to end, on sample orders and a mail server of its own.",
+    "check": "Check settings, rules and templates: all problems at once.",
+    "import": "Read orders from CSV, JSON or JSON lines into the store.",
+    "plan": "What would be sent now, to whom, and why. Sends nothing.",
+    "explain": "Why an order gets a mail, or why it does not.",
+    "preview": "The message itself, without any side effect.",
+    "send": "Send exactly what a plan file says, once.",
+    "run": "Plan and send in one, for cron.",
+    "status": "What needs a person, counts, and the last runs.",
+    "resolve": "Settle a message, or record one that was sent by hand.",
+    "smtp-test": "Send a test mail and say which step failed.",
+}
+"""Every command with its short help, so that `--help` imports none of them."""
+
+
+class _Commands(click.Group):
+    """Imports a command's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sendplan.commands.{cmd_name.replace('-', '_')}_command")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from sendplan.problems import did_you_mean
+
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            ctx.fail(f"there is no command `{args[0]}`; {did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sendplan", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Declare in YAML which mail goes to which buyer when; read the plan; send exactly that, once."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run a command and end the process with its exit code (LANGUAGE §10)."""
+    sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def run(args: list[str]) -> int:
+    """Run a command and return its exit code; a user's mistake prints its problems and never a traceback."""
+    try:
+        outcome = cli.main(args, prog_name="sendplan", standalone_mode=False)
+    except UserError as error:
+        from sendplan.commands.output import print_problems
+
+        print_problems(error.problems, "text", err=True)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader (`head`, say) went away: not an error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(Exit.DONE)
+    return int(outcome) if isinstance(outcome, int) else int(Exit.DONE)

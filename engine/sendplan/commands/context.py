@@ -1,0 +1,115 @@
+"""What every command needs: its project, the store, and the clock, which is read here and nowhere below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sendplan import project as projects
+from sendplan.calendar import Calendar
+from sendplan.planner import Clock
+from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.project import Project
+from sendplan.settings_file import FILE
+from sendplan.store import Reader, Store, open_reader, open_store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def project_option(command: F) -> F:
+    """`--project DIR` on every command."""
+    return click.option(
+        "--project",
+        "project_dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The project's folder; by default the nearest one upward with a sendplan.yaml.",
+    )(command)
+
+
+def now_option(command: F) -> F:
+    """`--now T` on commands that look at the clock."""
+    return click.option("--now", metavar="T", help="Go by this time (ISO 8601, the shop's zone) instead of the clock.")(
+        command
+    )
+
+
+def format_option(*formats: str) -> Callable[[F], F]:
+    """`--format`; the first one is the default."""
+    return click.option(
+        "--format", "format_", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format."
+    )
+
+
+def folder_of(project_dir: Path | None) -> Path:
+    """The project's folder; raises UserError when there is none."""
+    if project_dir is None:
+        return projects.find_folder(Path.cwd())
+    if not (project_dir / FILE).is_file():
+        problem = Problem("no-project", f"`{project_dir}` holds no {FILE}", None, "name a project's folder")
+        raise UserError(problem, Exit.USAGE)
+    return project_dir.resolve()
+
+
+def load_project(project_dir: Path | None) -> tuple[Project, list[Problem]]:
+    """The project and the problems of its broken rules; raises UserError when the settings cannot be used."""
+    project, problems = projects.load(folder_of(project_dir))
+    if project is None:
+        raise UserError(problems)
+    return project, problems
+
+
+def reader_of(project: Project) -> Reader:
+    """The store for reading."""
+    settings = project.settings
+    return open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
+
+
+def store_of(project: Project) -> Store:
+    """The store for writing."""
+    settings = project.settings
+    return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
+
+
+def clock_of(now: str | None, calendar: Calendar) -> Clock:
+    """The command's clock: the real one, or `--now`, which hides later events when it lies in the past."""
+    real = datetime.now(UTC).replace(microsecond=0)
+    if now is None:
+        return Clock(real)
+    given = parse_time(now, calendar)
+    if given is None:
+        raise click.UsageError(f"--now: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
+    return Clock(given, replay=given < real)
+
+
+def parse_time(text: str, calendar: Calendar) -> datetime | None:
+    """ISO 8601 → UTC; without an offset it is the shop's time, a bare date its local start; None when it is neither."""
+    try:
+        if len(text) <= 10:
+            return calendar.instant(date.fromisoformat(text))
+        given = datetime.fromisoformat(text)
+        return given.astimezone(UTC) if given.tzinfo else calendar.localize(given)
+    except (ValueError, OverflowError):
+        return None
+
+
+def known_rules(project: Project, names: tuple[str, ...]) -> frozenset[str] | None:
+    """The rules named by `--rule`, checked; None for all."""
+    if not names:
+        return None
+    known = {rule.id for rule in project.rules} | {each.id for each in project.broken}
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"there is no rule `{name}`; {did_you_mean(name, known)}")
+    return frozenset(names)
+
+
+def known_account(project: Project, name: str | None) -> str | None:
+    """The account named by `--account`, checked."""
+    if name is not None and name not in project.settings.accounts:
+        raise click.UsageError(f"there is no account `{name}`; {did_you_mean(name, project.settings.accounts)}")
+    return name

@@ -1,0 +1,168 @@
+"""A project's folder as one frozen value: settings, rules for every account, template names, digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendplan import languages
+from sendplan.expressions import ParamValue
+from sendplan.ledger import MessageKey
+from sendplan.plan import Reason
+from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.rules import BrokenRule, Rule
+from sendplan.rules_file import RuleFiles, build_rules, read_rules
+from sendplan.settings import Settings
+from sendplan.settings_file import FILE, read_settings
+from sendplan.source import Document
+
+TEMPLATES = "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything that a product owner declares."""
+
+    settings: Settings
+    rules: tuple[Rule, ...]
+    """With the project's own params, each rule after those whose `sent(…)` it reads."""
+    by_account: Mapping[str, tuple[Rule, ...]]
+    """The same with each account's params; an account without own params shares `rules`."""
+    broken: tuple[BrokenRule, ...]
+    broken_outcomes: Mapping[MessageKey, Reason]
+    """`error` for every message of a broken rule that another rule's `sent(…)` reads: that rule waits."""
+    templates: frozenset[str]
+    """Paths below `templates/`, such as `ebay-de/first-contact.de.md`."""
+    digest: str
+    """Hash of settings, rules and templates."""
+    documents: Mapping[str, Document]
+    """The YAML files by shown name, for lint and `ignore` comments."""
+
+    def rules_for(self, account: str) -> tuple[Rule, ...]:
+        """The rules with this account's params; the project's own for an unknown account."""
+        return self.by_account.get(account, self.rules)
+
+    def steps_by_rule(self) -> dict[str, tuple[str, ...]]:
+        """Rule id → ids of its written steps, empty without a ladder; for reading message keys."""
+        return {rule.id: rule.step_ids() for rule in self.rules}
+
+    def rule(self, id_: str) -> Rule | None:
+        """The rule of this id."""
+        return next((rule for rule in self.rules if rule.id == id_), None)
+
+
+def find_folder(start: Path) -> Path:
+    """The nearest folder from `start` upward that holds a sendplan.yaml.
+
+    Raises UserError when there is none.
+    """
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    message = f"there is no {FILE} in this folder or above it"
+    help_ = "run `sendplan init shop` to make a project, or name one with --project DIR"
+    raise UserError(Problem("no-project", message, None, help_), Exit.USAGE)
+
+
+def load(folder: Path) -> tuple[Project | None, list[Problem]]:
+    """A project and everything wrong with it.
+
+    There is no project when the settings cannot be used; a broken rule is in `broken`, and the others stand.
+    """
+    settings, document, problems = read_settings(folder)
+    files = read_rules(folder)
+    problems += files.problems
+    if settings is None or document is None:
+        return None, problems
+    rules, broken, rule_problems = build_rules(files, settings, document, settings.params)
+    problems += rule_problems
+    by_account, broken_for_accounts, account_problems = _rules_by_account(files, settings, document, rules)
+    problems += account_problems
+    templates = languages.listing(folder / TEMPLATES)
+    broken += broken_for_accounts + files.broken
+    template_problems = list(_missing_templates(rules, settings, templates))
+    problems += [problem for _, problem in template_problems]
+    broken += [BrokenRule(rule.id, problem) for rule, problem in template_problems]
+    unusable = {each.id for each in broken}
+    problems += _check_skips(settings, document, {rule.id for rule in rules} | unusable)
+    if any(each.is_error and each.span is not None and each.span.file == FILE for each in problems):
+        return None, _unique(problems)
+    project = Project(
+        settings,
+        tuple(rule for rule in rules if rule.id not in unusable),
+        {name: tuple(rule for rule in each if rule.id not in unusable) for name, each in by_account.items()},
+        tuple({each.id: each for each in reversed(broken)}.values()),
+        {key: Reason.ERROR for rule in rules for key in rule.sent_keys() if key[0] in unusable},
+        templates,
+        digest(folder),
+        {FILE: document, **{rule.document.file: rule.document for rule in files.written}},
+    )
+    return project, _unique(problems)
+
+
+def _rules_by_account(
+    files: RuleFiles, settings: Settings, document: Document, shared: tuple[Rule, ...]
+) -> tuple[dict[str, tuple[Rule, ...]], list[BrokenRule], list[Problem]]:
+    by_account: dict[str, tuple[Rule, ...]] = {}
+    broken: list[BrokenRule] = []
+    problems: list[Problem] = []
+    built: list[tuple[Mapping[str, ParamValue], tuple[Rule, ...]]] = [(settings.params, shared)]
+    for name, account in settings.accounts.items():
+        rules = next((each for params, each in built if params == account.params), None)
+        if rules is None:
+            rules, wrong, found = build_rules(files, settings, document, account.params)
+            broken += wrong
+            problems += found
+            built.append((account.params, rules))
+        by_account[name] = rules
+    return by_account, broken, problems
+
+
+def _missing_templates(
+    rules: tuple[Rule, ...], settings: Settings, templates: frozenset[str]
+) -> Iterator[tuple[Rule, Problem]]:
+    """Every step needs a template that a buyer of any language gets: at least in the default language."""
+    default = settings.languages.default
+    for rule in rules:
+        for name in dict.fromkeys(step.template for step in rule.written):
+            without = [
+                account
+                for account in settings.accounts
+                if languages.choose(templates, name, account=account, language=default, default=default) is None
+            ]
+            if without:
+                file = f"{TEMPLATES}/{name}.{default}.md"
+                known = {path.rpartition("/")[2].partition(".")[0] for path in templates}
+                yield (
+                    rule,
+                    Problem(
+                        "missing-template",
+                        f"there is no template `{file}` for rule `{rule.id}`",
+                        rule.span,
+                        f"write it; {did_you_mean(name, known)}",
+                    ),
+                )
+
+
+def _check_skips(settings: Settings, document: Document, known: set[str]) -> Iterator[Problem]:
+    for name, account in settings.accounts.items():
+        for skipped in sorted(account.skip - known):
+            place = document.span(("accounts", name, "skip"))
+            yield Problem("unknown-name", f"there is no rule `{skipped}` to skip", place, did_you_mean(skipped, known))
+
+
+def digest(folder: Path) -> str:
+    """Hash of every file that says what is sent: settings, rules, templates."""
+    files = [folder / FILE, *(folder / "rules").glob("*.yaml"), *(folder / TEMPLATES).rglob("*")]
+    hashed = hashlib.sha256()
+    for path in sorted(each for each in files if each.is_file()):
+        content = path.read_bytes()
+        hashed.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
+        hashed.update(content)
+    return hashed.hexdigest()[:16]
+
+
+def _unique(problems: list[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))

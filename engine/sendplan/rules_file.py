@@ -1,0 +1,394 @@
+"""`rules/*.yaml` → Rules: names, types and references are checked; a broken rule does not stop the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from sendplan.calendar import Duration
+from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value, stored_fields
+from sendplan.ledger import MessageKey
+from sendplan.problems import Problem, Span, did_you_mean
+from sendplan.rules import BrokenRule, Rule, Step
+from sendplan.schemas import validated
+from sendplan.settings import Settings
+from sendplan.source import Document, KeyPath, load
+
+FOLDER = "rules"
+_PARAM = re.compile(r"\$\{params\.([A-Za-z_]\w*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One rule as it is written, with its place."""
+
+    document: Document
+    path: KeyPath
+    data: Mapping[str, Any]
+    steps: tuple[Mapping[str, Any], ...]
+    """Of a ladder; empty otherwise."""
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        return str(self.data["id"])
+
+    @property
+    def step_ids(self) -> tuple[str, ...]:
+        """The ids of a ladder's steps, from the top."""
+        return tuple(str(step["id"]) for step in self.steps)
+
+
+@dataclass(slots=True)
+class RuleFiles:
+    """Everything that stands in `rules/`, before params are filled in."""
+
+    written: list[Written] = field(default_factory=list)
+    broken: list[BrokenRule] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_rules(folder: Path) -> RuleFiles:
+    """All rule files of a project, by name; each problem also names the rule that it breaks."""
+    files = RuleFiles()
+    for path in sorted((folder / FOLDER).glob("*.yaml")):
+        _read_file(path, f"{FOLDER}/{path.name}", files)
+    _refuse_doubles(files)
+    return files
+
+
+def _read_file(path: Path, name: str, files: RuleFiles) -> None:
+    document, problems = load(path, name)
+    if document is None:
+        files.problems += problems
+        files.broken.append(BrokenRule(path.stem, problems[0]))
+        return
+    data, schema_problems = validated(document, "rules")
+    problems += schema_problems
+    files.problems += problems
+    rules = data.get("rules") if isinstance(data, dict) else None
+    taken: set[int] = set()
+    for number, rule in enumerate(rules if isinstance(rules, list) else []):
+        place: KeyPath = ("rules", number)
+        own = [n for n, each in enumerate(problems) if each.span is not None and document.holds(place, each.span)]
+        taken.update(own)
+        error = next((problems[n] for n in own if problems[n].is_error), None)
+        if error is not None:
+            id_ = rule.get("id") if isinstance(rule, dict) else None
+            files.broken.append(BrokenRule(id_ if isinstance(id_, str) else path.stem, error))
+        else:
+            steps = tuple(rule["ladder"]["steps"]) if "ladder" in rule else ()
+            files.written.append(Written(document, place, rule, steps))
+    rest = [each for n, each in enumerate(problems) if n not in taken and each.is_error]
+    if rest:
+        files.broken.append(BrokenRule(path.stem, rest[0]))
+
+
+def _refuse_doubles(files: RuleFiles) -> None:
+    """One id names one rule, one earlier id belongs to one rule: nobody can tell which of two was meant."""
+    owners: dict[str, Written] = {}
+    doubled: set[str] = set()
+    for rule in files.written:
+        first = owners.setdefault(rule.id, rule)
+        if first is not rule:
+            doubled.add(rule.id)
+            place = rule.document.span((*rule.path, "id"))
+            message = f"rule `{rule.id}` stands at {first.document.span((*first.path, 'id'))} already"
+            problem = Problem("duplicate-id", message, place, "give one of them another id")
+            files.problems.append(problem)
+            files.broken.append(BrokenRule(rule.id, problem))
+    files.written = [rule for rule in files.written if rule.id not in doubled]
+
+
+def build_rules(
+    files: RuleFiles, settings: Settings, settings_document: Document, params: Mapping[str, ParamValue]
+) -> tuple[tuple[Rule, ...], list[BrokenRule], list[Problem]]:
+    """The rules for one set of params, each after those whose `sent(…)` it reads; broken ones apart."""
+    messages = {ref: keys for rule in files.written for ref, keys in _messages(rule).items()}
+    ladders = frozenset(rule.id for rule in files.written if rule.steps)
+    scope = Scope(settings.fields, params, messages, ladders)
+    rules: list[Rule] = []
+    broken: list[BrokenRule] = []
+    problems: list[Problem] = []
+    for written in files.written:
+        builder = _Builder(written, settings, settings_document, scope)
+        rule = builder.rule()
+        problems += builder.problems
+        error = next((each for each in builder.problems if each.is_error), None)
+        if error is not None or rule is None:
+            assert error is not None
+            broken.append(BrokenRule(written.id, error))
+        else:
+            rules.append(rule)
+    ordered, circle = _in_order(rules)
+    for rule in circle:
+        problem = Problem(
+            "sent-circle",
+            f"rule `{rule.id}` reads what was sent by a rule that waits for it: {' → '.join(each.id for each in circle)}",
+            rule.span,
+            "remove one of the `sent(…)`",
+        )
+        problems.append(problem)
+        broken.append(BrokenRule(rule.id, problem))
+    problems += _check_formerly(files)
+    return ordered, broken, problems
+
+
+def _messages(rule: Written) -> dict[str, tuple[MessageKey, ...]]:
+    """What `sent("…")` may name → ledger keys, today's first, then earlier ids of the rule and of its steps."""
+    ids = (rule.id, *rule.data.get("formerly", ()))
+    if not rule.steps:
+        return {rule.id: tuple((id_, "") for id_ in ids)}
+    return {
+        f"{rule.id}/{step['id']}": tuple((id_, each) for id_ in ids for each in (step["id"], *step.get("formerly", ())))
+        for step in rule.steps
+    }
+
+
+def _check_formerly(files: RuleFiles) -> Iterable[Problem]:
+    current = {rule.id for rule in files.written}
+    owners: dict[str, str] = {}
+    for rule in files.written:
+        for number, earlier in enumerate(rule.data.get("formerly", ())):
+            place = rule.document.span((*rule.path, "formerly", number))
+            if earlier in current:
+                yield Problem("formerly-taken", f"`{earlier}` is a rule's present id", place, "remove it here")
+            elif owners.setdefault(earlier, rule.id) != rule.id:
+                message = f"`{earlier}` is an earlier id of `{owners[earlier]}` already"
+                yield Problem("formerly-taken", message, place, "an earlier id belongs to one rule")
+
+
+def _in_order(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[Rule]]:
+    """The rules by (references, id), and those that refer to each other in a circle."""
+    remaining = {rule.id: rule for rule in sorted(rules, key=lambda each: each.id)}
+    circle: list[Rule] = []
+    while True:
+        graph = {id_: {key[0] for key in rule.sent_keys()} & remaining.keys() for id_, rule in remaining.items()}
+        try:
+            return tuple(remaining[id_] for id_ in TopologicalSorter(graph).static_order()), circle
+        except CycleError as error:
+            circle += [remaining.pop(id_) for id_ in dict.fromkeys(error.args[1])]
+
+
+class _Builder:
+    """Builds one rule; notes every problem on the way."""
+
+    def __init__(self, written: Written, settings: Settings, settings_document: Document, scope: Scope) -> None:
+        self.written = written
+        self.settings = settings
+        self.settings_document = settings_document
+        self.scope = scope
+        self.problems: list[Problem] = []
+        self.ids = (written.id, *written.data.get("formerly", ()))
+
+    def rule(self) -> Rule | None:
+        data, document = self.written.data, self.written.document
+        trigger = self._expression("trigger", Kind.CONDITION)
+        due = self._expression("due", Kind.MOMENT)
+        written = self._steps(trigger)
+        active = self._active(written)
+        if trigger is None or due is None or any(each.is_error for each in self.problems):
+            return None
+        classes = [self.settings.classes[step.klass].requires for step in written]
+        expressions = [due, *(each for step in written for each in step.triggers), *(each for each in classes if each)]
+        names = frozenset(name for expression in expressions for name in expression.fields())
+        return Rule(
+            id=self.written.id,
+            title=data["title"],
+            enabled=bool(self._value("enabled", True, bool)),
+            due=due,
+            steps=active,
+            written=written,
+            ladder=bool(self.written.steps),
+            lookback=self._lookback(),
+            orders_from=self._orders_from(),
+            reads=stored_fields(names, self.settings.fields),
+            description=data.get("description", ""),
+            span=document.span((*self.written.path, "id")),
+        )
+
+    # --- steps ---
+
+    def _steps(self, trigger: Expression | None) -> tuple[Step, ...]:
+        if not self.written.steps:
+            return (self._step((), {}, trigger, None, self._name_template(())),)
+        if "template" in self.written.data:
+            self._note(
+                "template-in-ladder", ("template",), "in a ladder every step names its template", "remove this key"
+            )
+        every = self._value("every", None, Duration, ("ladder",))
+        steps = []
+        seen: set[str] = set()
+        for number, data in enumerate(self.written.steps):
+            path: KeyPath = ("ladder", "steps", number)
+            after = self._value("after", every, Duration, path)
+            if number > 0 and after is None and not self.problems:
+                help_ = "write `every: 7 days` in the ladder, or `after:` in the step"
+                self._note("missing-key", path, "nothing says when this step follows", help_)
+            if data["id"] in seen:
+                self._note("duplicate-id", (*path, "id"), f"step `{data['id']}` stands in this ladder already")
+            seen.add(data["id"])
+            steps.append(self._step(path, data, trigger, after if number else None, self._name_template(path)))
+        return tuple(steps)
+
+    def _step(
+        self, path: KeyPath, data: Mapping[str, Any], trigger: Expression | None, after: Duration | None, template: str
+    ) -> Step:
+        own = self._expression("trigger", Kind.CONDITION, path) if path and "trigger" in data else None
+        regions = self._regions(())
+        if path and "regions" in data:
+            narrowed = self._regions(path)
+            if regions is None or narrowed is None:
+                regions = narrowed if regions is None else regions
+            else:
+                regions &= narrowed
+        here = path if "class" in data else ()
+        klass = self._named("class", here, self.settings.classes) or "transactional"
+        window = self._named("window", path if "window" in data else (), self.settings.windows)
+        expires = self._value("expires", None, Duration, path if "expires" in data else ())
+        step_ids = (data["id"], *data.get("formerly", ())) if path else ("",)
+        return Step(
+            id=step_ids[0],
+            template=template,
+            triggers=tuple(each for each in (trigger, own) if each is not None),
+            regions=regions,
+            klass=klass,
+            window=window,
+            expires=expires,
+            after=after,
+            keys=tuple((id_, each) for id_ in self.ids for each in step_ids),
+        )
+
+    def _active(self, written: tuple[Step, ...]) -> tuple[Step, ...]:
+        if not self.written.steps:
+            return written
+        enabled = tuple(
+            step
+            for number, step in enumerate(written)
+            if self._value("enabled", True, bool, ("ladder", "steps", number), inherit=False)
+        )
+        depth = self._value("depth", len(enabled), int, ("ladder",), inherit=False)
+        if depth is not None and depth < 1:
+            help_ = "write how many steps are taken from the top, or `enabled: false` in the rule"
+            self._note("ladder-depth", ("ladder", "depth"), f"a ladder of {depth} steps sends nothing", help_)
+        return enabled[: depth if depth is not None else len(enabled)]
+
+    def _name_template(self, path: KeyPath) -> str:
+        data = self._at(path)
+        if "template" not in data:
+            if not self.written.steps:
+                self._note("missing-key", (), "`template` is missing", "write `template: NAME`")
+            return ""
+        return str(data["template"])
+
+    # --- values ---
+
+    def _at(self, path: KeyPath) -> Any:
+        data: Any = self.written.data
+        for part in path:
+            data = data[part]
+        return data
+
+    def _find(self, key: str, path: KeyPath, *, inherit: bool) -> tuple[Any, Document, KeyPath] | None:
+        """A key's value and place: in the step or ladder, else in the rule's defaults of sendplan.yaml."""
+        data = self._at(path)
+        if key in data:
+            return data[key], self.written.document, (*self.written.path, *path, key)
+        if not path and inherit and key in self.settings.defaults:
+            return self.settings.defaults[key], self.settings_document, ("defaults", key)
+        return None
+
+    def _value(self, key: str, default: Any, type_: type, path: KeyPath = (), *, inherit: bool = True) -> Any:
+        """A literal or `${params.NAME}` of one type."""
+        found = self._find(key, path, inherit=inherit)
+        if found is None:
+            return default
+        value, document, place = found
+        match = _PARAM.fullmatch(value) if isinstance(value, str) else None
+        if match is not None:
+            return self._param(match[1], type_, document, place)
+        if type_ is Duration and isinstance(value, str):
+            value = Duration.parse(value)
+        if isinstance(value, type_) and isinstance(value, bool) is (type_ is bool):
+            return value
+        self._wrong_type(type_, document, place)
+        return default
+
+    def _param(self, name: str, type_: type, document: Document, place: KeyPath) -> Any:
+        if name not in self.scope.params:
+            help_ = did_you_mean(name, self.scope.params) or "define it under `params:` in sendplan.yaml"
+            self.problems.append(Problem("unknown-name", f"there is no param `{name}`", document.span(place), help_))
+            return None
+        value = self.scope.params[name]
+        if isinstance(value, type_) and isinstance(value, bool) is (type_ is bool):
+            return value
+        message = f"`params.{name}` is a {kind_of_value(value)}, but {_NEEDED[type_]} is needed here"
+        self.problems.append(Problem("type-mismatch", message, document.span(place), f"its value is `{value}`"))
+        return None
+
+    def _wrong_type(self, type_: type, document: Document, place: KeyPath) -> None:
+        code = "bad-duration" if type_ is Duration else "wrong-type"
+        help_ = "write `7 days`; the units are minutes, hours, days, business days, weeks, months"
+        self.problems.append(
+            Problem(code, f"{_NEEDED[type_]} is needed here", document.span(place), help_ if type_ is Duration else "")
+        )
+
+    def _lookback(self) -> Duration | None:
+        found = self._find("lookback", (), inherit=True)
+        if found is not None and found[0] == "none":
+            return None
+        value = self._value("lookback", None, Duration)
+        return value if isinstance(value, Duration) else None
+
+    def _orders_from(self) -> date | None:
+        found = self._find("orders_from", (), inherit=True)
+        if found is None:
+            return None
+        try:
+            return date.fromisoformat(found[0])
+        except ValueError:
+            place = found[1].span(found[2])
+            self.problems.append(Problem("bad-date", f"`{found[0]}` is no date", place, "write `2026-08-01`"))
+            return None
+
+    def _regions(self, path: KeyPath) -> frozenset[str] | None:
+        found = self._find("regions", path, inherit=True)
+        if found is None or found[0] == "all":
+            return None
+        value, document, place = found
+        known = {region.name for region in self.settings.regions}
+        for number, name in enumerate(value):
+            if name not in known:
+                help_ = did_you_mean(name, known)
+                where = document.span((*place, number))
+                self.problems.append(Problem("unknown-name", f"there is no region `{name}`", where, help_))
+        return frozenset(value)
+
+    def _named(self, key: str, path: KeyPath, known: Mapping[str, object]) -> str | None:
+        found = self._find(key, path, inherit=True)
+        if found is None:
+            return None
+        name, document, place = found
+        if name not in known:
+            help_ = did_you_mean(name, known)
+            self.problems.append(Problem("unknown-name", f"there is no {key} `{name}`", document.span(place), help_))
+        return str(name)
+
+    def _expression(self, key: str, kind: Kind, path: KeyPath = ()) -> Expression | None:
+        place = (*self.written.path, *path, key)
+        locate = lambda start, end: self.written.document.within(place, start, end)  # noqa: E731
+        expression, problems = compile_expression(self._at(path)[key], kind, self.scope, locate)
+        self.problems += problems
+        return expression
+
+    def _note(self, code: str, path: KeyPath, message: str, help_: str = "") -> None:
+        place: Span = self.written.document.span((*self.written.path, *path))
+        self.problems.append(Problem(code, message, place, help_))
+
+
+_NEEDED: Mapping[type, str] = {Duration: "a duration", int: "a whole number", bool: "true or false"}

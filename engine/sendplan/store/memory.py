@@ -1,0 +1,71 @@
+"""A store in memory for virtual clocks: what scenarios and simulations plan on. It is read like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from sendplan.fields import Value
+from sendplan.ledger import History, MessageKey, Operator, Record, State
+from sendplan.store.base import StoredOrder
+
+
+class MemoryOrders:
+    """Orders and a ledger that a virtual clock changes between two plans."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, StoredOrder] = {}
+        self._records: dict[str, dict[MessageKey, Record]] = {}
+        self._imported: dict[str, dict[str, datetime]] = {}
+
+    # --- changes ---
+
+    def put(self, id_: str, account: str, values: Mapping[str, Value]) -> None:
+        """Set an order, raising its version when it exists."""
+        known = self._orders.get(id_)
+        self._orders[id_] = StoredOrder(id_, account, known.version + 1 if known else 1, dict(values))
+
+    def record(self, record: Record) -> None:
+        """Set a ledger row."""
+        self._records.setdefault(record.order, {})[(record.rule, record.step)] = record
+
+    def settle(self, order: str, key: MessageKey, state: State, at: datetime) -> None:
+        """Note how a message ended."""
+        self.record(Record(key[0], key[1], order, state, at))
+
+    def carry(self, account: str, fields: Iterable[str], at: datetime) -> None:
+        """Note that an import carried these fields."""
+        self._imported.setdefault(account, {}).update(dict.fromkeys(fields, at))
+
+    # --- OrderSource ---
+
+    def orders(self) -> Iterator[StoredOrder]:
+        """Every order, by id."""
+        return (self._orders[id_] for id_ in sorted(self._orders))
+
+    def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
+        """These orders, by id."""
+        return (self._orders[id_] for id_ in sorted(set(ids)) if id_ in self._orders)
+
+    def histories(self, ids: Iterable[str]) -> Mapping[str, History]:
+        """The ledger's rows of these orders."""
+        return {id_: History(dict(self._records[id_])) for id_ in ids if id_ in self._records}
+
+    def imported(self) -> Mapping[str, Mapping[str, datetime]]:
+        """account → field → when it last came."""
+        return self._imported
+
+    def operator(self) -> Operator:
+        """Nobody pauses or suppresses anything here."""
+        return Operator()
+
+    def records(self, states: Iterable[State]) -> Iterator[Record]:
+        """Ledger rows in these states, oldest first."""
+        wanted = frozenset(states)
+        found = [each for rows in self._records.values() for each in rows.values() if each.state in wanted]
+        return iter(sorted(found, key=lambda record: (record.at, record.order, record.rule, record.step)))
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of orders and of ledger rows by state."""
+        states = [record.state.value for rows in self._records.values() for record in rows.values()]
+        return {"orders": len(self._orders), **{state: states.count(state) for state in sorted(set(states))}}

@@ -92,3 +92,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
     return "known: " + ", ".join(names) if names else ""
+
+
+CODES: dict[str, str] = {
+    "file-missing": "A file is not there",
+    "file-unreadable": "A file cannot be read",
+    "yaml-encoding": "A file is not UTF-8",
+    "yaml-character": "A character that YAML does not allow",
+    "yaml-empty": "A file without content",
+    "yaml-syntax": "Text that is not YAML",
+    "yaml-indentation": "A line that is indented wrongly",
+    "yaml-expression": "An expression that YAML reads as something else",
+    "yaml-duplicate-key": "The same key twice in one mapping",
+    "yaml-key": "A key that is not text",
+    "yaml-tag": "A YAML tag",
+    "yaml-merge-key": "A YAML merge key",
+    "yaml-alias": "An alias without anchor, or too many aliases",
+    "yaml-nesting": "Lists and mappings nested too deep",
+    "yaml-documents": "More than one document in a file",
+    "ignore-comment": "An ignore comment without code or reason",
+    "unknown-key": "A key that does not exist here",
+    "wrong-key": "A key that may not stand here",
+    "missing-key": "A required key is missing",
+    "empty-value": "Nothing where a value is needed",
+    "wrong-type": "A value of another type",
+    "wrong-value": "A value that is not allowed",
+    "duplicate-item": "The same item twice in one list",
+}
+"""Every code and its one-line title; `docs/problems.md` has a section for each."""

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 
+_FRAME_WIDTH = 120
+"""Of a longer line the frame shows only this many characters around the place."""
+
 
 class Exit(IntEnum):
     """The exit codes of every command (LANGUAGE §10)."""
@@ -71,6 +74,11 @@ class Problem:
         if self.span is None or not self.span.text:
             return ""
         line, start = self.span.text.replace("\t", " "), self.span.column - 1
+        if len(line) > _FRAME_WIDTH:
+            cut = max(0, start - _FRAME_WIDTH // 3)
+            shown = line[cut : cut + _FRAME_WIDTH]
+            line = ("…" if cut else "") + shown + ("…" if cut + len(shown) < len(line) else "")
+            start += (1 if cut else 0) - cut
         width = max(1, min(self.span.end_column - self.span.column, len(line) - start))
         number = str(self.span.line)
         return f"{number} | {line}\n{' ' * len(number)} | {' ' * start}{'^' * width}"

@@ -129,6 +129,16 @@ class Calendar:
         """ISO 8601: a bare date stays one, an instant carries the shop's offset."""
         return self.local(moment).isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()
 
+    def parse(self, text: str) -> datetime | None:
+        """ISO 8601 → UTC: without an offset the shop's time, a bare date its local start; None when it is neither."""
+        try:
+            if len(text) <= 10:
+                return self.instant(date.fromisoformat(text))
+            given = datetime.fromisoformat(text)
+            return given.astimezone(UTC) if given.tzinfo else self.localize(given)
+        except (ValueError, OverflowError):
+            return None
+
     def is_working_day(self, day: date) -> bool:
         """Not a Saturday, Sunday, public holiday or closed day."""
         return day.weekday() < 5 and not self.is_holiday(day)

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "Check settings, rules and templates: all problems at once.",
     "import": "Read orders from CSV, JSON or JSON lines into the store.",
     "plan": "What would be sent now, to whom, and why. Sends nothing.",
+    "test": "Play the scenarios that say what is sent when.",
     "explain": "Why an order gets a mail, or why it does not.",
     "preview": "The message itself, without any side effect.",
     "send": "Send exactly what a plan file says, once.",

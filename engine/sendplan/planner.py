@@ -114,28 +114,53 @@ def make_plan(
     show_addresses: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Plan:
-    """The complete plan: what leaves now, later, is held or in error, and what to be warned of."""
-    entries = [_broken_entry(each.id, str(each.problem.span), each.problem.message) for each in project.broken]
+    """The complete plan: what leaves now, later, is held or in error, and what to be warned of.
+
+    `progress` hears how many orders have been looked at.
+    """
+    judged = judge_orders(project, source, clock, rules=rules, account=account)
+    counted = _counting(judged, progress)
+    return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
+
+
+def plan_from(
+    project: Project,
+    source: OrderSource,
+    clock: Clock,
+    judged: Iterable[Judged],
+    *,
+    rules: Collection[str] | None = None,
+    show_addresses: bool = False,
+) -> Plan:
+    """The plan that these decisions make."""
+    entries = [
+        _broken_entry(each.id, str(each.problem.span), each.problem.message)
+        for each in project.broken
+        if rules is None or each.id in rules
+    ]
     expired: Counter[str] = Counter()
-    seen = 0
-    for seen, judged in enumerate(judge_orders(project, source, clock, rules=rules, account=account), start=1):
-        for decision in judged.decisions:
+    for each in judged:
+        for decision in each.decisions:
             expired[decision.rule.id] += decision.expired_while_held
             if decision.status is not None:
-                entries.append(entry_of(project, judged.facts, decision, show_addresses=show_addresses))
-        progress(seen)
+                entries.append(entry_of(project, each.facts, decision, show_addresses=show_addresses))
     entries.sort(key=Entry.sort_key)
     sends = sum(entry.status is Status.SEND for entry in entries)
     limit = project.settings.per_run
-    calendar = project.settings.calendar
     return Plan(
-        now=calendar.text(clock.now),
+        now=project.settings.calendar.text(clock.now),
         timezone=project.settings.shop.timezone,
         digest=project.digest,
         entries=tuple(entries),
         refused="per_run" if limit is not None and sends > limit else None,
         warnings=tuple(_warnings(project, source, expired, rules)),
     ).identified()
+
+
+def _counting(judged: Iterable[Judged], progress: Callable[[int], None]) -> Iterator[Judged]:
+    for number, each in enumerate(judged, start=1):
+        yield each
+        progress(number)
 
 
 def entry_of(project: Project, facts: Facts, decision: Decision, *, show_addresses: bool = False) -> Entry:

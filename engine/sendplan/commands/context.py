@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,21 +80,10 @@ def clock_of(now: str | None, calendar: Calendar) -> Clock:
     real = datetime.now(UTC).replace(microsecond=0)
     if now is None:
         return Clock(real)
-    given = parse_time(now, calendar)
+    given = calendar.parse(now)
     if given is None:
         raise click.UsageError(f"--now: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
     return Clock(given, replay=given < real)
-
-
-def parse_time(text: str, calendar: Calendar) -> datetime | None:
-    """ISO 8601 → UTC; without an offset it is the shop's time, a bare date its local start; None when it is neither."""
-    try:
-        if len(text) <= 10:
-            return calendar.instant(date.fromisoformat(text))
-        given = datetime.fromisoformat(text)
-        return given.astimezone(UTC) if given.tzinfo else calendar.localize(given)
-    except (ValueError, OverflowError):
-        return None
 
 
 def known_rules(project: Project, names: tuple[str, ...]) -> frozenset[str] | None:

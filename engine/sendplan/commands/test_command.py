@@ -1,0 +1,108 @@
+"""`sendplan test`: the scenarios of a project, on a virtual clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import click
+
+from sendplan import report, scenarios
+from sendplan.commands.context import folder_of, format_option, load_project, project_option
+from sendplan.commands.output import clean, print_json
+from sendplan.problems import Exit
+from sendplan.scenarios import Scenario, ScenarioResult
+
+
+@click.command("test")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--run", "pattern", metavar="RE", help="Only scenarios whose title or file matches.")
+@format_option("text", "json", "junit")
+@project_option
+def command(paths: tuple[Path, ...], pattern: str | None, format_: str, project_dir: Path | None) -> int:
+    """Play the scenarios in fixtures/scenarios (or PATHS) and compare each plan with what they expect."""
+    folder = folder_of(project_dir)
+    project, _ = load_project(folder)
+    selected = list(_selected(folder, paths, pattern))
+    results = [scenarios.run(each, project) if isinstance(each, Scenario) else each for each in selected]
+    if format_ == "json":
+        print_json(results_json(results))
+    elif format_ == "junit":
+        click.echo(results_junit(results))
+    else:
+        _print_text(results)
+    if not results:
+        click.echo("no scenario was selected", err=True)
+    return Exit.DONE if results and all(result.passed for result in results) else Exit.FINDINGS
+
+
+def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Scenario | ScenarioResult]:
+    try:
+        wanted = re.compile(pattern or "", re.IGNORECASE)
+    except re.error as error:
+        raise click.UsageError(f"--run: `{pattern}` is no regular expression: {error}") from None
+    for path in scenarios.find(paths or (folder / scenarios.FOLDER,)):
+        absolute = path.resolve()
+        name = absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(path)
+        scenario = scenarios.read(path, name)
+        title = scenario.title if isinstance(scenario, Scenario) else scenario.scenario
+        if wanted.search(title) or wanted.search(name):
+            yield scenario
+
+
+def _print_text(results: list[ScenarioResult]) -> None:
+    for result in results:
+        click.echo(clean(f"{'✓' if result.passed else '✗'} {result.file}: {result.scenario}"))
+        if result.problems:
+            click.echo(report.problems_text(list(result.problems), color=False))
+        for step in result.steps:
+            if not step.passed:
+                click.echo(f"  at {step.at}")
+                click.echo("\n".join(f"    {clean(line)}".rstrip() for line in step.message.splitlines()))
+    passed = sum(result.passed for result in results)
+    click.echo(f"{passed} passed, {len(results) - passed} failed")
+
+
+def results_json(results: list[ScenarioResult]) -> dict[str, Any]:
+    """The outcome for machines; `passed` and `failed` count scenarios."""
+    passed = sum(result.passed for result in results)
+    return {
+        "passed": passed,
+        "failed": len(results) - passed,
+        "scenarios": [
+            {
+                "file": result.file,
+                "scenario": result.scenario,
+                "passed": result.passed,
+                "steps": [
+                    {
+                        "at": step.at,
+                        "passed": step.passed,
+                        "expected": step.expected,
+                        "got": step.got,
+                        "message": step.message,
+                    }
+                    for step in result.steps
+                ],
+                "problems": report.problems_json(list(result.problems))["problems"],
+            }
+            for result in results
+        ],
+    }
+
+
+def results_junit(results: list[ScenarioResult]) -> str:
+    """The outcome as JUnit XML, one test case a scenario."""
+    failed = sum(not result.passed for result in results)
+    suite = ElementTree.Element("testsuite", name="sendplan", tests=str(len(results)), failures=str(failed))
+    for result in results:
+        case = ElementTree.SubElement(suite, "testcase", classname=result.file, name=result.scenario)
+        if not result.passed:
+            steps = [f"at {step.at}\n{step.message}" for step in result.steps if not step.passed]
+            said = [f"{problem.span}: {problem.message}" for problem in result.problems] + steps
+            failure = ElementTree.SubElement(case, "failure", message=said[0].splitlines()[0] if said else "no steps")
+            failure.text = clean("\n".join(said))
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

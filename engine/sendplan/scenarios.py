@@ -1,0 +1,392 @@
+"""Scenarios: a product owner's tests on a virtual clock, run through the planner itself (LANGUAGE §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from sendplan.addresses import masked
+from sendplan.calendar import Calendar
+from sendplan.conversion import ConversionError, convert
+from sendplan.decide import Decision
+from sendplan.explain import explanation_text
+from sendplan.ledger import History, Record, State
+from sendplan.plan import Entry, Plan, Reason, Status, parse_key
+from sendplan.planner import Clock, Judged, judge, judge_orders, plan_from
+from sendplan.problems import Problem, did_you_mean
+from sendplan.project import Project
+from sendplan.schemas import validated
+from sendplan.source import Document, KeyPath, load
+from sendplan.store.memory import MemoryOrders
+
+FOLDER = Path("fixtures/scenarios")
+FIRST_RETRY = timedelta(minutes=5)
+
+Observer: TypeAlias = Callable[[Decision], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One plan of a scenario, compared with what was expected."""
+
+    at: str
+    passed: bool
+    expected: Any
+    """`none`, or the expected messages as written."""
+    got: list[dict[str, Any]]
+    message: str = ""
+    """What differs, side by side, and the explanation of each differing decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """One scenario's outcome; one that cannot be run has problems and has not passed."""
+
+    file: str
+    scenario: str
+    steps: tuple[StepResult, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran and every step was as expected."""
+        return not self.problems and bool(self.steps) and all(step.passed for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario file, checked against its schema."""
+
+    document: Document
+    title: str
+    data: Mapping[str, Any]
+    problems: list[Problem] = field(default_factory=list)
+
+
+def find(paths: Iterable[Path]) -> Iterator[Path]:
+    """The scenario files among these files and folders, by name."""
+    for path in paths:
+        yield from sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+
+
+def read(path: Path, name: str) -> Scenario | ScenarioResult:
+    """A scenario file; or its failure, when it cannot be run."""
+    document, problems = load(path, name)
+    if document is None:
+        return ScenarioResult(name, path.stem, problems=tuple(problems))
+    data, schema_problems = validated(document, "scenario")
+    problems += schema_problems
+    title = str(data.get("scenario", path.stem)) if isinstance(data, dict) else path.stem
+    if any(problem.is_error for problem in problems):
+        return ScenarioResult(name, title, problems=tuple(problems))
+    return Scenario(document, title, data)
+
+
+def run(scenario: Scenario, project: Project, observe: Observer = lambda decision: None) -> ScenarioResult:
+    """Play a scenario's steps; `observe` sees every decision that is made, for coverage."""
+    runner = _Runner(scenario, project, observe)
+    steps = tuple(runner.steps())
+    return ScenarioResult(scenario.document.file, scenario.title, steps, tuple(runner.problems))
+
+
+class _Runner:
+    def __init__(self, scenario: Scenario, project: Project, observe: Observer) -> None:
+        self.document = scenario.document
+        self.data = scenario.data
+        self.project = project
+        self.calendar: Calendar = project.settings.calendar
+        self.observe = observe
+        self.problems: list[Problem] = []
+        self.orders = MemoryOrders()
+        self.rules = self._selected_rules()
+        self.raw: dict[str, dict[str, Any]] = {}
+        for number, order in enumerate(self.data["orders"]):
+            self._change(("orders", number), str(order["id"]), order)
+
+    # --- reading ---
+
+    def note(self, path: KeyPath, message: str, help_: str = "", code: str = "scenario") -> None:
+        self.problems.append(Problem(code, message, self.document.span(path), help_))
+
+    def _selected_rules(self) -> frozenset[str] | None:
+        if "rules" not in self.data:
+            return None
+        known = {rule.id for rule in self.project.rules}
+        for number, id_ in enumerate(self.data["rules"]):
+            if id_ not in known:
+                broken = any(each.id == id_ for each in self.project.broken)
+                message = f"rule `{id_}` is broken; run `sendplan check`" if broken else f"there is no rule `{id_}`"
+                self.note(("rules", number), message, "" if broken else did_you_mean(id_, known), "unknown-name")
+        return frozenset(self.data["rules"])
+
+    def _change(self, path: KeyPath, id_: str, given: Mapping[str, Any]) -> None:
+        """Set an order's fields; None removes one."""
+        order = self.raw.setdefault(id_, {})
+        fields = self.project.settings.fields
+        for name, raw in given.items():
+            place = (*path, name)
+            if name not in fields or fields[name].derived_from:
+                self.note(place, f"an order has no field `{name}`", did_you_mean(name, fields), "unknown-field")
+                continue
+            try:
+                value = convert(fields[name], raw, self.calendar)
+            except ConversionError as error:
+                self.note(place, f"`{name}` {error.message}", error.help, "bad-value")
+                continue
+            if value is None:
+                order.pop(name, None)
+            else:
+                order[name] = value
+        account = str(order.get("account", ""))
+        if account not in self.project.settings.accounts:
+            help_ = did_you_mean(account, self.project.settings.accounts)
+            self.note((*path, "account"), f"there is no account `{account}`", help_, "unknown-name")
+        if "ordered" in order:
+            self.orders.put(id_, account, order)
+
+    def _moment(self, path: KeyPath, text: str) -> datetime:
+        moment = self.calendar.parse(text)
+        if moment is None:
+            self.note(path, f"`{text}` is no time", "write `2026-08-15 12:00`", "bad-date")
+            return datetime.min.replace(tzinfo=UTC)
+        return moment
+
+    # --- playing ---
+
+    def steps(self) -> Iterator[StepResult]:
+        """One result a step; stops where the scenario itself is wrong."""
+        previous: datetime | None = None
+        for number, step in enumerate(self.data["steps"]):
+            path: KeyPath = ("steps", number)
+            at = self._moment((*path, "at"), str(step["at"]))
+            if previous is not None and at < previous:
+                self.note((*path, "at"), "steps go forward in time", "put this step earlier")
+            previous = at
+            self._before_plan(path, step, at)
+            self._check_because(path, step)
+            if self.problems:
+                return
+            yield self._play(path, step, at)
+
+    def _before_plan(self, path: KeyPath, step: Mapping[str, Any], at: datetime) -> None:
+        self._changes((*path, "change"), step.get("change", {}))
+        for key, text in step.get("record", {}).items():
+            place = (*path, "record", key)
+            parsed = self._key(place, key)
+            if parsed is not None:
+                order, rule, step_id = parsed
+                self.orders.settle(order, (rule, step_id), State.SENT, self._moment(place, str(text)))
+        names = [name for name, each in self.project.settings.fields.items() if not each.derived_from]
+        for account in self.project.settings.accounts:
+            self.orders.carry(account, names, at)
+            for name, text in step.get("imported", {}).items():
+                if name not in names:
+                    place = (*path, "imported", name)
+                    self.note(place, f"no import carries a field `{name}`", did_you_mean(name, names), "unknown-field")
+                self.orders.carry(account, [name], self._moment((*path, "imported", name), str(text)))
+
+    def _changes(self, path: KeyPath, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        for id_, fields in changes.items():
+            if id_ not in self.raw:
+                self.note((*path, id_), f"there is no order `{id_}`", did_you_mean(id_, self.raw), "unknown-order")
+            else:
+                self._change((*path, id_), id_, fields)
+
+    def _key(self, path: KeyPath, key: str) -> tuple[str, str, str] | None:
+        parsed = parse_key(key, self.project.steps_by_rule())
+        if parsed is None or parsed[0] not in self.raw:
+            help_ = "write ORDER/RULE, with a ladder ORDER/RULE/STEP"
+            self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-key")
+            return None
+        return parsed[0], parsed[1], parsed[2] or ""
+
+    def _play(self, path: KeyPath, step: Mapping[str, Any], at: datetime) -> StepResult:
+        clock = Clock(at, replay=True)
+        judged = {each.facts.id: each for each in judge_orders(self.project, self.orders, clock, rules=self.rules)}
+        for each in judged.values():
+            for decision in each.decisions:
+                self.observe(decision)
+        plan = plan_from(self.project, self.orders, clock, judged.values(), rules=self.rules, show_addresses=True)
+        result = self._compare(step, plan, judged)
+        if plan.refused is None:
+            self._changes((*path, "before_send"), step.get("before_send", {}))
+            self._send(path, step, plan, clock)
+        return result
+
+    def _send(self, path: KeyPath, step: Mapping[str, Any], plan: Plan, clock: Clock) -> None:
+        """Count the plan's sends as sent, each decided again like the dispatcher does."""
+        outcomes = {
+            self._key((*path, "outcome", key), key): State(str(outcome))
+            for key, outcome in step.get("outcome", {}).items()
+        }
+        by_order: dict[str, set[str]] = {}
+        for entry in plan.with_status(Status.SEND):
+            assert entry.order is not None
+            by_order.setdefault(entry.order, set()).add(entry.rule)
+        for id_, rules in by_order.items():
+            for rule in self.project.rules:
+                if rule.id in rules:
+                    self._send_one(id_, rule.id, outcomes, clock)
+
+    def _send_one(
+        self, order: str, rule: str, outcomes: Mapping[tuple[str, str, str] | None, State], clock: Clock
+    ) -> None:
+        stored = next(self.orders.orders_by_id([order]))
+        history = self.orders.histories([order]).get(order, History())
+        judged = judge(
+            self.project,
+            stored,
+            history,
+            self.orders.imported(),
+            self.orders.operator(),
+            clock,
+            rules=self.rules,
+            recheck=True,
+        )
+        decision = next((each for each in judged.decisions if each.rule.id == rule), None) if judged else None
+        if decision is None or decision.reason is not Reason.SEND:
+            return
+        key = decision.key
+        before = history.find((key,))
+        state = outcomes.get((order, *key), State.SENT)
+        retry = clock.now + FIRST_RETRY if state is State.DEFERRED else None
+        attempts = (before.attempts if before else 0) + 1
+        self.orders.record(Record(*key, order, state, clock.now, attempts, retry))
+
+    # --- comparing ---
+
+    def _check_because(self, path: KeyPath, step: Mapping[str, Any]) -> None:
+        because = step.get("because")
+        reasons = [because] if isinstance(because, str) else []
+        if isinstance(because, str) and (len(self.raw) > 1 or self._rules_looked_at() > 1):
+            help_ = f"write `because: {{{next(iter(self.raw))}: {{RULE: {because}}}}}`"
+            self.note((*path, "because"), "one reason is not enough where several orders or rules are looked at", help_)
+        if isinstance(because, Mapping):
+            known = {rule.id for rule in self.project.rules}
+            for id_, rules in because.items():
+                if id_ not in self.raw:
+                    help_ = did_you_mean(id_, self.raw)
+                    self.note((*path, "because", id_), f"there is no order `{id_}`", help_, "unknown-order")
+                for rule in rules:
+                    if rule not in known or (self.rules is not None and rule not in self.rules):
+                        place = (*path, "because", id_, rule)
+                        self.note(place, f"rule `{rule}` is not looked at", did_you_mean(rule, known), "unknown-name")
+                reasons += rules.values()
+        for reason in reasons:
+            if reason not in set(Reason):
+                message = f"there is no reason `{reason}`"
+                self.note((*path, "because"), message, did_you_mean(str(reason), set(Reason)), "unknown-name")
+
+    def _rules_looked_at(self) -> int:
+        return len(self.project.rules) if self.rules is None else len(self.rules)
+
+    def _compare(self, step: Mapping[str, Any], plan: Plan, judged: Mapping[str, Judged]) -> StepResult:
+        expected = step.get("expect")
+        wanted: list[Mapping[str, Any]] = expected if isinstance(expected, list) else []
+        got = list(plan.with_status(Status.SEND))
+        differing: list[tuple[str, str]] = []
+        lines: list[str] = []
+        if expected is not None:
+            lines += self._differences(wanted, got, differing)
+        lines += self._because_differences(step.get("because"), judged, differing)
+        if plan.refused != step.get("refused"):
+            lines.append(f"refused: expected {step.get('refused') or 'no'}, got {plan.refused or 'no'}")
+        if lines:
+            lines += self._explanations(dict.fromkeys(differing), judged)
+        return StepResult(
+            at=self.calendar.text(self._moment(("at",), str(step["at"]))),
+            passed=not lines,
+            expected=expected if expected is not None else {"refused": step.get("refused")},
+            got=[_named(entry) for entry in got],
+            message="\n".join(lines),
+        )
+
+    def _differences(
+        self, wanted: list[Mapping[str, Any]], got: list[Entry], differing: list[tuple[str, str]]
+    ) -> list[str]:
+        """Expected and got side by side, where they differ."""
+        rest = list(got)
+        rows: list[tuple[str, str]] = []
+        for item in wanted:
+            named = next((entry for entry in rest if _is_named(item, entry)), None)
+            if named is not None:
+                rest.remove(named)
+                wrong = {name: value for name, value in item.items() if not self._equal(name, value, named)}
+                if not wrong:
+                    continue
+                shown = {name: named.to_json().get(name) for name in wrong}
+                rows.append((_flow(item), f"{_flow(_named(named))} with {_flow(shown)}"))
+            else:
+                rows.append((_flow(item), "nothing"))
+            differing.append((str(item.get("order")), str(item.get("rule"))))
+        for entry in rest:
+            rows.append(("nothing", _flow(_named(entry))))
+            differing.append((entry.order or "", entry.rule))
+        width = max((len(left) for left, _ in rows), default=0)
+        return [f"expected {left:<{width}}   got {right}" for left, right in rows]
+
+    def _equal(self, name: str, value: Any, entry: Entry) -> bool:
+        actual = entry.to_json().get(name)
+        if name == "to" and actual is not None:
+            return str(value) in (actual, masked(actual))
+        if name == "facts" and isinstance(value, Mapping):
+            return all(_same(each, actual.get(fact)) for fact, each in value.items())  # type: ignore[union-attr]
+        if name in ("due", "send_at") and value is not None and actual is not None:
+            return self.calendar.parse(str(value)) == self.calendar.parse(actual)
+        return _same(value, actual)
+
+    def _because_differences(
+        self, because: Any, judged: Mapping[str, Judged], differing: list[tuple[str, str]]
+    ) -> list[str]:
+        if because is None:
+            return []
+        if isinstance(because, str):
+            rule = next(iter(self.rules)) if self.rules else self.project.rules[0].id
+            because = {next(iter(self.raw)): {rule: because}}
+        lines = []
+        for id_, rules in because.items():
+            for rule, reason in rules.items():
+                decision = self._decision(judged, id_, rule)
+                found = decision.reason.value if decision else "no order yet"
+                if found != reason:
+                    lines.append(f"{id_}/{rule}: expected because {reason}, got {found}")
+                    differing.append((id_, rule))
+        return lines
+
+    def _explanations(self, differing: Iterable[tuple[str, str]], judged: Mapping[str, Judged]) -> Iterator[str]:
+        for id_, rule in differing:
+            decision = self._decision(judged, id_, rule)
+            if decision is not None:
+                yield f"\n{id_}, {explanation_text(decision, None, self.calendar)}"
+            elif id_ in self.raw:
+                yield f"\n{id_} was not ordered yet, or rule `{rule}` is not looked at"
+
+    @staticmethod
+    def _decision(judged: Mapping[str, Judged], id_: str, rule: str) -> Decision | None:
+        decisions = judged[id_].decisions if id_ in judged else ()
+        return next((each for each in decisions if each.rule.id == rule), None)
+
+
+def _is_named(item: Mapping[str, Any], entry: Entry) -> bool:
+    return all(_same(item.get(name), getattr(entry, name)) for name in ("order", "rule", "step"))
+
+
+def _named(entry: Entry) -> dict[str, Any]:
+    named = {"order": entry.order, "rule": entry.rule, "step": entry.step}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _same(value: Any, actual: Any) -> bool:
+    """Equal as written: `20.00` is the amount 20.00, whatever YAML made of it."""
+    if isinstance(value, list) and isinstance(actual, list):
+        return len(value) == len(actual) and all(map(_same, value, actual))
+    if value is None or actual is None or isinstance(value, bool) or isinstance(actual, bool):
+        return value is actual
+    return str(value) == str(actual)
+
+
+def _flow(item: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in item.items()) + "}"

@@ -258,6 +258,9 @@ class _Decider:
         self.read |= {name for name in ADDRESS_FIELDS if name in self.values} | ({located.missing or "country"})
         self.region = located.region
         allowed = self.step.regions
+        if located.missing and (allowed is None or allowed >= {region.name for region in self.settings.regions}):
+            # Whichever region it turns out to be, it is allowed.
+            return Check(Reason.REGION_EXCLUDED, True, f"{located.why}, but every region is allowed")
         if allowed is None or located.region in allowed:
             return Check(Reason.REGION_EXCLUDED, True, located.why)
         if located.missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -122,11 +123,9 @@ class _Reading:
             case "additionalProperties":
                 yield from self._unknown(document)
             case "required":
-                for key in wanted:
-                    if key not in self.value:
-                        yield self._missing(f"`{key}`", document)
+                yield from self._missing(wanted, document)
             case "anyOf" | "oneOf" if all(set(each) == {"required"} for each in wanted):
-                yield self._choice([key for each in wanted for key in each["required"]], document)
+                yield from self._choice([key for each in wanted for key in each["required"]], document)
             case "type" | "anyOf" | "oneOf":
                 yield Problem(*self._wrong_type(), span, self._help())
             case "enum" | "const":
@@ -150,15 +149,28 @@ class _Reading:
                 help = did_you_mean(key, known)
                 yield Problem("unknown-key", f"unknown key `{key}` in {self._container()}", place, help)
 
-    def _missing(self, keys: str, document: Document) -> Problem:
-        return Problem("missing-key", f"{keys} is missing in {self._container()}", document.key_span(self.path))
+    def _missing(self, keys: Sequence[str], document: Document) -> Iterator[Problem]:
+        missing = [key for key in keys if key not in self.value and not self._misspelt(key)]
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            message = f"{_joined(missing, ' and ')} {verb} missing in {self._container()}"
+            yield Problem("missing-key", message, document.key_span(self.path))
 
-    def _choice(self, keys: Sequence[str], document: Document) -> Problem:
+    def _choice(self, keys: Sequence[str], document: Document) -> Iterator[Problem]:
         given = [key for key in keys if key in self.value]
-        if not given:
-            return self._missing(" or ".join(f"`{key}`" for key in keys), document)
-        message = f"only one of {', '.join(f'`{key}`' for key in given)} may stand in {self._container()}"
-        return Problem("wrong-key", message, document.key_span((*self.path, given[-1])))
+        if given:
+            message = f"only one of {_joined(given, ' and ')} may stand in {self._container()}"
+            yield Problem("wrong-key", message, document.key_span((*self.path, given[-1])))
+        elif not any(self._misspelt(key) for key in keys):
+            message = f"{_joined(keys, ' or ')} is missing in {self._container()}"
+            yield Problem("missing-key", message, document.key_span(self.path))
+
+    def _misspelt(self, key: str) -> bool:
+        """Whether an unknown key was meant to be this one, so that only the unknown one is reported."""
+        known = self.schema.get("properties")
+        return known is not None and bool(
+            get_close_matches(key, [each for each in self.value if each not in known], n=1)
+        )
 
     def _wrong_type(self) -> tuple[str, str]:
         if self.value is None:
@@ -216,6 +228,11 @@ class _Reading:
         if last == title.replace(" ", "_"):
             return f"`{last}`"
         return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
+
+
+def _joined(keys: Sequence[str], conjunction: str) -> str:
+    names = [f"`{key}`" for key in keys]
+    return conjunction.join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _said(value: Any) -> str:

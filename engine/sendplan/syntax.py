@@ -122,9 +122,7 @@ class _Fault:
         if "quoted scalar" in self.context:
             return self._found("yaml-syntax", "this quote is never closed", self.began)
         if "':'" in self.problem:
-            text = self._line(self.began).strip()
-            message = "this line has no colon" if text else "a colon is missing"
-            return self._found("yaml-syntax", message, self.began, f"write `{text}: VALUE`" if text else "")
+            return self._without_colon()
         if "',' or" in self.problem:
             sign = "[" if "sequence" in self.context else "{"
             if self.mark.line > self.began.line:
@@ -144,6 +142,15 @@ class _Fault:
             return self._found("yaml-documents", "this is no place for a document marker or directive", self.mark)
         return self._found("yaml-syntax", "this is not valid YAML", self.mark)
 
+    def _without_colon(self) -> Problem:
+        """A line that is no `key: value`, or lacks the blank after its colon."""
+        line = self._line(self.began).strip()
+        match = re.match(r"([\w-]+):?\s*(.*)", line)
+        help = f"write `{match[1]}: {match[2] or 'VALUE'}`" if match else ""
+        if match is not None and line[match.end(1) : match.end(1) + 1] == ":":
+            return self._found("yaml-syntax", "a blank is missing after the colon", self.began, help)
+        return self._found("yaml-syntax", "this line has no colon", self.began, help)
+
     def _above(self) -> Problem | None:
         """What the line above lacks (a colon, or the blank after it) when this line is refused for standing deeper."""
         number = next((i for i in range(self.mark.line - 1, -1, -1) if self.lines[i].strip()), None)
@@ -155,7 +162,7 @@ class _Fault:
             name = "dash" if match.group().endswith("-") else "colon"
             place = Span(self.file, number + 1, match.end(), match.end() + 1, line)
             correct = f"{line[: match.end()].strip()} {line[match.end() :].strip()}"
-            return Problem("yaml-syntax", f"a blank is missing after this {name}", place, f"write `{correct}`")
+            return Problem("yaml-syntax", f"a blank is missing after the {name}", place, f"write `{correct}`")
         start = len(line) - len(line.lstrip())
         if ":" not in line:
             place = Span(self.file, number + 1, start + 1, len(line) + 1, line)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
-_FILES = ("mapping", "order", "plan", "rules", "scenario", "settings")
 _TYPES = {
     "string": "text",
     "number": "a number",
@@ -55,8 +54,7 @@ def _validator(name: str) -> Validator:
     from jsonschema import Draft7Validator, validators
     from referencing import Registry, Resource
 
-    contents = [(f"{file}.schema.json", resources.schema(file)) for file in _FILES]
-    registry: Any = Registry().with_resources([(uri, Resource.from_contents(schema)) for uri, schema in contents])
+    registry: Any = Registry(retrieve=lambda uri: Resource.from_contents(resources.schema(uri.split(".")[0])))  # type: ignore[call-arg]
     extend: Any = validators.extend
     made = extend(Draft7Validator, {"pattern": _pattern})
     validator: Validator = made(resources.schema(name), registry=registry)

@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from sendplan import fields, plan, providers, resources, schemas, source
 from sendplan.coercion import alternatives
-from sendplan.problems import Problem
+from sendplan.problems import CODES, Problem
 from sendplan.source import Plain
 
 NAMES = ("settings", "rules", "scenario", "mapping", "plan")
@@ -262,3 +264,21 @@ def test_whole_examples_are_valid(name: str) -> None:
         validator = schemas._validator(name).evolve(schema={"$ref": f"{name}.schema.json#/definitions/{path}"})
         for example in definition.get("examples", ()):
             assert validator.is_valid(example), (path, example)
+
+
+VALUES = st.sampled_from(["", "x", "1", "0.5", "true", "null", "[]", "{}", "[1, x]", "{a: 1}", "none", "any", "E1/a"])
+KEYS = sorted({path.rpartition(".")[2] for name in NAMES for path, _ in described(name)})
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(NAMES), st.dictionaries(st.sampled_from(KEYS), st.dictionaries(st.sampled_from(KEYS), VALUES)))
+def test_no_data_stops_the_check(name: str, data: dict[str, dict[str, str]]) -> None:
+    """Any key in any place and any value of any type gives problems with places and codes, never a crash."""
+    text = "".join(
+        f"{key}:\n" + "".join(f"  {inner}: {value}\n" for inner, value in values.items())
+        for key, values in data.items()
+    )
+    for problem in check(name, text or "{}")[1]:
+        assert problem.code in CODES
+        assert problem.span is not None
+        assert problem.message

@@ -314,3 +314,18 @@ def test_reading_agrees_with_what_was_written(data: object, flow: bool | None) -
         span = document.span(path)
         if "\\" not in span.text:
             assert place(document, *path).strip("'\"").replace("''", "'") == value.strip("'\"")
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"abn01:-[]{}!&*'\"#|>%@`,?~.<=\\\t", "\n", "\n  ", ": ", "- ", "trigger: ", "due: ", "{when: "]
+        )
+    )
+)
+def test_no_text_stops_the_program(pieces: list[str]) -> None:
+    """Whatever stands in a file, reading it gives a document or problems with places, never a crash."""
+    document, problems = source.parse("".join(pieces), "file.yaml")
+    assert document is not None or problems
+    assert all(problem.span is not None and problem.frame() is not None for problem in problems)

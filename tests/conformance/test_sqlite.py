@@ -107,14 +107,14 @@ def test_the_database_itself_refuses_illegal_moves(sqlite_stores: Stores, before
 
 
 def test_the_database_refuses_unknown_states_and_rewritten_history(sqlite_stores: Stores) -> None:
-    """No row begins in a state that needs an attempt, and the history cannot be changed."""
+    """No row begins in a state that needs an intent, and the history cannot be changed."""
     store = sqlite_stores.store()
     put(store, order())
     intend(store, lease(store))
     store.close()
 
     with closing(sqlite3.connect(sqlite_stores.folder / "var/shop.db")) as connection:
-        for state in ("failed", "uncertain", "deferred", "posted"):
+        for state in ("uncertain", "posted"):
             copied = "at, attempts, reply, queue_id, sender, recipients, token, actor, wall"
             insert = f"INSERT INTO messages (order_id, rule, step, state, {copied})"
             with pytest.raises(sqlite3.IntegrityError, match="illegal move"):
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_store_is_told_to_the_user(tmp_path: Path) -> None:
     for opener in (open_reader, open_store):
         with pytest.raises(UserError) as raised:
             opener("sqlite:///notes.txt", tmp_path, FIELDS, CALENDAR)
-        assert raised.value.problems[0].code == "store_unreadable"
+        assert raised.value.problems[0].code == "store-unreadable"
 
 
 def test_an_unknown_kind_of_store_is_told_to_the_user(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Refusal(StrEnum):
     """Why the store does not take one row of an import."""
 
     DUPLICATE = "duplicate"
-    """An earlier row of the same file has this id; `detail` is its line."""
+    """An earlier row of the same file has this id; `detail` is its number."""
     ACCOUNT_CHANGED = "account_changed"
     """The order is there under another account, named by `detail`."""
     INCOMPLETE = "incomplete"
@@ -67,7 +67,7 @@ class Refusal(StrEnum):
 class RefusedRow:
     """A row that was left out of an import."""
 
-    line: int
+    number: int
     id: str
     refusal: Refusal
     detail: str
@@ -98,7 +98,9 @@ class ImportRun(Protocol):
     def upsert(
         self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Value | None, ...]]]
     ) -> tuple[RefusedRow, ...]:
-        """Insert or update orders given as (line, values of `names`); `id` is among the names.
+        """Insert or update orders given as (number, values of `names`); `id` is among the names.
+
+        A row has a number of its own within the import.
 
         None clears a field, a field not named stays as it is. The refused rows come back, the others are taken.
         """

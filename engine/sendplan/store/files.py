@@ -118,12 +118,12 @@ class ReadOnlyFile:
 def unreadable(path: Path, error: sqlite3.Error | OSError) -> UserError:
     """The user's error for a file that is no store or cannot be read."""
     return UserError(
-        Problem("store_unreadable", f"cannot read the store {path}: {error}", help="check `store:` in sendplan.yaml")
+        Problem("store-unreadable", f"cannot read the store {path}: {error}", help="check `store:` in sendplan.yaml")
     )
 
 
 def _busy(path: Path) -> Problem:
-    return Problem("store_busy", f"the store {path} is being written to all the time", help="try again later")
+    return Problem("store-busy", f"the store {path} is being written to all the time", help="try again later")
 
 
 def _mark_of(path: Path) -> _Mark | None:

@@ -13,7 +13,7 @@ from sendplan.store.base import Imported, Refusal, RefusedRow
 from sendplan.store.encoding import Cell, Codec, column, encode_instant, quoted
 
 ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
-"""The row's line in its file, and its values in the order of the names."""
+"""The row's own number, and its values in the order of the names."""
 
 REQUIRED = ("account", "ordered")
 """What a new order cannot lack, beside its id."""
@@ -35,13 +35,15 @@ class SqliteImport:
         self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
         # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
         connection.execute("DROP TABLE IF EXISTS temp.import_seen")
-        connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
+        connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
 
     def upsert(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> tuple[RefusedRow, ...]:
         """Insert or update orders; the refused rows come back, the others are taken."""
         accounts = self._known_accounts(names, rows)
-        refused = {each.line: each for each in self._refusals(names, rows, accounts)}
-        good = [values for line, values in rows if line not in refused] if refused else [values for _, values in rows]
+        refused = {each.number: each for each in self._refusals(names, rows, accounts)}
+        good = (
+            [values for number, values in rows if number not in refused] if refused else [values for _, values in rows]
+        )
         id_at = names.index("id")
         self._taken += len(good)
         self._inserted += sum(values[id_at] not in accounts for values in good)
@@ -85,24 +87,24 @@ class SqliteImport:
     ) -> Iterable[RefusedRow]:
         missing = next((each for each in REQUIRED if each not in names), None)
         id_at, account_at = names.index("id"), names.index("account") if "account" in names else None
-        first_lines = self._first_lines(id_at, rows)
-        for line, values in rows:
+        first_numbers = self._first_numbers(id_at, rows)
+        for number, values in rows:
             id_ = str(values[id_at])
-            if first_lines.get(id_, line) != line:
-                yield RefusedRow(line, id_, Refusal.DUPLICATE, str(first_lines[id_]))
+            if first_numbers.get(id_, number) != number:
+                yield RefusedRow(number, id_, Refusal.DUPLICATE, str(first_numbers[id_]))
             elif id_ not in accounts:
                 if missing:
-                    yield RefusedRow(line, id_, Refusal.INCOMPLETE, missing)
+                    yield RefusedRow(number, id_, Refusal.INCOMPLETE, missing)
             elif account_at is not None and accounts[id_] != values[account_at]:
-                yield RefusedRow(line, id_, Refusal.ACCOUNT_CHANGED, accounts[id_])
+                yield RefusedRow(number, id_, Refusal.ACCOUNT_CHANGED, accounts[id_])
 
-    def _first_lines(self, id_at: int, rows: Sequence[ImportRow]) -> dict[str, int]:
-        """id → the line that had it first, when some id of this batch is not new; else empty."""
-        ids = [(values[id_at], line) for line, values in rows]
+    def _first_numbers(self, id_at: int, rows: Sequence[ImportRow]) -> dict[str, int]:
+        """id → the row that had it first, when some id of this batch is not new; else empty."""
+        ids = [(values[id_at], number) for number, values in rows]
         added = self._connection.executemany("INSERT OR IGNORE INTO import_seen VALUES (?, ?)", ids)
         if added.rowcount == len(ids):
             return {}
-        query = "SELECT id, line FROM import_seen WHERE id IN (SELECT value FROM json_each(?))"
+        query = "SELECT id, number FROM import_seen WHERE id IN (SELECT value FROM json_each(?))"
         return dict(self._connection.execute(query, (json.dumps([id_ for id_, _ in ids]),)))
 
     def _encoded(self, names: tuple[str, ...], rows: Sequence[tuple[Value | None, ...]]) -> Iterable[tuple[Cell, ...]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +13,12 @@ import click
 
 from sendplan import project as projects
 from sendplan.calendar import Calendar
+from sendplan.commands.output import console
 from sendplan.planner import Clock
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project import Project
-from sendplan.settings_file import FILE
+from sendplan.settings import Settings
+from sendplan.settings_file import FILE, read_settings
 from sendplan.store import Reader, Store, open_reader, open_store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,15 +67,22 @@ def load_project(project_dir: Path | None) -> tuple[Project, list[Problem]]:
     return project, problems
 
 
+def load_settings(project_dir: Path | None) -> Settings:
+    """The settings alone; raises UserError when they cannot be used."""
+    settings, _, problems = read_settings(folder_of(project_dir))
+    if settings is None:
+        raise UserError(problems)
+    return settings
+
+
 def reader_of(project: Project) -> Reader:
     """The store for reading."""
     settings = project.settings
     return open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
-def store_of(project: Project) -> Store:
+def store_of(settings: Settings) -> Store:
     """The store for writing."""
-    settings = project.settings
     return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
@@ -84,6 +95,20 @@ def clock_of(now: str | None, calendar: Calendar) -> Clock:
     if given is None:
         raise click.UsageError(f"--now: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
     return Clock(given, replay=given < real)
+
+
+@contextmanager
+def progress_bar(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """On a terminal, a bar that is told how much is done; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f} " + unit), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def known_rules(project: Project, names: tuple[str, ...]) -> frozenset[str] | None:

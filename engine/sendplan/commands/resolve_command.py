@@ -1,0 +1,55 @@
+"""`sendplan resolve`: a person settles a message, or records one that was sent by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
+from sendplan.commands.explain_command import unknown_key, unknown_order
+from sendplan.commands.output import print_json
+from sendplan.ledger import State
+from sendplan.plan import parse_key
+from sendplan.problems import Exit, Problem, UserError
+
+MOVES = {"sent": State.SENT, "retry": None, "drop": State.DROPPED}
+
+
+@click.command("resolve")
+@click.argument("key")
+@click.argument("outcome", type=click.Choice(tuple(MOVES)))
+@click.option("--at", metavar="T", help="When it was sent (ISO 8601, the shop's zone); now by default.")
+@format_option("text", "json")
+@project_option
+def command(key: str, outcome: str, at: str | None, format_: str, project_dir: Path | None) -> int:
+    """Settle the message KEY: it was `sent`, may be sent again (`retry`), or shall never leave (`drop`).
+
+    `sent` also records a message that a person sent by hand, so that its ladder goes on from there.
+    """
+    project, _ = load_project(project_dir)
+    parsed = parse_key(key, project.steps_by_rule())
+    if parsed is None:
+        raise unknown_key(project, key)
+    order, rule, step = parsed
+    store = store_of(project.settings)
+    if next(iter(store.orders_by_id([order])), None) is None:
+        raise unknown_order(store, order, "")
+    moment = clock_of(at, project.settings.calendar).now
+    if moment > datetime.now(UTC):
+        raise click.UsageError(f"--at: {at} lies in the future")
+    if not store.move(order, (rule, step or ""), MOVES[outcome], at=moment, reply=f"resolved by a person: {outcome}"):
+        record = store.histories([order]).get(order)
+        row = record.find(((rule, step or ""),)) if record else None
+        state = row.state.value if row else "not sent"
+        help_ = "see `sendplan explain --message KEY`; a message in flight may be repeated 10 minutes after its lease"
+        raise UserError(
+            Problem("illegal-move", f"{key} is {state}: `{outcome}` is not possible", None, help_), Exit.REFUSED
+        )
+    if format_ == "json":
+        print_json({"key": key, "outcome": outcome, "at": project.settings.calendar.text(moment)})
+    else:
+        said = {"sent": "counts as sent", "retry": "may be sent again", "drop": "will never be sent"}[outcome]
+        click.echo(f"{key} {said}")
+    return Exit.DONE

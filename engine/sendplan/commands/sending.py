@@ -1,0 +1,79 @@
+"""What `send`, `run` and `demo` share: the brake, the progress bar, and what came of a plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import click
+
+from sendplan.commands.context import progress_bar
+from sendplan.commands.output import clean, print_json, print_table
+from sendplan.delivery import deliver
+from sendplan.dispatch import DispatchReport, Ending, Result
+from sendplan.plan import Plan, Status
+from sendplan.planner import Clock
+from sendplan.problems import Exit, Problem, UserError
+from sendplan.project import Project
+
+
+def check_brake(plan: Plan, project: Project, approved: int | None) -> None:
+    """Raises UserError for a plan with more sends than `limits.per_run`, unless exactly that number is approved."""
+    sends = len(plan.with_status(Status.SEND))
+    limit = project.settings.per_run
+    if approved is not None and approved != sends:
+        message = f"plan {plan.id} holds {sends} sends, but {approved} were approved"
+        raise UserError(Problem("not-approved", message, None, "look at the plan again"), Exit.REFUSED)
+    if limit is not None and sends > limit and approved is None:
+        message = f"plan {plan.id} holds {sends} sends, `limits.per_run` allows {limit}"
+        help_ = f"look at the plan; if it is right: sendplan send PLAN --approve {sends}"
+        raise UserError(Problem("over-limit", message, None, help_), Exit.REFUSED)
+
+
+def deliver_with_progress(plan: Plan, project: Project, clock: Clock) -> DispatchReport:
+    """Execute a plan under a progress bar."""
+    done = 0
+    with progress_bar("Sending", "mails", total=len(plan.with_status(Status.SEND))) as show:
+
+        def progress(result: Result) -> None:
+            nonlocal done
+            done += 1
+            show(done)
+
+        return deliver(plan, project, clock, progress)
+
+
+def print_report(report: DispatchReport, format_: str) -> None:
+    """What became of each entry."""
+    if format_ == "json":
+        print_json(report_json(report))
+        return
+    unsent = [result for result in report.results if result.ending is not Ending.SENT]
+    if unsent:
+        rows = [(each.key, each.ending.value, str(each.cause.value) if each.cause else "", each.why) for each in unsent]
+        print_table(("Message", "Outcome", "Reason", "Why"), rows, title=f"Not sent ({len(unsent)})")
+    for sender, why in report.stopped.items():
+        click.echo(clean(f"sender {sender} was stopped: {why}"), err=True)
+    counts = Counter(result.ending.value for result in report.results)
+    click.echo(f"Plan {report.plan}: " + ", ".join(f"{counts[ending.value]} {ending.value}" for ending in Ending))
+    if report.interrupted:
+        click.echo("It was interrupted; `sendplan send` with the same plan continues it.")
+
+
+def report_json(report: DispatchReport) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "plan": report.plan,
+        **{ending.value: report.count(ending) for ending in Ending},
+        "interrupted": report.interrupted,
+        "stopped": dict(report.stopped),
+        "results": [
+            {
+                "key": each.key,
+                "outcome": each.ending.value,
+                "reason": each.cause.value if each.cause else None,
+                "why": each.why,
+            }
+            for each in report.results
+        ],
+    }

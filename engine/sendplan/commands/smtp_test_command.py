@@ -1,0 +1,39 @@
+"""`sendplan smtp-test`: "Test ok", or "Test failed" with the step and what to change (manual M3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sendplan.commands.context import format_option, load_settings, project_option
+from sendplan.commands.output import clean, print_json
+from sendplan.problems import Exit, did_you_mean
+from sendplan.smtp_test import smtp_test
+
+
+@click.command("smtp-test")
+@click.argument("sender", required=False)
+@click.option("--to", metavar="ADDR", help="Where the test mail goes; the sender's own From address by default.")
+@format_option("text", "json")
+@project_option
+def command(sender: str | None, to: str | None, format_: str, project_dir: Path | None) -> int:
+    """Send a test mail through SENDER (the first one by default) and say which step failed and what to change."""
+    senders = load_settings(project_dir).senders
+    name = sender or next(iter(senders))
+    if name not in senders:
+        raise click.UsageError(f"there is no sender `{name}`; {did_you_mean(name, senders)}")
+    result = smtp_test(senders[name], to)
+    if format_ == "json":
+        print_json(
+            {"sender": name, "ok": result.ok, "step": result.step, "message": result.message, "advice": result.advice}
+        )
+    else:
+        color = "green" if result.ok else "red"
+        click.echo(click.style("Test ok" if result.ok else "Test failed", fg=color) + f": {name}")
+        if result.step:
+            click.echo(clean(f"  step    {result.step}"))
+        click.echo(clean(f"  server  {result.message}"))
+        if result.advice:
+            click.echo(clean(f"  advice  {result.advice}"))
+    return Exit.DONE if result.ok else Exit.FINDINGS

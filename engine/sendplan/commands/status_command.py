@@ -1,0 +1,115 @@
+"""`sendplan status`: what needs a person, counts, and the last runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
+from sendplan.commands.output import clean, print_json, print_table
+from sendplan.ledger import Record, State
+from sendplan.plan import Plan, Status, key_of
+from sendplan.planner import make_plan
+from sendplan.problems import Exit
+from sendplan.project import Project
+from sendplan.store import Reader
+
+UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
+
+
+@click.command("status")
+@now_option
+@format_option("text", "json")
+@project_option
+def command(now: str | None, format_: str, project_dir: Path | None) -> int:
+    """Show what needs a person: unknown outcomes, failures, held messages, a refused plan. Exit 1 when there is any."""
+    project, _ = load_project(project_dir)
+    reader = reader_of(project)
+    plan = make_plan(project, reader, clock_of(now, project.settings.calendar))
+    records = list(reader.records(UNSETTLED))
+    if format_ == "json":
+        print_json(_json(project, reader, plan, records))
+    else:
+        _print(project, reader, plan, records)
+    needs_person = bool(records or plan.refused or plan.with_status(Status.HELD) or plan.with_status(Status.ERROR))
+    return Exit.FINDINGS if needs_person or _expired(plan) else Exit.DONE
+
+
+def _expired(plan: Plan) -> list[str]:
+    return [warning for warning in plan.warnings if warning.endswith("expired while held")]
+
+
+def _print(project: Project, reader: Reader, plan: Plan, records: list[Record]) -> None:
+    calendar = project.settings.calendar
+    if records:
+        rows = [
+            (_key(each), each.state.value, calendar.text(each.at)[:16].replace("T", " "), each.reply)
+            for each in records
+        ]
+        print_table(("Message", "State", "Since", "Reply"), rows, title=f"Settle with `sendplan resolve` ({len(rows)})")
+    for status, title in ((Status.HELD, "Held"), (Status.ERROR, "Errors")):
+        entries = plan.with_status(status)
+        if entries:
+            held = [(each.key, each.reason.value, each.why) for each in entries]
+            print_table(("Message", "Reason", "Why"), held, title=f"{title} ({len(entries)})")
+    if plan.refused:
+        click.echo(f"A run would be refused: {len(plan.with_status(Status.SEND))} sends are over `limits.per_run`\n")
+    for warning in plan.warnings:
+        click.echo(f"warning: {clean(warning)}")
+    for pause in reader.pauses():
+        click.echo(clean(f"paused: {pause.name} {pause.reason}".rstrip()))
+    counts = reader.counts()
+    click.echo(", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing in the store")
+    click.echo(f"now: {len(plan.with_status(Status.SEND))} to send, {len(plan.with_status(Status.LATER))} later")
+    runs = reader.plan_records(5)
+    if runs:
+        rows = [
+            (
+                run.id,
+                calendar.text(run.created)[:16].replace("T", " "),
+                run.state,
+                str(run.sent),
+                str(run.failed),
+                str(run.uncertain),
+            )
+            for run in runs
+        ]
+        click.echo()
+        print_table(("Plan", "At", "State", "Sent", "Failed", "Uncertain"), rows, title="Last runs")
+
+
+def _json(project: Project, reader: Reader, plan: Plan, records: list[Record]) -> dict[str, Any]:
+    calendar = project.settings.calendar
+    return {
+        "now": plan.now,
+        "unsettled": [
+            {"key": _key(each), "state": each.state.value, "at": calendar.text(each.at), "reply": each.reply}
+            for each in records
+        ],
+        "held": [
+            {"key": each.key, "reason": each.reason.value, "why": each.why} for each in plan.with_status(Status.HELD)
+        ],
+        "errors": [{"key": each.key, "why": each.why} for each in plan.with_status(Status.ERROR)],
+        "refused": plan.refused,
+        "warnings": list(plan.warnings),
+        "paused": [pause.name for pause in reader.pauses()],
+        "counts": dict(reader.counts()),
+        "summary": plan.summary(),
+        "runs": [
+            {
+                "plan": run.id,
+                "at": calendar.text(run.created),
+                "state": run.state,
+                "sent": run.sent,
+                "failed": run.failed,
+                "uncertain": run.uncertain,
+            }
+            for run in reader.plan_records()
+        ],
+    }
+
+
+def _key(record: Record) -> str:
+    return key_of(record.order, record.rule, record.step or None)

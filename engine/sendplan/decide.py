@@ -150,7 +150,7 @@ class _Decider:
                 if not check.passed:
                     return self.conclude(check.reason, check.why)
         self.send_at = self.now
-        return self.conclude(Reason.SEND, f"due {self._text(self.due)}, and every condition holds")
+        return self.conclude(Reason.SEND, f"due {self._text(self.due)}: {self._due_origin()}")
 
     def conclude(self, reason: Reason, why: str) -> Decision:
         """The decision with everything noted on the way."""
@@ -309,7 +309,7 @@ class _Decider:
         if self.due is None:
             names = " and ".join(f"`{name}`" for name in missing)
             return Check(Reason.WAITING, False, f"the due date waits for {names}", evaluated)
-        return Check(Reason.WAITING, True, self._due_origin(), evaluated)
+        return Check(Reason.WAITING, True, f"{self._due_origin()} = {self._text(self.due)}", evaluated)
 
     def _not_due(self) -> Check:
         assert self.due is not None
@@ -407,12 +407,11 @@ class _Decider:
 
     def _due_origin(self) -> str:
         if self.furthest < 0:
-            return f"{self.rule.due.text} = {self._text(self.due)}"
+            return self.rule.due.text
         previous = self.records[self.furthest]
         assert previous is not None
         assert self.step is not None
-        day = self.calendar.day(previous.at)
-        return f"{self.rule.steps[self.furthest].id} sent {day} + {self.step.after} = {self._text(self.due)}"
+        return f"{self.rule.steps[self.furthest].id} sent {self.calendar.day(previous.at)} + {self.step.after}"
 
     def _next_attempt(self) -> datetime | None:
         record = self.records[self.furthest + 1]

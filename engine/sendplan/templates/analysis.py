@@ -46,11 +46,11 @@ class Analysis:
         try:
             tree = self.environment.parse(text, name)
         except TemplateSyntaxError as error:
-            self.note("template-syntax", _sentence(error.message or "this is not valid Jinja"), error.lineno)
+            message, _, help_ = (error.message or "this is not valid Jinja").partition(". ")
+            self.note("template-syntax", _sentence(message), error.lineno, help_=help_.rstrip("."))
             return None
         _Visitor(self, name).visit(tree)
-        if not self.problems:
-            self._check_names(tree, name)
+        self._check_names(tree, name)
         return tree
 
     def note(self, code: str, message: str, line: int, pattern: str = "", help_: str = "") -> None:
@@ -120,17 +120,17 @@ class _Visitor(NodeVisitor):
         if node.name not in filters:
             help_ = did_you_mean(node.name, filters)
             self.analysis.note(
-                "unknown-filter", f"there is no filter `{node.name}`", node.lineno, _word(node.name), help_
+                "unknown-name", f"there is no filter `{node.name}`", node.lineno, _word(node.name), help_
             )
+            node.name = "default"  # so that Jinja can go on looking for unknown names
         self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> None:  # noqa: N802
         tests = self.analysis.environment.tests
         if node.name not in tests:
             help_ = did_you_mean(node.name, tests)
-            self.analysis.note(
-                "unknown-filter", f"there is no test `{node.name}`", node.lineno, _word(node.name), help_
-            )
+            self.analysis.note("unknown-name", f"there is no test `{node.name}`", node.lineno, _word(node.name), help_)
+            node.name = "defined"
         self.generic_visit(node)
 
     def visit_Call(self, node: nodes.Call) -> None:  # noqa: N802
@@ -146,7 +146,7 @@ class _Visitor(NodeVisitor):
         if included not in self.analysis.includable:
             help_ = did_you_mean(str(included or ""), self.analysis.includable) or "name a file `_NAME.LANG.md`"
             self.analysis.note(
-                "template-include", "there is no such part to include", node.lineno, "include.*?(?=%})", help_
+                "unknown-name", "there is no such part to include", node.lineno, "include.*?(?=%})", help_
             )
         if not node.with_context:
             self.analysis.note("template-construct", "`without context` is not available in mails", node.lineno)

@@ -66,7 +66,7 @@ def _fill(tokens: list[Token], printed: Sequence[Printed]) -> None:
             if isinstance(value, str) and "\ue000" in value:
                 token.attrs[name] = _link(value, printed) if name in ("href", "src") else _text(value, printed)
         token.content = token.content if token.type == "text" else _text(token.content, printed)
-        token.info = _text(token.info, printed)
+        token.info = _STAND_IN.sub("", token.info)
         if token.children is not None:
             _fill(token.children, printed)
             token.children = [piece for child in token.children for piece in _pieces(child, printed)]

@@ -138,7 +138,7 @@ class Templates:
 
     def _usable(self, path: str) -> _Compiled:
         if path not in self._paths and path != LAYOUT:
-            raise TemplateError(Problem("template-missing", f"there is no template `{self._folder.name}/{path}`"))
+            raise TemplateError(Problem("missing-template", f"there is no template `{self._folder.name}/{path}`"))
         compiled = self._load(path)
         if compiled.problems:
             raise TemplateError(compiled.problems)
@@ -192,7 +192,7 @@ class Templates:
             if field is None:
                 return Problem("template-value", message, read.locate(line))
             help_ = f"print it only inside `{{% if {field[1]} is defined %}}` … `{{% endif %}}`"
-            return Problem("template-missing-field", message, read.locate(line, re.escape(field[1])), help_)
+            return Problem("missing-field", message, read.locate(line, re.escape(field[1])), help_)
         if isinstance(error, RecursionError):
             return Problem("template-limit", "this template includes itself without end", read.locate(line))
         if isinstance(error, LimitError):

@@ -122,6 +122,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             finalize=_finalize,
             trim_blocks=True,
             lstrip_blocks=True,
+            keep_trailing_newline=True,
             auto_reload=False,
         )
         self.filters = {name: self.filters[name] for name in JINJA_FILTERS} | FILTERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sendplan.problems import Problem, Span, did_you_mean
 
 _FENCE = "---"
 _KEYS = ("subject",)
+_INLINE_TAG_END = re.compile(r"(?<![-+])%\}[ \t]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class TemplateSource:
     subject: str
     """Empty for a part and for the layout, which have none."""
     body: str
-    """Preceded by empty lines, so that its lines count like the file's."""
+    """Jinja; preceded by empty lines, so that its lines count like the file's."""
 
     def locate(self, line: int, pattern: str = "") -> Span:
         """A line (from 1), narrowed to the first match of a regular expression in it."""
@@ -55,13 +56,14 @@ def read(folder: Path, path: str) -> tuple[TemplateSource, list[Problem]]:
         text = (folder / path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start + 1})"
-        return _broken(file, Problem("template-encoding", message, Span(file, 1, 1, 2), "save it as UTF-8"))
+        return _broken(file, Problem("yaml-encoding", message, Span(file, 1, 1, 2), "save it as UTF-8"))
     except OSError as error:
         message = f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}"
         return _broken(file, Problem("file-unreadable", message, Span(file, 1, 1, 2)))
     lines = tuple(re.split("\r\n|\r|\n", text))
     if is_part(path) or not path.endswith(".md"):
-        return TemplateSource(file, lines, "", "\n".join(lines)), []
+        # A part ends its last line, so that an empty line behind `{% include %}` still is one.
+        return TemplateSource(file, lines, "", _body(lines).removesuffix("\n") + "\n"), []
     return _split(file, lines)
 
 
@@ -76,8 +78,22 @@ def _split(file: str, lines: tuple[str, ...]) -> tuple[TemplateSource, list[Prob
     if document is not None:
         problems += _front_matter_problems(document, file, lines)
     subject = data.get("subject") if isinstance(data, Mapping) else None
-    body = "\n" * (end + 1) + "\n".join(lines[end + 1 :])
+    body = "\n" * (end + 1) + _body(lines[end + 1 :])
     return TemplateSource(file, lines, str(subject) if isinstance(subject, str) else "", body), problems
+
+
+def _body(lines: Iterable[str]) -> str:
+    """The lines, keeping the line end after a tag that stands behind text.
+
+    The environment drops the line end after every tag, so that a tag on a line of its own leaves no empty line, which
+    would end a table or a paragraph. Behind text that would glue two words together; `+%}` keeps it there.
+    """
+    return "\n".join(_INLINE_TAG_END.sub("+%}", line) if _has_text(line) else line for line in lines)
+
+
+def _has_text(line: str) -> bool:
+    outside = re.sub(r"\{%.*?%\}", "", line).strip()
+    return bool(outside) and "%}" not in outside
 
 
 def _front_matter_problems(document: source.Document, file: str, lines: tuple[str, ...]) -> list[Problem]:

@@ -142,8 +142,9 @@ class _Reader:
     def template(self, text: str, path: KeyPath) -> tuple[tuple[str, str | None], ...]:
         try:
             parts = [(literal, column) for literal, column, _, _ in Formatter().parse(text)]
-        except ValueError as error:
-            self.note((*path, "template"), f"the template cannot be read: {error}", "columns stand in braces: {name}")
+        except ValueError:
+            message = "the template has a brace without its counterpart"
+            self.note((*path, "template"), message, "columns stand in braces: {name}")
             return ()
         if not any(column for _, column in parts):
             self.note((*path, "template"), "the template names no column", "columns stand in braces: {name}")

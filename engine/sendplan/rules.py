@@ -43,6 +43,8 @@ class Rule:
     written: tuple[Step, ...]
     """Every step that is written, disabled ones too."""
     ladder: bool
+    depth: int | None
+    """How many steps of a ladder are taken from the top; None: all that are enabled."""
     lookback: Duration | None
     orders_from: date | None
     reads: frozenset[str]

@@ -191,7 +191,8 @@ class _Builder:
         trigger = self._expression("trigger", Kind.CONDITION)
         due = self._expression("due", Kind.MOMENT)
         written = self._steps(trigger)
-        active = self._active(written)
+        enabled = self._enabled(written)
+        depth = self._depth()
         if trigger is None or due is None or any(each.is_error for each in self.problems):
             return None
         classes = [self.settings.classes[step.klass].requires for step in written]
@@ -202,9 +203,10 @@ class _Builder:
             title=data["title"],
             enabled=bool(self._value("enabled", True, bool)),
             due=due,
-            steps=active,
+            steps=enabled[:depth],
             written=written,
             ladder=bool(self.written.steps),
+            depth=depth,
             lookback=self._lookback(),
             orders_from=self._orders_from(),
             reads=stored_fields(names, self.settings.fields),
@@ -264,19 +266,23 @@ class _Builder:
             keys=tuple((id_, each) for id_ in self.ids for each in step_ids),
         )
 
-    def _active(self, written: tuple[Step, ...]) -> tuple[Step, ...]:
+    def _enabled(self, written: tuple[Step, ...]) -> tuple[Step, ...]:
         if not self.written.steps:
             return written
-        enabled = tuple(
+        return tuple(
             step
             for number, step in enumerate(written)
             if self._value("enabled", True, bool, ("ladder", "steps", number), inherit=False)
         )
-        depth = self._value("depth", len(enabled), int, ("ladder",), inherit=False)
+
+    def _depth(self) -> int | None:
+        if not self.written.steps:
+            return None
+        depth = self._value("depth", None, int, ("ladder",), inherit=False)
         if depth is not None and depth < 1:
             help_ = "write how many steps are taken from the top, or `enabled: false` in the rule"
             self._note("ladder-depth", ("ladder", "depth"), f"a ladder of {depth} steps sends nothing", help_)
-        return enabled[: depth if depth is not None else len(enabled)]
+        return depth if isinstance(depth, int) else None
 
     def _name_template(self, path: KeyPath) -> str:
         data = self._at(path)

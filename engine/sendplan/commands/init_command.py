@@ -17,24 +17,28 @@ COPIED = ("sendplan.yaml", "rules", "templates", "schemas", "fixtures/scenarios"
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
 def command(directory: Path) -> int:
     """Make a new project in DIR (here by default): the example shop, ready to edit. Nothing is overwritten."""
-    source = resources.shipped()
     taken = [name for name in COPIED if (directory / name).exists()]
     if taken:
         message = f"`{directory}` holds {', '.join(taken)} already"
-        raise UserError(
-            Problem("project-exists", message, None, "choose an empty folder: `sendplan init shop`"), Exit.USAGE
-        )
-    for name in COPIED:
-        target = directory / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (source / name).is_dir():
-            shutil.copytree(source / name, target)
-        else:
-            shutil.copyfile(source / name, target)
-    (directory / ".gitignore").write_text("/var/\n", encoding="utf-8") if not (
-        directory / ".gitignore"
-    ).exists() else None
+        help_ = "choose an empty folder: `sendplan init shop`"
+        raise UserError(Problem("project-exists", message, None, help_), Exit.USAGE)
+    copy_example(directory)
+    ignored = directory / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("/var/\n", encoding="utf-8")
     where = "" if directory == Path() else f"cd {directory} && "
     click.echo(f"A new project lies in {directory.resolve()}.")
     click.echo(f"Try: {where}sendplan check && sendplan import fixtures/orders.csv && sendplan plan")
     return Exit.DONE
+
+
+def copy_example(directory: Path) -> None:
+    """Copy the example shop's files into a folder."""
+    source = resources.shipped()
+    for name in COPIED:
+        target = directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source / name, target)

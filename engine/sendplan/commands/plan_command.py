@@ -19,10 +19,12 @@ from sendplan.commands.context import (
     project_option,
     reader_of,
 )
-from sendplan.commands.output import clean, print_problems, print_table
-from sendplan.plan import Entry, Plan, Status
-from sendplan.planner import make_plan
-from sendplan.problems import Exit
+from sendplan.commands.output import clean, print_json, print_problems, print_table
+from sendplan.funnel import Funnel, funnels, funnels_json
+from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.planner import judge_orders, make_plan
+from sendplan.problems import Exit, Problem
+from sendplan.project import Project
 
 HEADINGS = {
     Status.SEND: "Send now",
@@ -51,6 +53,7 @@ CSV_COLUMNS = (
 @click.option("--rule", "rules", multiple=True, metavar="R", help="Only this rule; may be given several times.")
 @click.option("--account", metavar="A", help="Only this account's orders.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file for `send`.")
+@click.option("--funnel", is_flag=True, help="Count per rule how many orders fell at which reason, instead of a plan.")
 @click.option("--show-addresses", is_flag=True, help="Show e-mail addresses unmasked.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to send.")
 @format_option("table", "json", "csv")
@@ -60,21 +63,38 @@ def command(
     rules: tuple[str, ...],
     account: str | None,
     output: Path | None,
+    funnel: bool,
     show_addresses: bool,
     detailed_exitcode: bool,
     format_: str,
     project_dir: Path | None,
 ) -> int:
     """Show what would be sent now, to whom, and why; what is left for later, held or in error. Sends nothing."""
+    if funnel and output is not None:
+        raise click.UsageError("--funnel counts decisions and makes no plan file; leave out one of --funnel and -o")
     project, problems = load_project(project_dir)
-    plan = make_plan(
-        project,
-        reader_of(project),
-        clock_of(now, project.settings.calendar),
-        rules=known_rules(project, rules),
-        account=known_account(project, account),
-        show_addresses=show_addresses,
-    )
+    reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
+    selected, account = known_rules(project, rules), known_account(project, account)
+    if funnel:
+        judged = judge_orders(project, reader, clock, rules=selected, account=account)
+        found = funnels(judged, project.settings.calendar)
+        _print_funnels(found, project, format_)
+        sends = any(stage.reason is Reason.SEND for each in found for stage in each.stages)
+    else:
+        plan = make_plan(project, reader, clock, rules=selected, account=account, show_addresses=show_addresses)
+        _output_plan(plan, output, format_)
+        sends = bool(plan.with_status(Status.SEND))
+    return _exit_code(project, problems, detailed_exitcode and sends)
+
+
+def _exit_code(project: Project, problems: Iterable[Problem], different: bool) -> int:
+    if problems and project.broken:
+        print_problems([each for each in problems if each.is_error], "text", err=True)
+        return Exit.FINDINGS
+    return Exit.DIFFERENT if different else Exit.DONE
+
+
+def _output_plan(plan: Plan, output: Path | None, format_: str) -> None:
     if output is not None:
         output.write_bytes(plan.to_bytes())
     if format_ == "json":
@@ -85,10 +105,6 @@ def command(
         print_plan(plan)
         if output is not None:
             click.echo(f"Written to {output}; send it with: sendplan send {output}")
-    if problems and project.broken:
-        print_problems([each for each in problems if each.is_error], "text", err=True)
-        return Exit.FINDINGS
-    return Exit.DIFFERENT if detailed_exitcode and plan.with_status(Status.SEND) else Exit.DONE
 
 
 def print_plan(plan: Plan) -> None:
@@ -145,3 +161,34 @@ def entries_csv(entries: Iterable[Entry]) -> str:
     for entry in entries:
         writer.writerow(entry.to_json())
     return out.getvalue()
+
+
+def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> None:
+    calendar = project.settings.calendar
+    if format_ == "json":
+        print_json(funnels_json(found, calendar))
+        return
+    rows = [(each, stage) for each in found for stage in each.stages]
+    if format_ == "csv":
+        writer = csv.writer(out := io.StringIO(), lineterminator="\n")
+        writer.writerow(("rule", "reason", "orders", "nearest"))
+        for each, stage in rows:
+            names = " ".join(near.order for near in stage.nearest)
+            writer.writerow((each.rule, stage.reason.value, stage.count, names))
+        click.echo(out.getvalue(), nl=False)
+        return
+    for each in found:
+        click.echo(f"{each.rule}: {each.text()}\n")
+        print_table(
+            ("Reason", "Orders", "Nearest orders"),
+            [
+                (
+                    stage.reason.value,
+                    f"{stage.count:,}",
+                    ", ".join(f"{near.order} ({near.what} {_short(calendar.text(near.at))})" for near in stage.nearest),
+                )
+                for stage in each.stages
+            ],
+        )
+    if not rows:
+        click.echo("no order is there to be looked at")

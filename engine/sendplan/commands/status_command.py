@@ -11,7 +11,7 @@ from sendplan.commands.context import clock_of, format_option, load_project, now
 from sendplan.commands.output import clean, print_json, print_table
 from sendplan.ledger import Record, State
 from sendplan.plan import Plan, Status, key_of
-from sendplan.planner import make_plan
+from sendplan.planner import Clock, make_plan
 from sendplan.problems import Exit
 from sendplan.project import Project
 from sendplan.store import Reader
@@ -26,15 +26,25 @@ UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     """Show what needs a person: unknown outcomes, failures, held messages, a refused plan. Exit 1 when there is any."""
     project, _ = load_project(project_dir)
-    reader = reader_of(project)
-    plan = make_plan(project, reader, clock_of(now, project.settings.calendar))
-    records = list(reader.records(UNSETTLED))
+    reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     if format_ == "json":
+        plan, records = _look(project, reader, clock)
         print_json(_json(project, reader, plan, records))
     else:
-        _print(project, reader, plan, records)
+        plan, records = print_status(project, reader, clock)
     needs_person = bool(records or plan.refused or plan.with_status(Status.HELD) or plan.with_status(Status.ERROR))
     return Exit.FINDINGS if needs_person or _expired(plan) else Exit.DONE
+
+
+def _look(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:
+    return make_plan(project, reader, clock), list(reader.records(UNSETTLED))
+
+
+def print_status(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:
+    """Print what needs a person, and return what was looked at."""
+    plan, records = _look(project, reader, clock)
+    _print(project, reader, plan, records)
+    return plan, records
 
 
 def _expired(plan: Plan) -> list[str]:
@@ -65,7 +75,7 @@ def _print(project: Project, reader: Reader, plan: Plan, records: list[Record]) 
     click.echo(f"now: {len(plan.with_status(Status.SEND))} to send, {len(plan.with_status(Status.LATER))} later")
     runs = reader.plan_records(5)
     if runs:
-        rows = [
+        table = [
             (
                 run.id,
                 calendar.text(run.created)[:16].replace("T", " "),
@@ -77,7 +87,7 @@ def _print(project: Project, reader: Reader, plan: Plan, records: list[Record]) 
             for run in runs
         ]
         click.echo()
-        print_table(("Plan", "At", "State", "Sent", "Failed", "Uncertain"), rows, title="Last runs")
+        print_table(("Plan", "At", "State", "Sent", "Failed", "Uncertain"), table, title="Last runs")
 
 
 def _json(project: Project, reader: Reader, plan: Plan, records: list[Record]) -> dict[str, Any]:

@@ -138,6 +138,9 @@ def test_the_step_is_undefined_without_a_ladder(write: Write) -> None:
         ("{% macro m() %}{% endmacro %}", "4:1 `{% macro %}` is not available in mails", None),
         ("{% set x %}a{% endset %}", "4:1 `{% set … %}…{% endset %}` is not available in mails", None),
         ("{% include '../../etc/passwd' %}", "4:4 there is no such part to include", "name a file `_NAME.LANG.md`"),
+        ("{% set order = shop %}", "4:8 `order` has a meaning of its own here", "choose another name"),
+        ("{% for range in order.lines %}{% endfor %}", "4:8 `range` has a meaning of its own here", None),
+        ("{% with shop = order %}{% endwith %}", "4:9 `shop` has a meaning of its own here", None),
         ("{% include order.name %}", "4:4 there is no such part to include", None),
     ],
 )
@@ -158,7 +161,7 @@ def test_check_reports_every_mistake_of_every_file(write: Write) -> None:
         files={
             "a.de.md": '---\nsubject: "{{ order.nmber }}"\n---\n{{ order.totl }}\n{{ order.nam }}\n',
             "_part.de.md": "{{ shop.nme }}",
-            "layout.html": "<p>{{ order.name }}</p>",
+            "layout.html": '<p>{{ order.name }}</p>{% include "_part.de.md" %}',
         }
     )
     assert problems(templates) == [
@@ -166,6 +169,7 @@ def test_check_reports_every_mistake_of_every_file(write: Write) -> None:
         "templates/a.de.md:2:14 `order` has no field `nmber`",
         "templates/a.de.md:4:4 `order` has no field `totl`",
         "templates/a.de.md:5:4 `order` has no field `nam`",
+        "templates/layout.html:1:27 there is no such part to include",
         "templates/layout.html:1:7 the layout has no `order`",
     ]
 

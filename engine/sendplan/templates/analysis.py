@@ -49,7 +49,7 @@ class Analysis:
             message, _, help_ = (error.message or "this is not valid Jinja").partition(". ")
             self.note("template-syntax", _sentence(message), error.lineno, help_=help_.rstrip("."))
             return None
-        _Visitor(self, name).visit(tree)
+        _Visitor(self).visit(tree)
         self._check_names(tree, name)
         return tree
 
@@ -71,9 +71,8 @@ class Analysis:
 
 
 class _Visitor(NodeVisitor):
-    def __init__(self, analysis: Analysis, name: str) -> None:
+    def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
-        self.name = name
         self.records = dict(analysis.known)
         """Names that stand for a record → its fields; a loop over `order.lines` adds its own."""
 
@@ -85,6 +84,12 @@ class _Visitor(NodeVisitor):
                 "template-construct", f"`{construct}` is not available in mails", node.lineno, help_=help_
             )
         super().visit(node)
+
+    def visit_Name(self, node: nodes.Name) -> None:  # noqa: N802
+        if node.ctx != "load" and (node.name in self.analysis.known or node.name == "range"):
+            help_ = "choose another name"
+            message = f"`{node.name}` has a meaning of its own here"
+            self.analysis.note("template-construct", message, node.lineno, _word(node.name), help_)
 
     def visit_Getattr(self, node: nodes.Getattr) -> None:  # noqa: N802
         self._check_field(node.node, node.attr, node.lineno)
@@ -111,7 +116,7 @@ class _Visitor(NodeVisitor):
             self.records.pop(target, None)
         if isinstance(node.target, nodes.Name) and _is_lines(node.iter):
             self.records[node.target.name] = line_fields()
-        for child in (*node.body, *node.else_, *filter(None, [node.test])):
+        for child in (node.target, *node.body, *node.else_, *filter(None, [node.test])):
             self.visit(child)
         self.records = outer
 

@@ -8,12 +8,13 @@ typed stays letters, and nothing needs to be escaped twice or unescaped again fo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from urllib.parse import quote
 
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLink
+from markdown_it.ruler import StateBase
 from markdown_it.token import Token
 
 from sendplan.templates.localise import PrintError
@@ -27,9 +28,12 @@ _BEHIND_HOST = re.compile(r"(?:https?://[^/?#]+[/?#]|mailto:[^?]+\?)", re.IGNORE
 """A link's beginning after which a buyer's value can change neither where it leads nor who is written to."""
 
 
-def parse(source: str, printed: Sequence[Printed]) -> list[Token]:
-    """The tokens of a template's output, with the printed values in their places."""
-    tokens = _parser().parse(source)
+def parse(source: str, printed: Sequence[Printed], tick: Callable[[], None]) -> list[Token]:
+    """The tokens of a template's output, with the printed values in their places.
+
+    `tick` is called for every block and piece of text, and raises when it takes too long.
+    """
+    tokens = _parser().parse(source, {"tick": tick})
     _fill(tokens, printed)
     return tokens
 
@@ -49,9 +53,17 @@ def fill_text(source: str, printed: Sequence[Printed]) -> str:
 def _parser() -> MarkdownIt:
     # HTML is off: markup comes from Markdown and the layout only.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.block.ruler.before("table", "tick", _tick)
+    parser.inline.ruler.before("text", "tick", _tick)
     parser.normalizeLink = _normalize_link  # type: ignore[method-assign]
     parser.normalizeLinkText = str  # type: ignore[method-assign, assignment]
     return parser
+
+
+def _tick(state: StateBase, *_: object) -> bool:
+    """A rule that matches nothing."""
+    state.env["tick"]()
+    return False
 
 
 def _normalize_link(url: str) -> str:

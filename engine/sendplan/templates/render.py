@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +110,8 @@ class Templates:
             assert compiled.body is not None
             subject = self._run(compiled.subject, names, rendering).lstrip("\n")
             subject = re.sub(" +", " ", markdown.fill_text(subject, rendering.printed)).strip(" ")
-            tokens = markdown.parse(self._run(compiled.body, names, rendering), rendering.printed)
+            body = self._run(compiled.body, names, rendering)
+            tokens = markdown.parse(body, rendering.printed, rendering.tick)
             text, content = plaintext.to_text(tokens), markdown.to_html(tokens)
             rendering.tick()
         page = {"content": Markup(content), "subject": subject, "language": language}
@@ -121,7 +122,7 @@ class Templates:
         with self._problems_of(layout.source):
             assert layout.body is not None
             merchant = {name: value for name, value in names.items() if name != "order"}
-            return inline_css(self._run(layout.body, {**merchant, **page}, rendering))
+            return inline_css(self._run(layout.body, {**merchant, **page}, replace(rendering, size=0)))
 
     def _run(self, template: Template, names: Namespace, rendering: Rendering) -> str:
         chunks = []
@@ -158,7 +159,8 @@ class Templates:
         has_subject = path != LAYOUT and not source.is_part(path)
         if problems:
             return _Compiled(read, tuple(problems), None, None)
-        parts = frozenset(each for each in self._paths if source.is_part(each))
+        # Parts are Markdown, which the layout is not.
+        parts = frozenset(each for each in self._paths if source.is_part(each) and path != LAYOUT)
         analysis = Analysis(self._environment, self._known, parts, read)
         subject = analysis.parse("\n" * (read.subject_line - 1) + read.subject, path) if has_subject else None
         body = analysis.parse(read.body, path)

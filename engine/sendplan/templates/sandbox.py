@@ -21,6 +21,7 @@ from markupsafe import Markup
 from sendplan.templates.localise import Localiser, PrintError
 from sendplan.templates.values import Trusted, View
 
+LAYOUT = "layout.html"
 RENDERING = "a rendering"
 """Where a template's context keeps its `Rendering`; being no identifier, no template can name it."""
 
@@ -104,9 +105,6 @@ def _finalize(context: JinjaContext, value: object) -> object:
     if context.name == LAYOUT:
         return value if isinstance(value, Markup) else rendering.localiser.text(value)
     return rendering.mark(value)
-
-
-LAYOUT = "layout.html"
 
 
 class MailEnvironment(ImmutableSandboxedEnvironment):

@@ -31,15 +31,16 @@ SETTLED = frozenset({State.SENT, State.UNCERTAIN, State.FAILED, State.DROPPED})
 """The states that settle a key: no plan sends it again on its own."""
 
 MOVES: Mapping[State | None, frozenset[State | None]] = {
-    None: frozenset({State.SENDING, State.SENT, State.DROPPED}),
+    None: frozenset({State.SENDING, State.DEFERRED, State.FAILED, State.SENT, State.DROPPED}),
     State.SENDING: frozenset({State.SENT, State.DEFERRED, State.FAILED, State.UNCERTAIN}),
-    State.DEFERRED: frozenset({State.SENDING, State.SENT, State.FAILED, State.DROPPED, None}),
+    State.DEFERRED: frozenset({State.SENDING, State.DEFERRED, State.SENT, State.FAILED, State.DROPPED, None}),
     State.UNCERTAIN: frozenset({State.SENT, State.DEFERRED, State.FAILED, State.DROPPED, None}),
     State.FAILED: frozenset({State.SENT, State.DROPPED, None}),
     State.SENT: frozenset(),
     State.DROPPED: frozenset({State.SENT, None}),
 }
-"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`; `uncertain →
+"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`; `None → deferred |
+failed` and `deferred → deferred` are refusals before the end of the message, which need no intent; `uncertain →
 deferred | failed` is a late reply that reaches the one who sent it."""
 
 

@@ -96,9 +96,9 @@ class Session:
         return cls(Connection.open(sender, password, limits), limits)
 
     @property
-    def fresh(self) -> bool:
-        """Whether no mail was tried on it yet; an older connection may have been closed while it was idle."""
-        return self._mails == 0
+    def reused(self) -> bool:
+        """Whether its latest mail was not its first: the server may have closed it while it was idle."""
+        return self._mails > 1
 
     @property
     def usable(self) -> bool:

@@ -156,13 +156,15 @@ class SqliteLedger(SqliteReader):
         reply: str,
         queue_id: str = "",
         next_attempt: datetime | None = None,
+        charged: bool = True,
     ) -> bool:
         """The outcome of an intent: only with its token, from `sending`, or late from `uncertain`; else False."""
         origins = [state.value for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state]]
         with self._file.transaction() as connection:
             changed = connection.execute(
                 "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
-                f" repeat_from = NULL WHERE {_KEY} AND token = ? AND state IN (SELECT value FROM json_each(?))",
+                f" attempts = attempts - ?, repeat_from = NULL WHERE {_KEY} AND token = ?"
+                " AND state IN (SELECT value FROM json_each(?))",
                 (
                     to.value,
                     encode_instant(at),
@@ -170,11 +172,52 @@ class SqliteLedger(SqliteReader):
                     queue_id,
                     encode_instant(next_attempt) if next_attempt else None,
                     self._wall(),
+                    0 if charged else 1,
                     order,
                     *key,
                     token,
                     json.dumps(origins),
                 ),
+            )
+            return changed.rowcount == 1
+
+    def refuse(
+        self,
+        order: str,
+        key: MessageKey,
+        to: State,
+        *,
+        token: str,
+        sender: str,
+        at: datetime,
+        reply: str,
+        next_attempt: datetime | None = None,
+    ) -> bool:
+        """A refusal before the end of the message, without an intent: from no row, or a `deferred` one that is due."""
+        attempt = encode_instant(next_attempt) if next_attempt else None
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
+                " sender, recipients, token, actor, wall, repeat_from)"
+                " VALUES (:order, :rule, :step, :state, :at, 1, :next, :reply, '', :sender, 0, :token,"
+                " coalesce((SELECT id FROM plans WHERE token = :token), ''), :wall, NULL)"
+                " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
+                " attempts = attempts + 1, next_attempt = excluded.next_attempt, reply = excluded.reply,"
+                " sender = excluded.sender, recipients = 0, token = excluded.token, actor = excluded.actor,"
+                " wall = excluded.wall, repeat_from = NULL"
+                " WHERE messages.state = 'deferred' AND coalesce(messages.next_attempt, 0) <= excluded.at",
+                {
+                    "order": order,
+                    "rule": key[0],
+                    "step": key[1],
+                    "state": to.value,
+                    "at": encode_instant(at),
+                    "next": attempt,
+                    "reply": reply,
+                    "sender": sender,
+                    "token": token,
+                    "wall": self._wall(),
+                },
             )
             return changed.rowcount == 1
 

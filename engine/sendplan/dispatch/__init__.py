@@ -1,0 +1,18 @@
+"""Sending exactly what was planned, once: `execute` a plan, or rehearse it without a trace in the ledger."""
+
+from sendplan.dispatch.executor import execute, recover
+from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result, Verdict
+from sendplan.dispatch.rehearsal import rehearse_to_address, rehearse_to_folder
+
+__all__ = [
+    "Cause",
+    "DispatchReport",
+    "Ending",
+    "Pauses",
+    "Result",
+    "Verdict",
+    "execute",
+    "recover",
+    "rehearse_to_address",
+    "rehearse_to_folder",
+]

@@ -1,0 +1,244 @@
+"""Executes a stored plan's `send` entries, each exactly once (DISPATCH, "Protocol")."""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sendplan.credentials import check_passwords
+from sendplan.dialing import Timeouts
+from sendplan.dispatch import journal
+from sendplan.dispatch.desk import Desk, Refusals
+from sendplan.dispatch.lane import Lane
+from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result
+from sendplan.dispatch.worker import Compose, Judge, LeaseLostError, Worker
+from sendplan.events import emit
+from sendplan.ledger import Record
+from sendplan.plan import Entry, Plan, Status
+from sendplan.problems import Exit, Problem, UserError
+from sendplan.settings import Sender
+from sendplan.store.base import PlanRecord, Store
+
+LEASE_SECONDS = 120.0
+_RENEWAL_SECONDS = 30.0
+_POLL_SECONDS = 0.1
+
+
+def execute(
+    plan: Plan,
+    *,
+    open_store: Callable[[], Store],
+    judge: Judge,
+    compose: Compose,
+    senders: Mapping[str, Sender],
+    journals: Path,
+    clock: Callable[[], datetime],
+    stop: threading.Event | None = None,
+    progress: Callable[[Result], None] = lambda result: None,
+    timeouts: Timeouts | None = None,
+    pauses: Pauses | None = None,
+) -> DispatchReport:
+    """Send what the plan says, each message decided again right before it leaves.
+
+    `open_store`, `judge` and `compose` are called from several threads, `progress` only from this one. `clock` is the
+    time of sending (UTC). Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
+    UserError, before any mail, for a plan that was executed already or is being executed, and for a missing password.
+    """
+    entries = plan.with_status(Status.SEND)
+    names = dict.fromkeys(entry.sender for entry in entries if entry.sender)
+    used = {name: senders[name] for name in names if name in senders}
+    check_passwords(used.values())
+    store = open_store()
+    try:
+        recover(store, journals, clock())
+        token = store.start_plan(plan, owner(), LEASE_SECONDS)
+        if isinstance(token, PlanRecord):
+            raise UserError(_refusal(token), Exit.REFUSED)
+        lanes = [
+            Lane(sender, [each for each in entries if each.sender == name], pauses or Pauses())
+            for name, sender in used.items()
+        ]
+        run = _Run(plan, entries, lanes, store, token, stop or threading.Event(), progress)
+        return run.to_end(open_store, judge, compose, journal.Journal(journals, token), clock, timeouts or Timeouts())
+    finally:
+        store.close()
+
+
+def recover(store: Store, journals: Path, at: datetime) -> tuple[Record, ...]:
+    """Settle what vanished executions left behind: from their journals, else `uncertain`; returns the latter."""
+    settled = journal.replay(journals, store)
+    uncertain = store.recover(at)
+    if settled or uncertain:
+        emit("recovered", settled=settled, uncertain=len(uncertain))
+    return uncertain
+
+
+def owner() -> str:
+    """Who holds a lease: host, process and a nonce of this boot."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = "unknown"
+    return f"{socket.gethostname()} {os.getpid()} {boot}"
+
+
+def _refusal(record: PlanRecord) -> Problem:
+    if record.state == "finished":
+        message = f"plan {record.id} was executed already: {record.sent} sent, {record.failed} failed"
+        return Problem("plan-executed", message, help="make a new plan with `sendplan plan`, or use `sendplan run`")
+    message = f"plan {record.id} is being executed right now by {record.owner}"
+    return Problem("plan-in-execution", message, help="wait until that ends; a plan whose executor died frees itself")
+
+
+class _Run:
+    """One execution: the threads, the lease and the results."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        entries: tuple[Entry, ...],
+        lanes: list[Lane],
+        store: Store,
+        token: str,
+        stop: threading.Event,
+        progress: Callable[[Result], None],
+    ) -> None:
+        self._plan = plan
+        self._entries = entries
+        self._lanes = lanes
+        self._store = store
+        self._token = token
+        self._stop = stop
+        self._progress = progress
+        self._results: dict[str, Result] = {}
+        self._reported: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
+        """None is a worker's last word."""
+        self._broken: BaseException | None = None
+
+    def to_end(
+        self,
+        open_store: Callable[[], Store],
+        judge: Judge,
+        compose: Compose,
+        replies: journal.Journal,
+        clock: Callable[[], datetime],
+        timeouts: Timeouts,
+    ) -> DispatchReport:
+        """Work until every lane is empty or stopped."""
+        turn, refusals = threading.Lock(), Refusals()
+        workers = [
+            Worker(
+                lane,
+                number,
+                open_desk=lambda: Desk(open_store(), replies, self._token, clock, turn, refusals),
+                judge=judge,
+                compose=compose,
+                stop=self._stop,
+                report=self._reported.put,
+                timeouts=timeouts,
+            )
+            for lane in self._lanes
+            for number in range(lane.connections)
+        ]
+        threads = [threading.Thread(target=self._guarded, args=(worker,), daemon=True) for worker in workers]
+        for thread in threads:
+            thread.start()
+        self._watch(len(threads))
+        replies.close(settled=self._broken is None)
+        report = self._report()
+        self._finish(report)
+        return report
+
+    def _guarded(self, worker: Worker) -> None:
+        try:
+            worker.run()
+        except BaseException as error:
+            self._break_off(error)
+        finally:
+            self._reported.put(None)
+
+    def _break_off(self, error: BaseException) -> None:
+        """Without a ledger nothing may leave: everything stops, and the error comes up when the rest has ended."""
+        self._broken = self._broken or error
+        emit("broken_off", error=type(error).__name__)
+        why = "another executor has the plan by now" if isinstance(error, LeaseLostError) else _BROKEN_OFF[1]
+        for lane in self._lanes:
+            lane.stop(Cause.STOPPED, why)
+
+    def _watch(self, working: int) -> None:
+        renewed = time.monotonic()
+        while working:
+            try:
+                working -= self._receive()
+                if self._stop.is_set():
+                    self._leave_the_rest()
+                if time.monotonic() - renewed > _RENEWAL_SECONDS:
+                    renewed = time.monotonic()
+                    if not self._store.renew_lease(self._token, LEASE_SECONDS):
+                        self._break_off(LeaseLostError())
+            except KeyboardInterrupt:
+                self._stop.set()
+            except sqlite3.Error as error:
+                self._break_off(error)
+
+    def _receive(self) -> bool:
+        """Take one report; whether it was a worker's last word."""
+        try:
+            result = self._reported.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            return False
+        if result is None:
+            return True
+        self._results[result.key] = result
+        self._progress(result)
+        return False
+
+    def _leave_the_rest(self) -> None:
+        for lane in self._lanes:
+            lane.stop(Cause.STOPPED, "stopped by the operator")
+
+    def _report(self) -> DispatchReport:
+        left = {entry.key: lane.stopped for lane in self._lanes for entry in lane.rest()}
+        known = {lane.sender.name for lane in self._lanes}
+        for entry in self._entries:
+            if entry.key in self._results:
+                continue
+            cause, why = left.get(entry.key) or _BROKEN_OFF
+            if entry.sender not in known:
+                cause, why = Cause.LOGIN, f"sender {entry.sender} is not in the settings any more"
+            self._results[entry.key] = Result(entry.key, Ending.OPEN, why, cause)
+        results = tuple(self._results[entry.key] for entry in self._entries)
+        return DispatchReport(
+            plan=self._plan.id,
+            results=results,
+            stopped={lane.sender.name: lane.stopped[1] for lane in self._lanes if lane.stopped},
+            interrupted=any(result.cause is Cause.STOPPED for result in results),
+        )
+
+    def _finish(self, report: DispatchReport) -> None:
+        """Give the lease back; one that is another's by now, or a store that is out of order, keeps it."""
+        match self._broken:
+            case LeaseLostError():
+                return
+            case sqlite3.Error() as error:
+                problem = Problem("store-broken", f"the store cannot be written: {error}")
+                raise UserError(problem, Exit.SOME_FAILED) from error
+        self._store.finish_plan(
+            self._token,
+            state="interrupted" if report.interrupted else "finished",
+            sent=report.count(Ending.SENT),
+            failed=report.count(Ending.FAILED),
+            uncertain=report.count(Ending.UNCERTAIN),
+        )
+        if self._broken is not None:
+            raise self._broken
+
+
+_BROKEN_OFF = (Cause.STOPPED, "the execution broke off")

@@ -1,0 +1,163 @@
+"""One sender's share of a plan: what is next, and whether anything may leave right now."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from sendplan.dispatch.breaker import Breaker
+from sendplan.dispatch.model import Cause, Pauses
+from sendplan.dispatch.pacing import Pace
+from sendplan.events import emit
+from sendplan.plan import Entry
+from sendplan.settings import Sender
+
+TRIES = 3
+"""How often one message may lose its connection before it is left open, whatever the others do."""
+
+
+class Lane:
+    """Shared by the sender's connections; every method may be called from any thread."""
+
+    def __init__(self, sender: Sender, entries: Iterable[Entry], pauses: Pauses) -> None:
+        self.sender = sender
+        self.stopped: tuple[Cause, str] | None = None
+        """Why nothing more leaves."""
+        self._waiting = list(entries)
+        self._orders: set[str | None] = set()
+        self._tries: Counter[str] = Counter()
+        self._pauses = pauses
+        self._breaker = Breaker(pauses)
+        self._pace = Pace(sender.limits.per_minute)
+        self._connections = min(sender.limits.connections, len(self._waiting))
+        self._slowdowns = 0
+        self._resume_at = float("-inf")
+        self._changed = threading.Condition()
+
+    @property
+    def connections(self) -> int:
+        """How many may be open at once, at present."""
+        return self._connections
+
+    def take(self, number: int) -> Entry | None:
+        """The next entry for connection `number`, counted from 0; None when there is nothing more for it.
+
+        Waits while the sender rests, while all that is left belongs to orders in other hands (one order's mails leave
+        in the plan's order), and while those may still put something back.
+        """
+        with self._changed:
+            while self.stopped is None and (self._waiting or self._orders) and number < self._connections:
+                now = time.monotonic()
+                rest = max(self._resume_at, self._breaker.resume_at) - now
+                if rest <= 0:
+                    rest = self._pace.wait(now)
+                entry = self._next_free() if rest <= 0 else None
+                if entry is not None:
+                    return entry
+                self._changed.wait(rest if rest > 0 else None)
+            return None
+
+    def _next_free(self) -> Entry | None:
+        if self._breaker.probing and self._orders:
+            return None
+        entry = next((each for each in self._waiting if each.order not in self._orders), None)
+        if entry is not None:
+            self._waiting.remove(entry)
+            self._orders.add(entry.order)
+        return entry
+
+    def done(self, entry: Entry) -> None:
+        """This entry has its result."""
+        with self._changed:
+            self._orders.discard(entry.order)
+            self._changed.notify_all()
+
+    def put_back(self, entry: Entry, *, lost: bool) -> bool:
+        """Try this entry again, before all others; False when nothing leaves any more.
+
+        False also when it has `lost` its connection often enough: it may be the message that the server cannot bear.
+        """
+        with self._changed:
+            self._tries[entry.key] += lost
+            if self.stopped is not None or self._tries[entry.key] >= TRIES:
+                return False
+            self._orders.discard(entry.order)
+            self._waiting.insert(0, entry)
+            self._changed.notify_all()
+            return True
+
+    def rest(self) -> tuple[Entry, ...]:
+        """What nobody took."""
+        with self._changed:
+            return tuple(self._waiting)
+
+    def stop(self, cause: Cause, why: str) -> None:
+        """Nothing more leaves; the first reason stands."""
+        with self._changed:
+            if self.stopped is None:
+                self.stopped = (cause, why)
+                emit("sender_stopped", sender=self.sender.name, cause=cause)
+            self._changed.notify_all()
+
+    def sent(self, recipients: int) -> None:
+        """The end of a message left."""
+        with self._changed:
+            self._pace.sent(time.monotonic(), recipients)
+
+    def opened(self) -> None:
+        """A connection is ready for mails."""
+        with self._changed:
+            self._breaker.reached()
+
+    def answered(self) -> None:
+        """The server works."""
+        with self._changed:
+            self._breaker.succeeded()
+            self._slowdowns = 0
+            self._changed.notify_all()
+
+    def host_failed(self, why: str) -> None:
+        """The server could not be reached, or went away."""
+        with self._changed:
+            self._breaker.failed(time.monotonic())
+            emit("host_failed", sender=self.sender.name, probing=self._breaker.probing)
+            self._changed.notify_all()
+            given_up = self._breaker.given_up
+        if given_up:
+            self.stop(Cause.SENDER_DOWN, why)
+
+    def connection_failed(self, why: str) -> None:
+        """A connection could not be opened: a server that works may just want one fewer."""
+        with self._changed:
+            one_fewer = self._breaker.working and self._connections > 1
+            if one_fewer:
+                self._connections -= 1
+                self._changed.notify_all()
+        if not one_fewer:
+            self.host_failed(why)
+
+    def slow_down(self, why: str) -> None:
+        """The server finds us too fast: one connection fewer, and a rest that grows."""
+        with self._changed:
+            if time.monotonic() < self._resume_at:
+                return  # Another connection has heard it already.
+            exhausted = self._slowdowns >= len(self._pauses.rate)
+            if not exhausted:
+                self._resume_at = time.monotonic() + self._pauses.rate[self._slowdowns]
+            self._slowdowns += 1
+            self._connections = max(self._connections - 1, 1)
+            emit("slowed_down", sender=self.sender.name, connections=self._connections)
+            self._changed.notify_all()
+        if exhausted:
+            self.stop(Cause.RATE, why)
+
+    def wait_for_quota(self, seconds: float, why: str) -> None:
+        """Our own limit is used up: wait when it soon frees, else leave the rest open."""
+        if seconds > self._pauses.quota:
+            self.stop(Cause.QUOTA, why)
+            return
+        with self._changed:
+            self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+            self._changed.notify_all()

@@ -1,0 +1,121 @@
+"""What a dispatch works on and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sendplan.plan import Reason
+from sendplan.problems import Exit
+
+if TYPE_CHECKING:
+    from sendplan.decide import Decision
+    from sendplan.facts import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an entry of the plan is decided to be right before its mail."""
+
+    reason: Reason
+    """Anything but `send` leaves the message open."""
+    why: str
+    """One sentence for a person."""
+    version: int = 0
+    """Of the order decided on: the intent only holds for this one."""
+    address: str = ""
+    """The buyer's, for the suppression list."""
+    expires_at: datetime | None = None
+    """From when on the message may no longer go out (UTC)."""
+    facts: Facts | None = None
+    decision: Decision | None = None
+    """What the mail is composed from."""
+
+
+class Ending(StrEnum):
+    """How an entry of the plan ended."""
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    OPEN = "open"
+    """Not sent, and a later plan decides afresh."""
+
+
+class Cause(StrEnum):
+    """Why a message stayed open, beside the reasons of a decision."""
+
+    RENDERING = "rendering"
+    SENDER_DOWN = "sender_down"
+    LOGIN = "login"
+    RATE = "rate"
+    QUOTA = "quota"
+    TAKEN = "taken"
+    CHANGING = "changing"
+    STOPPED = "stopped"
+
+
+_WRONG = frozenset({Cause.RENDERING, Cause.SENDER_DOWN, Cause.LOGIN, Cause.STOPPED, Reason.ERROR})
+"""Open, and not because that is how it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one entry."""
+
+    key: str
+    ending: Ending
+    why: str
+    """One sentence for a person; the server's reply where there was one."""
+    cause: Reason | Cause | None = None
+    """Why it stayed open."""
+    next_attempt: datetime | None = None
+    """When a deferred message is tried again (UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchReport:
+    """What became of a plan."""
+
+    plan: str
+    results: tuple[Result, ...]
+    """In plan order."""
+    stopped: Mapping[str, str]
+    """Senders that were stopped, and why."""
+    interrupted: bool = False
+    """The plan may be continued."""
+
+    def count(self, ending: Ending) -> int:
+        """How many entries ended so."""
+        return sum(result.ending is ending for result in self.results)
+
+    @property
+    def open(self) -> tuple[Result, ...]:
+        """What stayed open, with the reasons."""
+        return tuple(result for result in self.results if result.ending is Ending.OPEN)
+
+    @property
+    def exit_code(self) -> Exit:
+        """5 when an outcome is unknown, 4 when something failed or could not be tried, else 0."""
+        if self.count(Ending.UNCERTAIN):
+            return Exit.SOME_UNKNOWN
+        failed = any(each.ending is Ending.FAILED or each.cause in _WRONG for each in self.results)
+        return Exit.SOME_FAILED if failed else Exit.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long a sender rests, in seconds, when its server asks for it."""
+
+    after_failure: float = 1.0
+    """After a connection that failed."""
+    probes: tuple[float, ...] = (15.0, 60.0)
+    """Before each try of a server that went away; after the last one it is given up."""
+    rate: tuple[float, ...] = (60.0, 120.0, 240.0, 480.0, 900.0)
+    """After each time that the server finds us too fast; after the last one the rest is left open."""
+    quota: float = 90.0
+    """The longest wait for one of our own limits; what takes longer is left open."""

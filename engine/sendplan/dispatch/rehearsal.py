@@ -1,0 +1,173 @@
+"""Rehearsals: the same decisions and the same mails, to a test address or into files, without a trace in the ledger."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from sendplan.credentials import check_passwords, password_of
+from sendplan.dialing import SmtpError, Timeouts
+from sendplan.dispatch.desk import recipients_of
+from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
+from sendplan.dispatch.pacing import Pace
+from sendplan.dispatch.worker import Compose, Judge, composed, left_open
+from sendplan.message import Message, mailbox
+from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.problems import UserError
+from sendplan.settings import Sender
+from sendplan.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
+from sendplan.store.base import Store
+
+
+def rehearse_to_address(
+    plan: Plan,
+    address: str,
+    *,
+    store: Store,
+    judge: Judge,
+    compose: Compose,
+    senders: Mapping[str, Sender],
+    stop: threading.Event | None = None,
+    progress: Callable[[Result], None] = lambda result: None,
+    timeouts: Timeouts | None = None,
+) -> DispatchReport:
+    """Send every mail of the plan to `address` alone, one after the other; `compose` must redirect to it.
+
+    A mail that has any other recipient is not sent, whatever the reason: a rehearsal never reaches a buyer. Raises
+    UserError for an address that is none, and for a missing password.
+    """
+    only = mailbox(address, "redirect").address
+    entries = plan.with_status(Status.SEND)
+    check_passwords(sender for name, sender in senders.items() if name in {entry.sender for entry in entries})
+    ending = stop or threading.Event()
+    posts: dict[str, _Post] = {}
+
+    def deliver(entry: Entry, message: Message) -> Result:
+        if message.recipients != (only,) or message.copy is not None:
+            return left_open(entry, Cause.RENDERING, "the mail would not have gone to the rehearsal's address alone")
+        if entry.sender is None or entry.sender not in senders:
+            return left_open(entry, Cause.LOGIN, f"sender {entry.sender} is not in the settings any more")
+        post = posts.setdefault(entry.sender, _Post(senders[entry.sender], timeouts or Timeouts(), ending))
+        return post.deliver(entry, message)
+
+    try:
+        results = _results(entries, store, judge, compose, deliver, ending, progress)
+    finally:
+        for post in posts.values():
+            post.close()
+    stopped = {name: post.stopped.why for name, post in posts.items() if post.stopped}
+    return DispatchReport(plan.id, results, stopped, interrupted=ending.is_set())
+
+
+def rehearse_to_folder(
+    plan: Plan,
+    folder: Path,
+    *,
+    store: Store,
+    judge: Judge,
+    compose: Compose,
+    stop: threading.Event | None = None,
+    progress: Callable[[Result], None] = lambda result: None,
+) -> DispatchReport:
+    """Write every mail of the plan into `folder` as `NNN-KEY.eml`, in plan order, without any network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = plan.with_status(Status.SEND)
+    numbers = {entry.key: number for number, entry in enumerate(entries, start=1)}
+    width = max(3, len(str(len(entries))))
+
+    def write(entry: Entry, message: Message) -> Result:
+        name = f"{numbers[entry.key]:0{width}}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.key)[:120]}.eml"
+        (folder / name).write_bytes(message.bytes)
+        return Result(entry.key, Ending.SENT, f"written to {folder / name}")
+
+    ending = stop or threading.Event()
+    results = _results(entries, store, judge, compose, write, ending, progress)
+    return DispatchReport(plan.id, results, {}, interrupted=ending.is_set())
+
+
+def _results(
+    entries: Iterable[Entry],
+    store: Store,
+    judge: Judge,
+    compose: Compose,
+    deliver: Callable[[Entry, Message], Result],
+    stop: threading.Event,
+    progress: Callable[[Result], None],
+) -> tuple[Result, ...]:
+    results = []
+    for entry in entries:
+        result = (
+            left_open(entry, Cause.STOPPED, "stopped by the operator")
+            if stop.is_set()
+            else _result(entry, store, judge, compose, deliver)
+        )
+        results.append(result)
+        progress(result)
+    return tuple(results)
+
+
+def _result(
+    entry: Entry, store: Store, judge: Judge, compose: Compose, deliver: Callable[[Entry, Message], Result]
+) -> Result:
+    verdict = judge(store, entry)
+    if verdict.reason is not Reason.SEND:
+        return left_open(entry, verdict.reason, verdict.why)
+    message = composed(compose, entry, verdict)
+    return message if isinstance(message, Result) else deliver(entry, message)
+
+
+class _Post:
+    """One sender's connection."""
+
+    def __init__(self, sender: Sender, timeouts: Timeouts, stop: threading.Event) -> None:
+        self._sender = sender
+        self._timeouts = timeouts
+        self._stop = stop
+        self._session: Session | None = None
+        self._pace = Pace(sender.limits.per_minute)
+        self.stopped: Result | None = None
+
+    def deliver(self, entry: Entry, message: Message) -> Result:
+        """Send one mail; a connection that broke once is opened again, a second time ends the rehearsal."""
+        if self.stopped is not None:
+            return replace(self.stopped, key=entry.key)
+        if self._stop.wait(self._pace.wait(time.monotonic())):
+            return left_open(entry, Cause.STOPPED, "stopped by the operator")
+        try:
+            outcome = self._submit(message)
+            if isinstance(outcome, Lost):
+                outcome = self._submit(message)
+        except (SmtpError, UserError) as error:
+            self.stopped = left_open(entry, Cause.SENDER_DOWN, str(error))
+            return self.stopped
+        self._pace.sent(time.monotonic(), recipients_of(message))
+        return _result_of(entry, outcome)
+
+    def _submit(self, message: Message) -> Outcome:
+        if self._session is None or not self._session.usable:
+            self.close()
+            self._session = Session.open(self._sender, password_of(self._sender), self._timeouts)
+        return self._session.submit(message, lambda: not self._stop.is_set())
+
+    def close(self) -> None:
+        """Say goodbye."""
+        if self._session is not None:
+            self._session.quit()
+
+
+def _result_of(entry: Entry, outcome: Outcome) -> Result:
+    match outcome:
+        case Accepted(reply):
+            return Result(entry.key, Ending.SENT, str(reply))
+        case Refused(_, reply):
+            return Result(entry.key, Ending.FAILED, str(reply))
+        case Unknown(detail):
+            return Result(entry.key, Ending.UNCERTAIN, detail)
+        case Lost(detail=detail):
+            return left_open(entry, Cause.SENDER_DOWN, detail)
+        case _:
+            return left_open(entry, Cause.STOPPED, "stopped by the operator")

@@ -1,0 +1,245 @@
+"""One connection's work: take an entry, decide again, compose, send, write down what came of it (DISPATCH 2-6)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from sendplan.credentials import password_of
+from sendplan.dialing import SmtpError, Timeouts
+from sendplan.dispatch.desk import Desk, recipients_of
+from sendplan.dispatch.lane import Lane
+from sendplan.dispatch.model import Cause, Ending, Result, Verdict
+from sendplan.dispatch.retries import delay
+from sendplan.events import emit
+from sendplan.ledger import State
+from sendplan.plan import Entry, Reason
+from sendplan.problems import UserError
+from sendplan.replies import Phase, Scope
+from sendplan.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
+from sendplan.store.base import Intent, Intention, Store
+
+if TYPE_CHECKING:
+    from sendplan.message import Message
+
+REDECISIONS = 3
+"""How often one entry is decided again because its order changed in the meantime."""
+
+Judge = Callable[[Store, Entry], Verdict]
+Compose = Callable[[Verdict], "Message"]
+
+
+class Again(Enum):
+    """Why an entry goes back to its lane."""
+
+    RESTED = auto()
+    """The sender rests first; nothing was tried with this message."""
+    LOST = auto()
+    """Its connection broke before anything was sent."""
+
+
+class LeaseLostError(Exception):
+    """Another executor has the plan by now."""
+
+
+class Worker:
+    """One connection of a lane; `run` it in a thread of its own."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        number: int,
+        *,
+        open_desk: Callable[[], Desk],
+        judge: Judge,
+        compose: Compose,
+        stop: threading.Event,
+        report: Callable[[Result], None],
+        timeouts: Timeouts,
+    ) -> None:
+        self._lane = lane
+        self._number = number
+        self._open_desk = open_desk
+        self._judge = judge
+        self._compose = compose
+        self._stop = stop
+        self._report = report
+        self._timeouts = timeouts
+        self._session: Session | None = None
+        self._desk: Desk
+
+    def run(self) -> None:
+        """Work until the lane has nothing more."""
+        self._desk = self._open_desk()
+        try:
+            while (entry := self._lane.take(self._number)) is not None:
+                result = self._handle(entry)
+                if isinstance(result, Again):
+                    if self._lane.put_back(entry, lost=result is Again.LOST):
+                        continue
+                    result = self._left(entry)
+                self._report(result)
+                self._lane.done(entry)
+        finally:
+            if self._session is not None:
+                self._session.quit()
+            self._desk.store.close()
+
+    def _left(self, entry: Entry) -> Result:
+        cause, why = self._lane.stopped or (Cause.SENDER_DOWN, "the connection broke again and again")
+        return left_open(entry, cause, why)
+
+    def _handle(self, entry: Entry) -> Result | Again:
+        session = self._ready_session()
+        if session is None:
+            return Again.RESTED
+        for _ in range(REDECISIONS):
+            verdict = self._judge(self._desk.store, entry)
+            if verdict.reason is not Reason.SEND:
+                return left_open(entry, verdict.reason, verdict.why)
+            message = composed(self._compose, entry, verdict)
+            if isinstance(message, Result):
+                return message
+            intent: list[Intent] = []
+            outcome = session.submit(message, lambda: self._may_send(entry, verdict, message, intent))  # noqa: B023
+            if not (isinstance(outcome, Withdrawn) and intent and intent[0].intention is Intention.CHANGED):
+                return self._conclude(entry, verdict, message, outcome, intent)
+            if (session := self._ready_session()) is None:
+                return Again.RESTED
+        return left_open(entry, Cause.CHANGING, "the order changed again and again while its mail was on the way")
+
+    def _ready_session(self) -> Session | None:
+        """A connection that takes another mail; None when there is none now, and the lane knows why."""
+        if self._session is not None and self._session.usable:
+            return self._session
+        if self._session is not None:
+            self._session.quit()
+            self._session = None
+        sender = self._lane.sender
+        try:
+            self._session = Session.open(sender, password_of(sender), self._timeouts)
+        except SmtpError as error:
+            self._connection_failed(error)
+        except UserError as error:
+            self._lane.stop(Cause.LOGIN, str(error))
+        else:
+            self._lane.opened()
+        return self._session
+
+    def _connection_failed(self, error: SmtpError) -> None:
+        emit("connection_failed", sender=self._lane.sender.name, phase=error.phase, trouble=error.trouble)
+        if error.scope is Scope.LOGIN:
+            self._lane.stop(Cause.LOGIN, f"login failed: {error.detail}")
+        elif error.scope in (Scope.ACCOUNT_RATE, Scope.ACCOUNT_QUOTA):
+            self._lane.slow_down(error.detail)
+        else:
+            self._lane.connection_failed(error.detail)
+
+    def _may_send(self, entry: Entry, verdict: Verdict, message: Message, intent: list[Intent]) -> bool:
+        """Everything but the dot has left: write the intent, durable, with every guard in it."""
+        if self._stop.is_set():
+            return False
+        intent.append(self._desk.intend(entry, verdict, self._lane.sender, message))
+        return intent[0].intention is Intention.OK
+
+    def _conclude(
+        self, entry: Entry, verdict: Verdict, message: Message, outcome: Outcome, intent: list[Intent]
+    ) -> Result | Again:
+        match outcome:
+            case Accepted(reply, queue_id, copy_refused):
+                self._lane.sent(recipients_of(message))
+                self._lane.answered()
+                self._desk.accepted(entry, reply, queue_id)
+                refused = f"; the copy was refused: {copy_refused}" if copy_refused else ""
+                return self._result(entry, Ending.SENT, f"{reply}{refused}", code=reply.code)
+            case Unknown(detail):
+                self._lane.sent(recipients_of(message))
+                self._desk.settle(entry, State.UNCERTAIN, detail)
+                self._lane.host_failed(detail)
+                return self._result(entry, Ending.UNCERTAIN, f"nobody knows whether it was sent: {detail}")
+            case Withdrawn():
+                return self._withdrawn(entry, intent)
+            case Lost():
+                return self._lost(entry, outcome)
+            case Refused():
+                return self._refused(entry, verdict, outcome)
+
+    def _withdrawn(self, entry: Entry, intent: list[Intent]) -> Result | Again:
+        if not intent:
+            return left_open(entry, Cause.STOPPED, "stopped before its last byte")
+        match intent[0].intention:
+            case Intention.LEASE_LOST:
+                raise LeaseLostError
+            case Intention.QUOTA:
+                why = f"the limits of sender {self._lane.sender.name} are used up for now"
+                self._lane.wait_for_quota(intent[0].wait, why)
+                return Again.RESTED
+            case Intention.PAUSED:
+                return left_open(entry, Reason.PAUSED, "it was paused a moment ago")
+            case Intention.SUPPRESSED:
+                return left_open(entry, Reason.SUPPRESSED, "the address was suppressed a moment ago")
+            case _:
+                return left_open(entry, Cause.TAKEN, "somebody else dealt with this message a moment ago")
+
+    def _lost(self, entry: Entry, lost: Lost) -> Again:
+        """Certainly not sent. A connection that only died of age while it was idle says nothing about its server."""
+        assert self._session is not None
+        if lost.intended:
+            self._desk.release(entry, lost.detail)
+        emit("connection_lost", sender=self._lane.sender.name, phase=lost.phase, trouble=lost.trouble)
+        if not (self._session.reused and lost.phase is Phase.SENDER):
+            self._lane.host_failed(lost.detail)
+        return Again.LOST
+
+    def _refused(self, entry: Entry, verdict: Verdict, refused: Refused) -> Result | Again:
+        reply, intended = refused.reply, refused.phase is Phase.RESULT
+        match refused.scope:
+            case Scope.ADDRESS:
+                self._lane.answered()
+                self._desk.fail_address(entry, verdict, reply)
+                return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
+            case Scope.MESSAGE_FAILED:
+                self._lane.answered()
+                self._desk.fail(entry, reply, intended=intended)
+                return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
+            case Scope.MESSAGE_LATER:
+                self._lane.answered()
+                again = self._desk.postpone(entry, verdict, reply, intended=intended)
+                ending = Ending.FAILED if again is None else Ending.DEFERRED
+                emit(ending, order=entry.order, rule=entry.rule, step=entry.step, code=reply.code)
+                return Result(entry.key, ending, str(reply), next_attempt=again)
+            case Scope.LOGIN:
+                self._lane.stop(Cause.LOGIN, f"login failed: {reply}")
+            case Scope.ACCOUNT_RATE:
+                self._lane.slow_down(str(reply))
+            case Scope.ACCOUNT_QUOTA:
+                self._lane.stop(Cause.QUOTA, str(reply))
+            case Scope.HOST:
+                self._lane.host_failed(str(reply))
+        if not intended:
+            return Again.LOST if refused.scope is Scope.HOST else Again.RESTED
+        again = self._desk.clock() + delay(entry.key, 1)
+        self._desk.release(entry, str(reply), again=again)
+        return Result(entry.key, Ending.DEFERRED, str(reply), next_attempt=again)
+
+    def _result(self, entry: Entry, ending: Ending, why: str, code: int | None = None) -> Result:
+        emit(ending, order=entry.order, rule=entry.rule, step=entry.step, sender=self._lane.sender.name, code=code)
+        return Result(entry.key, ending, why)
+
+
+def composed(compose: Compose, entry: Entry, verdict: Verdict) -> Message | Result:
+    """The mail, or why there is none: whatever is wrong with one, the others go on."""
+    try:
+        return compose(verdict)
+    except UserError as error:
+        return left_open(entry, Cause.RENDERING, str(error))
+    except Exception as error:
+        return left_open(entry, Cause.RENDERING, f"internal error: {type(error).__name__}")
+
+
+def left_open(entry: Entry, cause: Reason | Cause, why: str) -> Result:
+    """The result of a message that was not sent."""
+    emit("open", order=entry.order, rule=entry.rule, step=entry.step, cause=cause)
+    return Result(entry.key, Ending.OPEN, why, cause)

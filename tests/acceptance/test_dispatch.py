@@ -1,0 +1,635 @@
+"""A plan is executed exactly once, over a real store and a real mail server, whatever the server does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sendplan.calendar import Calendar
+from sendplan.dialing import Timeouts
+from sendplan.dispatch import (
+    Cause,
+    DispatchReport,
+    Ending,
+    Pauses,
+    Verdict,
+    execute,
+    rehearse_to_address,
+    rehearse_to_folder,
+)
+from sendplan.fields import Value, catalogue
+from sendplan.ledger import Record, State
+from sendplan.message import Message
+from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.problems import Exit, Problem, UserError
+from sendplan.settings import Limits, Sender
+from sendplan.sink import Action, Drop, Moment, Say, Sink, Step, at
+from sendplan.store import Store, open_store
+
+NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
+CALENDAR = Calendar(ZoneInfo("Europe/Berlin"), "DE")
+IMPATIENT = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
+
+
+@dataclass
+class Shop:
+    """A store, a mail server and the dispatcher between them."""
+
+    folder: Path
+    sink: Sink
+    limits: Limits = field(default_factory=Limits)
+    now: datetime = NOW
+    before_mail: Callable[[Entry], None] = lambda entry: None
+    """What happens between the decision and the mail."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    results: list[str] = field(default_factory=list)
+    pauses: Pauses = IMPATIENT
+    copy: str | None = None
+    seconds: float = 1_787_565_600.0
+
+    def store(self) -> Store:
+        return open_store("sqlite:///shop.db", self.folder, catalogue(), CALENDAR, clock=lambda: self.seconds)
+
+    def put(self, *ids: str, **values: Value) -> None:
+        """Import these orders."""
+        order = {"account": "web", "ordered": NOW - timedelta(days=9), **values}
+        store = self.store()
+        with store.importing("orders.csv", self.now) as run:
+            for line, id_ in enumerate(ids):
+                named: dict[str, Value | None] = {"id": id_, "email": f"{id_.lower()}@example.org", **order}
+                run.upsert(tuple(named), [(line, tuple(named.values()))])
+            run.finish(0)
+        store.close()
+
+    def judge(self, store: Store, entry: Entry) -> Verdict:
+        """Sends until the order is paid, and respects the ledger."""
+        assert entry.order is not None
+        (order,) = store.orders_by_id([entry.order])
+        if "paid" in order.values:
+            return Verdict(Reason.TRIGGER_FALSE, "it was paid")
+        history = store.histories([entry.order]).get(entry.order)
+        record = history.records.get((entry.rule, "")) if history else None
+        if record is not None and record.state is not State.DEFERRED:
+            return Verdict(Reason.ALREADY_SENT, record.state)
+        if entry.rule in store.operator().paused:
+            return Verdict(Reason.PAUSED, "paused")
+        return Verdict(Reason.SEND, "due", version=order.version, address=str(order.values["email"]))
+
+    def compose(self, verdict: Verdict) -> Message:
+        return Message(
+            bytes=b"Subject: hello\r\n\r\nDear buyer\r\n",
+            envelope_from="shop@example.com",
+            recipients=(verdict.address,),
+            copy=self.copy,
+            message_id="<1@example.com>",
+            needs_smtputf8=False,
+        )
+
+    def sender(self) -> Sender:
+        return Sender("main", "shop@example.com", "127.0.0.1", self.sink.port, "none", limits=self.limits)
+
+    def send(self, plan: Plan, **changed: object) -> DispatchReport:
+        def judge(store: Store, entry: Entry) -> Verdict:
+            verdict = self.judge(store, entry)
+            self.before_mail(entry)
+            return verdict
+
+        arguments: dict[str, object] = {
+            "open_store": self.store,
+            "judge": judge,
+            "compose": self.compose,
+            "senders": {"main": self.sender()},
+            "journals": self.folder / "replies",
+            "clock": lambda: self.now,
+            "stop": self.stop,
+            "progress": lambda result: self.results.append(result.key),
+            "timeouts": Timeouts(connect=5, command=5, data=5, body=5, result=5),
+            "pauses": self.pauses,
+            **changed,
+        }
+        return execute(plan, **arguments)  # type: ignore[arg-type]
+
+    def record(self, order: str, rule: str = "reminder") -> Record | None:
+        store = self.store()
+        history = store.histories([order]).get(order)
+        store.close()
+        return history.records.get((rule, "")) if history else None
+
+    def state(self, order: str, rule: str = "reminder") -> State | None:
+        record = self.record(order, rule)
+        return record.state if record else None
+
+    def mailed(self) -> list[str]:
+        """Buyers in the order in which the server accepted their mails."""
+        return [mail.recipients[0].partition("@")[0].upper() for mail in self.sink.mails]
+
+
+@pytest.fixture
+def script() -> list[Callable[[Moment], Action | None]]:
+    """What the server does wrong; a test puts its script in."""
+    return []
+
+
+@pytest.fixture
+def shop(tmp_path: Path, script: list[Callable[[Moment], Action | None]]) -> Iterator[Shop]:
+    with Sink(lambda moment: script[0](moment) if script else None) as sink:
+        yield Shop(tmp_path, sink)
+
+
+def entry(order: str, rule: str = "reminder", sender: str = "main") -> Entry:
+    return Entry(
+        key=f"{order}/{rule}",
+        status=Status.SEND,
+        reason=Reason.SEND,
+        why="due",
+        rule=rule,
+        step=None,
+        order=order,
+        account="web",
+        sender=sender,
+    )
+
+
+def plan(*entries: Entry, name: str = "rules") -> Plan:
+    return Plan("2026-08-24T12:00:00+02:00", "Europe/Berlin", name, entries).identified()
+
+
+def endings(report: DispatchReport) -> dict[str, Ending]:
+    return {result.key.partition("/")[0]: result.ending for result in report.results}
+
+
+def causes(report: DispatchReport) -> dict[str, object]:
+    return {result.key.partition("/")[0]: result.cause for result in report.open}
+
+
+# --- the main job
+
+
+def test_a_plan_is_sent_and_recorded(shop: Shop) -> None:
+    """Every entry of the plan is one mail and one line in the ledger with the server's reply and queue id."""
+    shop.put("E1", "E2", "E3")
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    assert shop.mailed() == ["E1", "E2", "E3"]
+    assert endings(report) == dict.fromkeys(("E1", "E2", "E3"), Ending.SENT)
+    assert (report.exit_code, report.interrupted, shop.results) == (
+        Exit.DONE,
+        False,
+        ["E1/reminder", "E2/reminder", "E3/reminder"],
+    )
+    record = shop.record("E2")
+    assert record is not None
+    assert (record.state, record.queue_id, record.at, record.sender) == (State.SENT, "SINK2", NOW, "main")
+    assert shop.sink.connections == 1
+    assert list((shop.folder / "replies").iterdir()) == []
+
+
+def test_a_finished_plan_is_never_executed_again(shop: Shop) -> None:
+    """Sending the same plan a second time is refused and sends nothing."""
+    shop.put("E1")
+    shop.send(plan(entry("E1")))
+    with pytest.raises(UserError, match="was executed already") as caught:
+        shop.send(plan(entry("E1")))
+    assert caught.value.exit_code is Exit.REFUSED
+    assert shop.mailed() == ["E1"]
+
+
+def test_two_executors_of_one_plan_send_once(shop: Shop) -> None:
+    """While one process executes a plan, another is told so and sends nothing."""
+    shop.put("E1")
+    refused: list[UserError] = []
+
+    def start_a_second(entry: Entry) -> None:
+        with pytest.raises(UserError, match="right now") as caught:
+            replace(shop, before_mail=lambda entry: None).send(plan(entry))
+        refused.append(caught.value)
+
+    shop.before_mail = start_a_second
+    shop.send(plan(entry("E1")))
+    assert (shop.mailed(), [error.exit_code for error in refused]) == (["E1"], [Exit.REFUSED])
+
+
+def test_two_plans_with_the_same_message_send_it_once(shop: Shop) -> None:
+    """A message that another plan sent a moment ago, after the decision, is left alone."""
+    shop.put("E1")
+    other = replace(shop, before_mail=lambda entry: None)
+
+    def send_another_plan(entry: Entry) -> None:
+        other.send(plan(entry, name="other"))
+
+    shop.before_mail = send_another_plan
+    report = shop.send(plan(entry("E1")))
+    assert (shop.mailed(), causes(report), report.exit_code) == (["E1"], {"E1": Cause.TAKEN}, Exit.DONE)
+
+
+def test_paid_between_plan_and_mail_sends_nothing(shop: Shop) -> None:
+    """An order that was paid after the plan gets no mail, and the report says why."""
+    shop.put("E1", "E2")
+    planned = plan(entry("E1"), entry("E2"))
+    shop.put("E1", paid=NOW)
+    report = shop.send(planned)
+    assert (shop.mailed(), causes(report), report.exit_code) == (["E2"], {"E1": Reason.TRIGGER_FALSE}, Exit.DONE)
+    assert shop.state("E1") is None
+
+
+def test_paid_while_the_mail_is_on_its_way_sends_nothing(shop: Shop) -> None:
+    """A payment that comes in after the last decision is noticed at the intent, and the dot is never sent."""
+    shop.put("E1")
+    shop.before_mail = lambda entry: shop.put("E1", paid=NOW)
+    report = shop.send(plan(entry("E1")))
+    assert (shop.mailed(), causes(report)) == ([], {"E1": Reason.TRIGGER_FALSE})
+    assert shop.state("E1") is None
+
+
+def test_an_order_that_keeps_changing_is_left_open(shop: Shop) -> None:
+    """An order that changes at every try is left for a later plan."""
+    shop.put("E1")
+    totals = iter(range(10))
+    shop.before_mail = lambda entry: shop.put("E1", items=next(totals))
+    assert causes(shop.send(plan(entry("E1")))) == {"E1": Cause.CHANGING}
+    assert shop.mailed() == []
+
+
+@pytest.mark.parametrize("paused", ["reminder", "main", "*"])
+def test_a_pause_holds_before_the_next_dot(shop: Shop, paused: str) -> None:
+    """A pause of the rule, of the sender or of everything stops a mail that is already on its way."""
+    shop.put("E1")
+
+    def pause(entry: Entry) -> None:
+        store = shop.store()
+        store.pause(paused, at=NOW)
+        store.close()
+
+    shop.before_mail = pause
+    assert causes(shop.send(plan(entry("E1")))) == {"E1": Reason.PAUSED}
+    assert shop.mailed() == []
+
+
+def test_a_mail_that_cannot_be_written_stays_open(shop: Shop) -> None:
+    """A template error concerns one mail only; it stays open and the exit code tells."""
+    shop.put("E1", "E2", "E3")
+
+    def compose(verdict: Verdict) -> Message:
+        if verdict.address.startswith("e1"):
+            raise UserError(Problem("template", "`loyalty` is missing"))
+        if verdict.address.startswith("e2"):
+            raise ZeroDivisionError
+        return shop.compose(verdict)
+
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")), compose=compose)
+    assert (shop.mailed(), causes(report)) == (["E3"], {"E1": Cause.RENDERING, "E2": Cause.RENDERING})
+    assert [result.why for result in report.open] == ["`loyalty` is missing", "internal error: ZeroDivisionError"]
+    assert report.exit_code is Exit.SOME_FAILED
+
+
+def test_mails_of_one_order_leave_in_plan_order(shop: Shop) -> None:
+    """With several connections, two mails to one buyer never overtake each other."""
+    shop.limits = Limits(connections=4)
+    orders = [f"E{number}" for number in range(8)]
+    shop.put(*orders)
+    report = shop.send(plan(*(entry(order, rule) for rule in ("first", "second", "third") for order in orders)))
+    assert report.count(Ending.SENT) == 24
+    for order in orders:
+        times = [shop.record(order, rule) for rule in ("first", "second", "third")]
+        numbers = [int(record.queue_id.removeprefix("SINK")) for record in times if record]
+        assert numbers == sorted(numbers)
+        assert len(numbers) == 3
+
+
+# --- what the server says
+
+
+def test_a_temporary_refusal_is_deferred(shop: Shop, script: list[object]) -> None:
+    """A buyer's server that says later gets another try after about five minutes, and not before."""
+    script.append(at(Step.RCPT, Say("450 4.2.1 mailbox busy"), None))
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert (endings(report), report.exit_code) == ({"E1": Ending.DEFERRED, "E2": Ending.SENT}, Exit.DONE)
+    record = shop.record("E1")
+    assert record is not None
+    assert record.next_attempt is not None
+    assert timedelta(minutes=4) <= record.next_attempt - NOW <= timedelta(minutes=6)
+
+    assert causes(shop.send(plan(entry("E1"), name="too early"))) == {"E1": Cause.TAKEN}
+    shop.now = NOW + timedelta(minutes=6)
+    assert endings(shop.send(plan(entry("E1"), name="in time"))) == {"E1": Ending.SENT}
+    assert shop.mailed() == ["E2", "E1"]
+
+
+@pytest.mark.parametrize("step", [Step.RCPT, Step.DOT], ids=["at RCPT", "after the dot"])
+def test_a_message_deferred_for_five_days_has_failed(shop: Shop, script: list[object], step: Step) -> None:
+    """Retries follow the schedule and end after five days, when a person has to look at the message."""
+    script.append(at(step, Say("451 4.3.0 later")))
+    shop.put("E1")
+    waits: list[timedelta] = []
+    while shop.state("E1") in (None, State.DEFERRED):
+        shop.send(plan(entry("E1"), name=f"run {len(waits)}"))
+        record = shop.record("E1")
+        assert record is not None
+        if record.next_attempt is not None:
+            waits.append(record.next_attempt - shop.now)
+            shop.now = record.next_attempt
+    hours = [wait / timedelta(hours=1) for wait in waits]
+    planned = [1 / 12, 1 / 4, 1, 3, 6, 12, 24, 24, 24, 24]
+    assert len(hours) in (9, 10, 8)
+    assert all(0.8 * wanted <= given <= 1.2 * wanted for given, wanted in zip(hours, planned, strict=False))
+    assert shop.state("E1") is State.FAILED
+    assert shop.now - NOW < timedelta(days=5)
+
+
+def test_an_unknown_address_fails_and_is_suppressed(shop: Shop, script: list[object]) -> None:
+    """An address that does not exist is never mailed again."""
+    script.append(at(Step.RCPT, Say("550 5.1.1 no such user"), None))
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert (endings(report), report.exit_code) == ({"E1": Ending.FAILED, "E2": Ending.SENT}, Exit.SOME_FAILED)
+    store = shop.store()
+    assert [each.address for each in store.suppressions()] == ["e1@example.org"]
+    store.close()
+
+
+def test_five_equal_refusals_pause_the_rule(shop: Shop, script: list[object]) -> None:
+    """A rule whose mails are all refused in the same way is held before it does more harm."""
+    script.append(at(Step.DOT, Say("554 5.7.1 looks like spam")))
+    orders = [f"E{number}" for number in range(8)]
+    shop.put(*orders)
+    report = shop.send(plan(*map(entry, orders)))
+    assert (report.count(Ending.FAILED), set(causes(report).values())) == (5, {Reason.PAUSED})
+    store = shop.store()
+    assert [each.name for each in store.pauses()] == ["reminder"]
+    store.close()
+
+
+def test_the_copys_refusal_changes_nothing_for_the_buyer(shop: Shop, script: list[object]) -> None:
+    """A copy-to-me address that is refused is mentioned, and the buyer's mail counts as sent."""
+    script.append(at(Step.RCPT, Say("550 5.1.1 no such user"), containing="copies"))
+    shop.copy = "copies@example.com"
+    shop.put("E1")
+    report = shop.send(plan(entry("E1")))
+    assert (endings(report), shop.state("E1")) == ({"E1": Ending.SENT}, State.SENT)
+    assert "the copy was refused: 550 5.1.1" in report.results[0].why
+    store = shop.store()
+    assert store.suppressions() == ()
+    store.close()
+
+
+def test_a_failed_login_stops_the_sender_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong password is tried once, everything of this sender stays open, and the report says so."""
+    monkeypatch.setenv("SMTP_PASSWORD", "wrong horse")
+    with Sink(logins={"shop": "right"}) as sink:
+        shop = Shop(tmp_path, sink)
+        shop.put("E1", "E2")
+        sender = replace(shop.sender(), username="shop", password_variable="SMTP_PASSWORD")
+        report = shop.send(plan(entry("E1"), entry("E2")), senders={"main": sender})
+        assert (causes(report), report.exit_code) == (dict.fromkeys(("E1", "E2"), Cause.LOGIN), Exit.SOME_FAILED)
+        assert sink.commands.count("AUTH ***") == 1
+        assert report.stopped["main"].startswith("login failed")
+        assert "wrong horse" not in repr(report)
+
+
+def test_a_missing_password_is_noticed_before_any_mail(shop: Shop) -> None:
+    """Without the password's variable nothing is sent and the plan stays unused."""
+    shop.put("E1")
+    sender = replace(shop.sender(), username="shop", password_variable="NO_SUCH_PASSWORD")
+    with pytest.raises(UserError, match="NO_SUCH_PASSWORD"):
+        shop.send(plan(entry("E1")), senders={"main": sender})
+    assert shop.sink.connections == 0
+    assert endings(shop.send(plan(entry("E1")))) == {"E1": Ending.SENT}
+
+
+def test_a_server_that_is_down_is_given_up_after_three_tries(shop: Shop, script: list[object]) -> None:
+    """A server that never answers is tried three times; every message stays open and is not charged."""
+    script.append(at(Step.CONNECT, Say("421 too busy")))
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert (causes(report), report.exit_code) == (dict.fromkeys(("E1", "E2"), Cause.SENDER_DOWN), Exit.SOME_FAILED)
+    assert (shop.sink.connections, shop.state("E1"), report.interrupted) == (3, None, False)
+    assert "421 too busy" in report.stopped["main"]
+
+
+def test_a_server_that_comes_back_goes_on(shop: Shop, script: list[object]) -> None:
+    """A server that went away after some mails is probed, and gets the rest when it is back."""
+    script.append(at(Step.MAIL, None, Drop(), Drop(), Drop(), Drop(), None))
+    shop.put("E1", "E2", "E3")
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    assert (shop.mailed(), causes(report)) == (["E1", "E3"], {"E2": Cause.SENDER_DOWN})
+    assert report.stopped == {}
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_message_that_kills_connections_does_not_block_the_others(
+    shop: Shop, script: list[object], connections: int
+) -> None:
+    """A mail at which the server hangs up each time is left open after three tries; the others are sent."""
+    script.append(at(Step.RCPT, Drop(), containing="e1@"))
+    shop.limits = Limits(connections=connections)
+    orders = [f"E{number}" for number in range(1, 9)]
+    shop.put(*orders)
+    report = shop.send(plan(*map(entry, orders)))
+    assert causes(report) == {"E1": Cause.SENDER_DOWN}
+    assert (shop.state("E1"), sorted(shop.mailed())) == (None, orders[1:])
+
+
+def test_too_fast_means_fewer_connections_and_a_rest(shop: Shop, script: list[object]) -> None:
+    """A server that finds us too fast gets a rest and fewer connections, and no message is charged."""
+    script.append(at(Step.MAIL, Say("450 4.7.28 slow down"), None))
+    shop.limits = Limits(connections=2)
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert report.count(Ending.SENT) == 2
+    assert [shop.record(order).attempts for order in ("E1", "E2")] == [1, 1]  # type: ignore[union-attr]
+
+
+def test_a_used_up_quota_leaves_the_rest_open(shop: Shop, script: list[object]) -> None:
+    """When the provider's daily limit is reached, no message fails; the rest is left for later."""
+    script.append(at(Step.RCPT, None, Say("550 5.4.5 Daily user sending limit exceeded")))
+    shop.put("E1", "E2", "E3")
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    assert endings(report) == {"E1": Ending.SENT, "E2": Ending.OPEN, "E3": Ending.OPEN}
+    assert (set(causes(report).values()), report.exit_code) == ({Cause.QUOTA}, Exit.DONE)
+
+
+def test_our_own_daily_limit_counts_copies(shop: Shop) -> None:
+    """A limit of four recipients a day is two mails with copies; the third is left open."""
+    shop.limits, shop.copy = Limits(per_day=4), "copies@example.com"
+    shop.put("E1", "E2", "E3")
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    assert (shop.mailed(), causes(report)) == (["E1", "E2"], {"E3": Cause.QUOTA})
+
+
+# --- what nobody knows
+
+
+def test_a_connection_lost_after_the_dot_is_uncertain_and_never_repeated(shop: Shop, script: list[object]) -> None:
+    """A mail whose answer was lost is shown to a person and never sent again on its own."""
+    script.append(at(Step.STORED, Drop(), None))
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert endings(report) == {"E1": Ending.UNCERTAIN, "E2": Ending.SENT}
+    assert (shop.state("E1"), report.exit_code) == (State.UNCERTAIN, Exit.SOME_UNKNOWN)
+    assert causes(shop.send(plan(entry("E1"), name="again"))) == {"E1": Reason.ALREADY_SENT}
+    assert shop.mailed() == ["E1", "E2"]
+
+
+@pytest.mark.parametrize("step", [Step.MAIL, Step.RCPT, Step.DATA])
+def test_a_connection_lost_before_the_dot_is_open(shop: Shop, script: list[object], step: Step) -> None:
+    """A mail whose connection broke before its end was not sent, is not charged, and goes out when the server works."""
+    script.append(at(step, Drop()))
+    shop.put("E1")
+    assert endings(shop.send(plan(entry("E1")))) == {"E1": Ending.OPEN}
+    assert shop.state("E1") is None
+    script.clear()
+    assert endings(shop.send(plan(entry("E1"), name="later"))) == {"E1": Ending.SENT}
+    assert shop.mailed() == ["E1"]
+
+
+def test_a_host_that_refuses_after_the_dot_is_not_the_messages_fault(shop: Shop, script: list[object]) -> None:
+    """421 after the dot is a certain no: the message is deferred and the attempt is not charged."""
+    script.append(at(Step.DOT, Say("421 4.3.2 shutting down")))
+    shop.put("E1")
+    assert endings(shop.send(plan(entry("E1")))) == {"E1": Ending.DEFERRED}
+    record = shop.record("E1")
+    assert record is not None
+    assert (record.state, record.attempts) == (State.DEFERRED, 0)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+def test_an_answer_in_the_journal_survives_a_crash(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that died between the server's answer and the ledger leaves nothing uncertain."""
+    from sendplan.store.sqlite_ledger import SqliteLedger
+
+    shop.put("E1")
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteLedger, "settle", _crash)
+        with pytest.raises(Crash):
+            shop.send(plan(entry("E1")))
+    assert shop.state("E1") is State.SENDING
+    report = shop.send(plan(entry("E1")))
+    assert (shop.state("E1"), causes(report), shop.mailed()) == (
+        State.SENT,
+        {"E1": Reason.ALREADY_SENT},
+        ["E1"],
+    )
+    assert list((shop.folder / "replies").iterdir()) == []
+
+
+def test_an_intent_without_an_answer_becomes_uncertain(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that died right after the dot leaves a message that nobody repeats; a person is told."""
+    from sendplan.smtp import Session
+
+    def die(session: Session, copy_refused: object) -> None:
+        session.close()
+        raise Crash
+
+    shop.put("E1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "_finish", die)
+        with pytest.raises(Crash):
+            shop.send(plan(entry("E1")))
+    shop.seconds += 3600
+    report = shop.send(plan(entry("E1")))
+    assert (shop.state("E1"), causes(report)) == (State.UNCERTAIN, {"E1": Reason.ALREADY_SENT})
+
+
+def _crash(*arguments: object, **named: object) -> bool:
+    raise Crash
+
+
+# --- stopping and rehearsing
+
+
+def test_a_stop_leaves_the_rest_open_and_the_plan_can_be_continued(shop: Shop) -> None:
+    """After SIGTERM the mail past its intent is finished, the rest stays open, and the plan may be continued."""
+    shop.put("E1", "E2", "E3")
+
+    def stop_at_the_second(entry: Entry) -> None:
+        if entry.order == "E2":
+            shop.stop.set()
+
+    shop.before_mail = stop_at_the_second
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    assert shop.mailed() == ["E1"]
+    assert (causes(report), report.interrupted) == (dict.fromkeys(("E2", "E3"), Cause.STOPPED), True)
+
+    shop.stop.clear()
+    shop.before_mail = lambda entry: None
+    report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    assert shop.mailed() == ["E1", "E2", "E3"]
+    assert (causes(report), report.interrupted) == ({"E1": Reason.ALREADY_SENT}, False)
+
+
+def test_a_stop_after_the_intent_finishes_the_mail(shop: Shop, script: list[object]) -> None:
+    """SIGTERM between the dot and its answer waits for the answer."""
+
+    def stop(moment: Moment) -> None:
+        if moment.step is Step.DOT:
+            shop.stop.set()
+
+    script.append(stop)
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert (endings(report), shop.state("E1")) == ({"E1": Ending.SENT, "E2": Ending.OPEN}, State.SENT)
+
+
+def test_a_rehearsal_reaches_only_its_address(shop: Shop) -> None:
+    """A redirected plan goes to the test address alone, leaves no trace in the ledger, and the plan stays unused."""
+    shop.put("E1", "E2")
+    planned = plan(entry("E1"), entry("E2"))
+
+    def redirected(verdict: Verdict) -> Message:
+        message = shop.compose(verdict)
+        return message if verdict.address.startswith("e2") else replace(message, recipients=("test@example.net",))
+
+    store = shop.store()
+    report = rehearse_to_address(
+        planned,
+        "Test <test@example.net>",
+        store=store,
+        judge=shop.judge,
+        compose=redirected,
+        senders={"main": shop.sender()},
+    )
+    store.close()
+    assert shop.mailed() == ["TEST"]
+    assert endings(report) == {"E1": Ending.SENT, "E2": Ending.OPEN}
+    assert (shop.state("E1"), shop.state("E2")) == (None, None)
+    assert shop.send(planned).count(Ending.SENT) == 2
+
+
+def test_a_rehearsal_without_a_valid_address_sends_nothing(shop: Shop) -> None:
+    """A redirect to something that is no address stops before any mail."""
+    shop.put("E1")
+    store = shop.store()
+    with pytest.raises(UserError):
+        rehearse_to_address(
+            plan(entry("E1")),
+            "",
+            store=store,
+            judge=shop.judge,
+            compose=shop.compose,
+            senders={"main": shop.sender()},
+        )
+    store.close()
+    assert shop.sink.connections == 0
+
+
+def test_a_rehearsal_into_a_folder_uses_no_network(shop: Shop) -> None:
+    """Every mail becomes a numbered file whose name is safe, and nothing is sent or recorded."""
+    shop.put("2024/17", "E2")
+    store = shop.store()
+    report = rehearse_to_folder(
+        plan(entry("2024/17"), entry("E2")), shop.folder / "mails", store=store, judge=shop.judge, compose=shop.compose
+    )
+    store.close()
+    assert report.count(Ending.SENT) == 2
+    files = sorted(path.name for path in (shop.folder / "mails").iterdir())
+    assert files == ["001-2024_17_reminder.eml", "002-E2_reminder.eml"]
+    assert (shop.sink.connections, shop.state("E2")) == (0, None)

@@ -1,0 +1,72 @@
+"""Refusals before the end of a message, and attempts that are not charged to it: over every kind of store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from stores import KEY, NOW, intend, lease, order, put
+
+from sendplan.ledger import Record, State
+from sendplan.store import Store
+from sendplan.store.base import Intention
+
+
+@pytest.fixture
+def token(store: Store) -> str:
+    put(store, order("E1"))
+    return lease(store)
+
+
+def refuse(store: Store, token: str, to: State, at: datetime = NOW, next_attempt: datetime | None = None) -> bool:
+    return store.refuse("E1", KEY, to, token=token, sender="main", at=at, reply="450 later", next_attempt=next_attempt)
+
+
+def record(store: Store) -> Record:
+    return store.histories(["E1"])["E1"].records[KEY]
+
+
+def test_a_refused_message_needs_no_intent(store: Store, token: str) -> None:
+    """A refusal before the end of the message is written down at once, with its next attempt."""
+    later = NOW + timedelta(minutes=5)
+    assert refuse(store, token, State.DEFERRED, next_attempt=later)
+    assert (record(store).state, record(store).attempts, record(store).next_attempt) == (State.DEFERRED, 1, later)
+
+
+def test_every_refusal_is_an_attempt(store: Store, token: str) -> None:
+    """A message that is refused again and finally fails counts its attempts, and its history shows each."""
+    later = NOW + timedelta(minutes=5)
+    refuse(store, token, State.DEFERRED, next_attempt=later)
+    assert refuse(store, token, State.FAILED, at=later)
+    assert (record(store).state, record(store).attempts) == (State.FAILED, 2)
+    assert [move.after for move in store.moves("E1", KEY)] == [State.DEFERRED, State.FAILED]
+
+
+def test_a_refusal_before_its_time_changes_nothing(store: Store, token: str) -> None:
+    """A message whose next attempt is to come was dealt with by somebody else."""
+    refuse(store, token, State.DEFERRED, next_attempt=NOW + timedelta(minutes=5))
+    assert not refuse(store, token, State.FAILED)
+    assert record(store).state is State.DEFERRED
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.SENT, State.UNCERTAIN, State.FAILED])
+def test_a_refusal_never_overwrites_an_outcome(store: Store, token: str, state: State) -> None:
+    """A message in flight or settled is not touched by somebody else's refusal."""
+    intend(store, token)
+    if state is not State.SENDING:
+        store.settle("E1", KEY, token, state, at=NOW, reply="250 ok")
+    assert not refuse(store, token, State.DEFERRED, next_attempt=NOW)
+    assert record(store).state is state
+
+
+def test_a_refusal_uses_up_no_limit(store: Store, token: str) -> None:
+    """What was refused before its end was not sent and leaves the sender's limits alone."""
+    refuse(store, token, State.DEFERRED, next_attempt=NOW)
+    assert intend(store, token).intention is Intention.OK
+
+
+def test_an_uncharged_attempt_does_not_count(store: Store, token: str) -> None:
+    """An attempt that failed for the server's sake is not counted against the message."""
+    intend(store, token)
+    assert store.settle("E1", KEY, token, State.DEFERRED, at=NOW, reply="421", next_attempt=NOW, charged=False)
+    assert record(store).attempts == 0

@@ -236,7 +236,7 @@ class _Layout:
             return [source.constant] * len(batch)
         raws = self._raws(source, batch)
         try:
-            return [convert(raw) for raw in raws]
+            return _converted(convert, raws)
         except ConversionError:
             return [self._cell(source, convert, number, raw, bad) for (number, _), raw in zip(batch, raws, strict=True)]
 
@@ -268,6 +268,15 @@ class _Layout:
                 if value not in self._accounts:
                     message = f"names an account that sendplan.yaml does not have: `{value}`"
                     bad.setdefault(number, BadRow(number, message, did_you_mean(str(value), self._accounts), column))
+
+
+def _converted(convert: Converter, raws: list[Any]) -> list[Value | None]:
+    """A whole column; where its texts repeat, as countries and dates do, each is converted once."""
+    distinct = set(raws) if set(map(type, raws)) == {str} else set()
+    if not distinct or len(distinct) * 2 > len(raws):
+        return [convert(raw) for raw in raws]
+    values = {raw: convert(raw) for raw in distinct}
+    return [values[raw] for raw in raws]
 
 
 def _filled(parts: Sequence[tuple[str, int | None]], cells: Sequence[Any]) -> str | None:

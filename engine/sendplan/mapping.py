@@ -89,15 +89,17 @@ class _Reader:
         try:
             encoding = codecs.lookup(encoding).name
         except LookupError:
-            self.note(("encoding",), f"unknown encoding `{encoding}`", "such as utf-8, cp1252 or iso-8859-15")
+            self.note(
+                "wrong-value", ("encoding",), f"unknown encoding `{encoding}`", "such as utf-8, cp1252 or iso-8859-15"
+            )
         accounts = data.get("accounts")
         for index, name in enumerate(accounts or ()):
             if name not in self.settings.accounts:
                 known = did_you_mean(name, self.settings.accounts)
-                self.note(("accounts", index), f"unknown account `{name}`", known)
+                self.note("unknown-name", ("accounts", index), f"unknown account `{name}`", known)
         sources = [self.source(name, data["fields"][name]) for name in data["fields"]]
         if "id" not in data["fields"]:
-            self.note(("fields",), "`id` is missing: it tells which order a row is about", "", key=True)
+            self.note("missing-key", ("fields",), "`id` is missing: it tells which order a row is about", "", key=True)
         return FileMapping(
             format=data.get("format"),
             delimiter=data.get("delimiter", ","),
@@ -110,13 +112,15 @@ class _Reader:
         path: KeyPath = ("fields", name)
         field = self.fields.get(name)
         if field is None:
-            self.note(path, f"unknown field `{name}`", did_you_mean(name, self.fields), key=True)
+            self.note("unknown-field", path, f"unknown field `{name}`", did_you_mean(name, self.fields), key=True)
             return None
         if isinstance(given, str):
             return FieldSource(field, column=given)
         for key, types in _NOTATION_OF.items():
             if key in given and field.type not in types:
-                self.note((*path, key), f"`{key}` does not fit `{name}`, which is a {field.type}", "", key=True)
+                self.note(
+                    "wrong-key", (*path, key), f"`{key}` does not fit `{name}`, which is a {field.type}", "", key=True
+                )
         notation = Notation(
             date=given.get("date"),
             decimal=given.get("decimal", "."),
@@ -133,10 +137,12 @@ class _Reader:
         try:
             value = convert(field, raw, self.settings.calendar)
         except ConversionError as error:
-            self.note(path, f"`{field.name}` {error.message}", error.help)
+            self.note("wrong-value", path, f"`{field.name}` {error.message}", error.help)
             return None
         if field.name == "account" and value not in self.settings.accounts:
-            self.note(path, f"unknown account `{value}`", did_you_mean(str(value), self.settings.accounts))
+            self.note(
+                "unknown-name", path, f"unknown account `{value}`", did_you_mean(str(value), self.settings.accounts)
+            )
         return value
 
     def template(self, text: str, path: KeyPath) -> tuple[tuple[str, str | None], ...]:
@@ -144,12 +150,14 @@ class _Reader:
             parts = [(literal, column) for literal, column, _, _ in Formatter().parse(text)]
         except ValueError:
             message = "the template has a brace without its counterpart"
-            self.note((*path, "template"), message, "columns stand in braces: {name}")
+            self.note("wrong-value", (*path, "template"), message, "columns stand in braces: {name}")
             return ()
         if not any(column for _, column in parts):
-            self.note((*path, "template"), "the template names no column", "columns stand in braces: {name}")
+            self.note(
+                "wrong-value", (*path, "template"), "the template names no column", "columns stand in braces: {name}"
+            )
         return tuple(parts)
 
-    def note(self, path: KeyPath, message: str, help: str = "", *, key: bool = False) -> None:
+    def note(self, code: str, path: KeyPath, message: str, help: str = "", *, key: bool = False) -> None:
         span = self.document.key_span(path) if key else self.document.span(path)
-        self.problems.append(Problem("mapping", message, span, help))
+        self.problems.append(Problem(code, message, span, help))

@@ -45,7 +45,7 @@ def open_store(
 
 def _path(url: str, folder: Path) -> Path:
     if not url.startswith(SQLITE) or url == SQLITE:
-        raise UserError(Problem("store-url", f"unknown kind of store: {url}", help=f"write {SQLITE}var/shop.db"))
+        raise UserError(Problem("wrong-value", f"unknown kind of store: {url}", help=f"write {SQLITE}var/shop.db"))
     return folder / url.removeprefix(SQLITE)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import format_datetime, make_msgid
-from typing import TYPE_CHECKING
+from email.utils import formatdate, make_msgid
 
 from sendplan.credentials import password_of
 from sendplan.dialing import SmtpError, Timeouts, Trouble
@@ -15,9 +14,6 @@ from sendplan.providers import preset
 from sendplan.replies import Phase, Reply, Scope
 from sendplan.settings import Sender
 from sendplan.smtp import Accepted, Lost, Refused, Session, Unknown
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 PATIENCE = Timeouts(connect=15, command=30, data=30, body=30, result=60)
 """Somebody sits and waits."""
@@ -31,19 +27,19 @@ class TestResult:
 
     ok: bool
     step: str
-    """`resolve`, `connect`, `greeting`, `tls`, `login`, `sender`, `recipient`, `data`; `done` when it worked."""
+    """The one that failed: `resolve`, `connect`, `greeting`, `tls`, `login`, `sender`, `recipient`, `data`."""
     message: str
     """What happened, in one sentence."""
     advice: str = ""
     """What to change."""
 
 
-def smtp_test(sender: Sender, to: str | None, now: datetime, timeouts: Timeouts = PATIENCE) -> TestResult:
-    """Send one test mail, to the sender's own address when `to` is None; `now` (aware) becomes its date.
+def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIENCE) -> TestResult:
+    """Send one test mail, to the sender's own address when `to` is None.
 
     Raises UserError when the password's variable is not set, or an address is none.
     """
-    message = _message(sender, to, now)
+    message = _message(sender, to)
     password = password_of(sender)
     try:
         session = Session.open(sender, password, timeouts)
@@ -55,9 +51,7 @@ def smtp_test(sender: Sender, to: str | None, now: datetime, timeouts: Timeouts 
         session.quit()
     match outcome:
         case Accepted(reply):
-            return TestResult(
-                True, "done", f"the server took a mail to {message.recipients[0]}: {reply}", _hint(sender)
-            )
+            return TestResult(True, "", f"the server took a mail to {message.recipients[0]}: {reply}", _hint(sender))
         case Refused(phase, reply):
             return _failed(sender, SmtpError(phase, Trouble.REFUSED, f"the server answered {reply}", reply))
         case Lost(phase, trouble, detail):
@@ -68,7 +62,7 @@ def smtp_test(sender: Sender, to: str | None, now: datetime, timeouts: Timeouts 
             raise AssertionError(outcome)
 
 
-def _message(sender: Sender, to: str | None, now: datetime) -> Message:
+def _message(sender: Sender, to: str | None) -> Message:
     from_ = mailbox(sender.from_, "From")
     recipient = mailbox(to or from_.address, "To").address
     message_id = make_msgid(domain=from_.domain)
@@ -76,7 +70,7 @@ def _message(sender: Sender, to: str | None, now: datetime) -> Message:
         f"From: {from_.address}",
         f"To: {recipient}",
         "Subject: sendplan test mail",
-        f"Date: {format_datetime(now)}",
+        f"Date: {formatdate(localtime=True)}",
         f"Message-ID: {message_id}",
         "Auto-Submitted: auto-generated",
         "",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 
 _LOGGER = logging.getLogger("sendplan")
 
@@ -16,4 +18,5 @@ def emit(event: str, level: int = logging.INFO, **fields: object) -> None:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text else text
+    """Bare where that is one plain word, else as JSON, so that nothing breaks the line."""
+    return text if re.fullmatch(r"[!#-<>-~]+", text) else json.dumps(text)

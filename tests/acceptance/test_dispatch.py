@@ -462,6 +462,19 @@ def test_our_own_daily_limit_counts_copies(shop: Shop) -> None:
     assert (shop.mailed(), causes(report)) == (["E1", "E2"], {"E3": Cause.QUOTA})
 
 
+def test_logs_hold_no_addresses_bodies_or_passwords(
+    shop: Shop, script: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever happens, no log line holds an address, a line of a mail or what the server said about them."""
+    script.append(at(Step.RCPT, Say("450 4.2.1 <e1@example.org> is busy"), Say("550 5.1.1 <e2@example.org> no"), None))
+    shop.put("E1", "E2", "E3")
+    with caplog.at_level("DEBUG"):
+        shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split()[0] for line in lines] == ["deferred", "failed", "sent"]
+    assert not any("@" in line or "buyer" in line for line in lines)
+
+
 # --- what nobody knows
 
 

@@ -24,6 +24,10 @@ COMMANDS: Mapping[str, str] = {
     "run": "Plan and send in one, for cron.",
     "status": "What needs a person, counts, and the last runs.",
     "resolve": "Settle a message, or record one that was sent by hand.",
+    "pause": "Hold a sender's or rule's messages, or all.",
+    "resume": "End a pause.",
+    "suppress": "Send nothing to an address any more.",
+    "adopt": "Accept a copied or restored store, and begin from now.",
     "smtp-test": "Send a test mail and say which step failed.",
 }
 """Every command with its short help, so that `--help` imports none of them."""

@@ -224,6 +224,11 @@ class _Decider:
         return Check(Reason.ALREADY_SENT, False, "a person dropped this message")
 
     def _before_start(self) -> Check | None:
+        adopted = self.situation.operator.orders_from
+        if adopted is not None and (day := self._ordered_day()) < adopted:
+            # Ladders too: nobody knows how far the forgotten part of the ledger had come.
+            why = f"ordered on {day}, the store was adopted on {adopted} and begins there"
+            return Check(Reason.BEFORE_START, False, why)
         start = self.rule.orders_from
         if start is None or self._begun():
             return None

@@ -5,11 +5,22 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sendplan.dispatch import DispatchReport, Result, Verdict, execute
+from sendplan.adoption import check_store, keep_mark
+from sendplan.dispatch import (
+    Compose,
+    DispatchReport,
+    Judge,
+    Result,
+    Verdict,
+    execute,
+    rehearse_to_address,
+    rehearse_to_folder,
+)
 from sendplan.ledger import History
 from sendplan.mails import compose, templates_of
 from sendplan.message import Message
@@ -21,36 +32,95 @@ from sendplan.store import Store, open_store
 JOURNALS = Path("var/journals")
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Where the mails of a rehearsal go instead of to their buyers; nothing of it enters the ledger."""
+
+    redirect: str | None = None
+    """The one address that gets all of them."""
+    folder: Path | None = None
+    """Or the folder into which they are written, without any network."""
+
+
 def deliver(
     plan: Plan,
     project: Project,
     clock: Clock,
+    *,
+    stop: threading.Event,
+    rehearsal: Rehearsal | None = None,
     progress: Callable[[Result], None] = lambda result: None,
 ) -> DispatchReport:
-    """Send a plan's `send` entries through the project's senders, each decided again right before its mail."""
-    settings = project.settings
+    """Send a plan's `send` entries through the project's senders, each decided again right before its mail.
+
+    Setting `stop` finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail,
+    for a plan that was executed already, a missing password, and a store that may have forgotten mails that left.
+    """
     templates = templates_of(project)
+    redirect = rehearsal.redirect if rehearsal else None
+
+    def judged(store: Store, entry: Entry) -> Verdict:
+        return decide_again(project, store, clock, entry)
 
     def composed(verdict: Verdict) -> Message:
-        assert verdict.facts is not None
-        assert verdict.decision is not None
-        assert verdict.decision.step is not None
-        return compose(project, templates, verdict.facts, verdict.decision.rule, verdict.decision.step, now=clock.now)[
-            0
-        ]
+        facts, decision = verdict.facts, verdict.decision
+        assert facts is not None
+        assert decision is not None
+        assert decision.step is not None
+        mail, _ = compose(project, templates, facts, decision.rule, decision.step, now=clock.now, redirect=redirect)
+        return mail
 
-    with stopping() as stop:
-        return execute(
+    if rehearsal is not None:
+        return _rehearse(plan, project, rehearsal, judged, composed, stop, progress)
+    settings = project.settings
+    with closing(_store(project)) as store:
+        check_store(settings.folder, store)
+        try:
+            return execute(
+                plan,
+                open_store=lambda: _store(project),
+                judge=judged,
+                compose=composed,
+                senders=settings.senders,
+                journals=settings.folder / JOURNALS,
+                clock=lambda: clock.now,
+                precedence=[rule.id for rule in project.rules],
+                stop=stop,
+                progress=progress,
+            )
+        finally:
+            keep_mark(settings.folder, store)
+
+
+def _rehearse(
+    plan: Plan,
+    project: Project,
+    rehearsal: Rehearsal,
+    judged: Judge,
+    composed: Compose,
+    stop: threading.Event,
+    progress: Callable[[Result], None],
+) -> DispatchReport:
+    with closing(_store(project)) as store:
+        if rehearsal.folder is not None:
+            return rehearse_to_folder(
+                plan, rehearsal.folder, store=store, judge=judged, compose=composed, stop=stop, progress=progress
+            )
+        return rehearse_to_address(
             plan,
-            open_store=lambda: open_store(settings.store, settings.folder, settings.fields, settings.calendar),
-            judge=lambda store, entry: decide_again(project, store, clock, entry),
+            rehearsal.redirect or "",
+            store=store,
+            judge=judged,
             compose=composed,
-            senders=settings.senders,
-            journals=settings.folder / JOURNALS,
-            clock=lambda: clock.now,
+            senders=project.settings.senders,
             stop=stop,
             progress=progress,
         )
+
+
+def _store(project: Project) -> Store:
+    settings = project.settings
+    return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
 def decide_again(project: Project, store: Store, clock: Clock, entry: Entry) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -39,9 +39,9 @@ MOVES: Mapping[State | None, frozenset[State | None]] = {
     State.SENT: frozenset(),
     State.DROPPED: frozenset({State.SENT, None}),
 }
-"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`; `None → deferred |
-failed` and `deferred → deferred` are refusals before the end of the message, which need no intent; `uncertain →
-deferred | failed` is a late reply that reaches the one who sent it."""
+"""The legal moves; None is the absent row. `None → sent | dropped` are a person's, through `resolve`. `None →
+deferred | failed` and `deferred → deferred` are refusals before the end of the message, which need no intent;
+`uncertain → deferred | failed` is a late reply that reaches the one who sent it."""
 
 
 def person_may(present: State | None, to: State | None) -> bool:
@@ -106,3 +106,5 @@ class Operator:
     """Addresses, lower case."""
     paused: frozenset[str] = frozenset()
     """Names of paused senders and rules; `*` is everything."""
+    orders_from: date | None = None
+    """Since the store was adopted: only orders from this day on get mail."""

@@ -19,6 +19,7 @@ from sendplan.commands.output import clean, print_problems
 from sendplan.commands.plan_command import print_plan
 from sendplan.commands.sending import deliver_with_progress, print_report
 from sendplan.commands.status_command import print_status
+from sendplan.delivery import stopping
 from sendplan.dispatch import DispatchReport, Ending
 from sendplan.importing import import_file
 from sendplan.planner import Clock, make_plan
@@ -33,7 +34,7 @@ SHOWN = "E-2050/feedback-reminder"
 @click.command("demo")
 def command() -> int:
     """Import sample orders, check, plan, send to a mail server of its own, and show that a second run sends nothing."""
-    with tempfile.TemporaryDirectory(prefix="sendplan-demo-") as folder, Sink() as sink:
+    with tempfile.TemporaryDirectory(prefix="sendplan-demo-") as folder, Sink() as sink, stopping() as stop:
         copy_example(Path(folder))
         _heading("sendplan check", "the example shop's settings, rules and templates")
         problems = checking.check(Path(folder))
@@ -56,7 +57,7 @@ def command() -> int:
         print_plan(plan)
 
         _heading("sendplan send plan.json", f"over SMTP, to a mail server on 127.0.0.1:{sink.port}")
-        report = deliver_with_progress(plan, project, clock)
+        report = deliver_with_progress(plan, project, clock, stop)
         print_report(report, "text")
         click.echo(f"The server holds {len(sink.mails)} mails.")
 
@@ -67,7 +68,7 @@ def command() -> int:
         print_status(project, reader_of(project), clock)
 
         _heading(f'sendplan run --now "{NOW}"', "a second run sends nothing")
-        again = deliver_with_progress(make_plan(project, reader_of(project), clock), project, clock)
+        again = deliver_with_progress(make_plan(project, reader_of(project), clock), project, clock, stop)
         print_report(again, "text")
         return _verdict(report, again, problems_found=any(each.is_error for each in problems))
 

@@ -127,4 +127,4 @@ def unknown_key(project: Project, key: str) -> UserError:
         f"ORDER/{rule}/{'|'.join(steps)}" if steps else f"ORDER/{rule}"
         for rule, steps in sorted(project.steps_by_rule().items())
     )
-    return UserError(Problem("unknown-key", f"`{key}` is no message", None, f"messages are {forms}"), Exit.USAGE)
+    return UserError(Problem("unknown-message", f"`{key}` is no message", None, f"messages are {forms}"), Exit.USAGE)

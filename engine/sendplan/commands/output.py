@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sendplan.problems import Problem
+from sendplan.report import clean as clean
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _PIPE_WIDTH = 160
 """Columns of a table that no terminal shows."""
-
-
-def clean(text: str) -> str:
-    """Text from outside without characters that could move the cursor or turn the line around."""
-    return _CONTROL.sub("�", text)
 
 
 def print_json(data: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sendplan.adoption import keep_mark
 from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import print_json
@@ -47,6 +48,7 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
         raise UserError(
             Problem("illegal-move", f"{key} is {state}: `{outcome}` is not possible", None, help_), Exit.REFUSED
         )
+    keep_mark(project.settings.folder, store)
     if format_ == "json":
         print_json({"key": key, "outcome": outcome, "at": project.settings.calendar.text(moment)})
     else:

@@ -28,19 +28,20 @@ def command(now: str | None, every: str | None, format_: str, project_dir: Path 
         raise click.UsageError("--every goes by the clock, not by --now")
     if every is not None and (wrong := cron_error(every)):
         raise click.UsageError(f"--every: {wrong}")
-    if every is None:
-        return _run_once(project_dir, now, format_)
-    return _repeat(project_dir, every, format_)
+    with stopping() as stop:
+        if every is None:
+            return _run_once(project_dir, now, format_, stop)
+        return _repeat(project_dir, every, format_, stop)
 
 
-def _run_once(project_dir: Path | None, now: str | None, format_: str) -> int:
+def _run_once(project_dir: Path | None, now: str | None, format_: str, stop: threading.Event) -> int:
     project, problems = load_project(project_dir)
     clock = clock_of(now, project.settings.calendar)
     plan = make_plan(project, reader_of(project), clock)
     for warning in plan.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     check_brake(plan, project, None)
-    report = deliver_with_progress(plan, project, clock)
+    report = deliver_with_progress(plan, project, clock, stop)
     print_report(report, format_)
     if project.broken:
         print_problems([each for each in problems if each.is_error], "text", err=True)
@@ -48,17 +49,16 @@ def _run_once(project_dir: Path | None, now: str | None, format_: str) -> int:
     return report.exit_code
 
 
-def _repeat(project_dir: Path | None, every: str, format_: str) -> int:
+def _repeat(project_dir: Path | None, every: str, format_: str, stop: threading.Event) -> int:
     """Run at each firing; one run that cannot go on is reported and does not end the others."""
     project, _ = load_project(project_dir)
     worst = 0
-    with stopping() as stop:
-        while (firing := _next_firing(project.settings.calendar, every)) and not _wait_until(firing, stop):
-            try:
-                worst = max(worst, _run_once(project_dir, None, format_))
-            except UserError as error:
-                print_problems(error.problems, "text", err=True)
-                worst = max(worst, int(error.exit_code))
+    while (firing := _next_firing(project.settings.calendar, every)) and not _wait_until(firing, stop):
+        try:
+            worst = max(worst, _run_once(project_dir, None, format_, stop))
+        except UserError as error:
+            print_problems(error.problems, "text", err=True)
+            worst = max(worst, int(error.exit_code))
     return worst
 
 

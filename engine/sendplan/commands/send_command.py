@@ -8,6 +8,7 @@ import click
 
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
+from sendplan.delivery import Rehearsal, stopping
 from sendplan.plan_file import check_fresh, read_plan
 
 
@@ -15,15 +16,32 @@ from sendplan.plan_file import check_fresh, read_plan
 @click.argument("plan_path", metavar="PLAN", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @now_option
 @click.option("--approve", type=int, metavar="N", help="Send a plan over `limits.per_run`; N is its number of sends.")
+@click.option("--redirect", metavar="ADDR", help="A rehearsal: every mail goes to this address alone.")
+@click.option("--to-dir", type=click.Path(path_type=Path, file_okay=False), help="A rehearsal: write the mails there.")
 @format_option("text", "json")
 @project_option
-def command(plan_path: Path, now: str | None, approve: int | None, format_: str, project_dir: Path | None) -> int:
-    """Send PLAN's `send` entries; each is decided again right before its mail, and none is ever sent twice."""
+def command(
+    plan_path: Path,
+    now: str | None,
+    approve: int | None,
+    redirect: str | None,
+    to_dir: Path | None,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
+    """Send PLAN's `send` entries; each is decided again right before its mail, and none is ever sent twice.
+
+    A rehearsal enters nothing in the ledger and leaves the plan unused.
+    """
+    if redirect is not None and to_dir is not None:
+        raise click.UsageError("choose one of --redirect and --to-dir")
+    rehearsal = Rehearsal(redirect, to_dir) if redirect is not None or to_dir is not None else None
     project, _ = load_project(project_dir)
     clock = clock_of(now, project.settings.calendar)
     plan = read_plan(plan_path)
     check_fresh(plan, project, clock.now)
     check_brake(plan, project, approve)
-    report = deliver_with_progress(plan, project, clock)
+    with stopping() as stop:
+        report = deliver_with_progress(plan, project, clock, stop, rehearsal)
     print_report(report, format_)
     return report.exit_code

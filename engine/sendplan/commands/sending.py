@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from sendplan.commands.context import progress_bar
 from sendplan.commands.output import clean, print_json, print_table
-from sendplan.delivery import deliver
+from sendplan.delivery import Rehearsal, deliver
 from sendplan.dispatch import DispatchReport, Ending, Result
 from sendplan.plan import Plan, Status
 from sendplan.planner import Clock
@@ -30,8 +31,15 @@ def check_brake(plan: Plan, project: Project, approved: int | None) -> None:
         raise UserError(Problem("over-limit", message, None, help_), Exit.REFUSED)
 
 
-def deliver_with_progress(plan: Plan, project: Project, clock: Clock) -> DispatchReport:
-    """Execute a plan under a progress bar."""
+def deliver_with_progress(
+    plan: Plan, project: Project, clock: Clock, stop: threading.Event, rehearsal: Rehearsal | None = None
+) -> DispatchReport:
+    """Execute a plan under a progress bar; where the settings name a `redirect`, every execution is a rehearsal."""
+    if rehearsal is None and project.settings.redirect is not None:
+        rehearsal = Rehearsal(redirect=project.settings.redirect)
+    if rehearsal is not None:
+        where = rehearsal.redirect or rehearsal.folder
+        click.echo(f"A rehearsal to {where}: no buyer gets mail, and the plan stays unused.", err=True)
     done = 0
     with progress_bar("Sending", "mails", total=len(plan.with_status(Status.SEND))) as show:
 
@@ -40,7 +48,7 @@ def deliver_with_progress(plan: Plan, project: Project, clock: Clock) -> Dispatc
             done += 1
             show(done)
 
-        return deliver(plan, project, clock, progress)
+        return deliver(plan, project, clock, stop=stop, rehearsal=rehearsal, progress=progress)
 
 
 def print_report(report: DispatchReport, format_: str) -> None:

@@ -3,11 +3,14 @@
 from sendplan.dispatch.executor import execute, recover
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result, Verdict
 from sendplan.dispatch.rehearsal import rehearse_to_address, rehearse_to_folder
+from sendplan.dispatch.worker import Compose, Judge
 
 __all__ = [
     "Cause",
+    "Compose",
     "DispatchReport",
     "Ending",
+    "Judge",
     "Pauses",
     "Result",
     "Verdict",

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -40,6 +40,7 @@ def execute(
     senders: Mapping[str, Sender],
     journals: Path,
     clock: Callable[[], datetime],
+    precedence: Sequence[str] = (),
     stop: threading.Event | None = None,
     progress: Callable[[Result], None] = lambda result: None,
     timeouts: Timeouts | None = None,
@@ -48,10 +49,13 @@ def execute(
     """Send what the plan says, each message decided again right before it leaves.
 
     `open_store`, `judge` and `compose` are called from several threads, `progress` only from this one. `clock` is the
-    time of sending (UTC). Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
-    UserError, before any mail, for a plan that was executed already or is being executed, and for a missing password.
+    time of sending (UTC). `precedence` lists rules, each after those whose messages it waits for. Setting `stop`
+    finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail, for a plan that
+    was executed already or is being executed, and for a missing password.
     """
     entries = plan.with_status(Status.SEND)
+    rank = {rule: number for number, rule in enumerate(precedence)}
+    entries = tuple(sorted(entries, key=lambda entry: rank.get(entry.rule, len(rank))))
     names = dict.fromkeys(entry.sender for entry in entries if entry.sender)
     used = {name: senders[name] for name in names if name in senders}
     check_passwords(used.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -86,10 +86,12 @@ class SqliteReader:
         )
 
     def operator(self) -> Operator:
-        """Suppressed addresses and pauses."""
+        """Suppressed addresses, pauses, and from which day on orders count."""
+        adopted = self.meta("orders_from")
         return Operator(
             suppressed=frozenset(each.address for each in self.suppressions()),
             paused=frozenset(each.name for each in self.pauses()),
+            orders_from=date.fromisoformat(adopted) if adopted else None,
         )
 
     def suppressions(self) -> tuple[Suppression, ...]:

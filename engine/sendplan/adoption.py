@@ -1,0 +1,93 @@
+"""Is this store the one that this project sent from last? A foreign copy or a restored backup must not send (DISPATCH).
+
+The store carries an identity and a number that only rises; the project keeps both outside it, in `var/last-sent`. A
+store with another identity, or with a lower number, has forgotten mails that left: it would send them again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sendplan.problems import Exit, Problem, UserError
+from sendplan.store.base import Reader, Store
+
+MARK = Path("var/last-sent")
+ORDERS_FROM = "orders_from"
+"""The store's note of the day from which on its orders count, after `adopt`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Which store sent last, and how far its ledger had come."""
+
+    identity: str
+    high_water: int
+
+
+def mark_of(store: Reader) -> Mark:
+    """The store's own mark."""
+    return Mark(store.meta("identity") or "", store.high_water())
+
+
+def doubt(folder: Path, store: Reader) -> str | None:
+    """Why this store may have forgotten mails that left, as a sentence; None when there is no doubt."""
+    kept, own = _kept(folder), mark_of(store)
+    if kept is None:
+        if own.high_water == 0:
+            return None
+        return f"the store remembers mails, but this project has no `{MARK}`: is it a copy of another project's store?"
+    if kept.identity != own.identity:
+        return "the store is not the one that this project sent from last"
+    if own.high_water < kept.high_water:
+        return "the store is older than the last mail that left: it seems to be a restored backup"
+    return None
+
+
+def check_store(folder: Path, store: Reader) -> None:
+    """Raises UserError when the store may have forgotten mails that left."""
+    why = doubt(folder, store)
+    if why is not None:
+        help_ = "look at what `sendplan adopt` tells; it accepts the store and begins from now"
+        raise UserError(Problem("foreign-store", why, None, help_), Exit.REFUSED)
+
+
+def doubt_or_unreadable(folder: Path, store: Reader) -> str | None:
+    """Like `doubt`, where an unreadable mark is a doubt too."""
+    try:
+        return doubt(folder, store)
+    except UserError as error:
+        return error.problems[0].message
+
+
+def keep_mark(folder: Path, store: Reader) -> None:
+    """Note how far the ledger has come; called after everything that writes to it."""
+    kept, own = _kept(folder), mark_of(store)
+    if kept is not None and kept.identity == own.identity and kept.high_water >= own.high_water:
+        return
+    path = folder / MARK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_name(f"{path.name}.{os.getpid()}")
+    written.write_text(json.dumps({"identity": own.identity, "high_water": own.high_water}) + "\n", encoding="utf-8")
+    os.replace(written, path)
+
+
+def adopt(folder: Path, store: Store, today: date) -> None:
+    """Accept the store: from now on only orders from `today` (shop's day) on are begun or continued."""
+    store.set_meta(ORDERS_FROM, today.isoformat())
+    (folder / MARK).unlink(missing_ok=True)
+    keep_mark(folder, store)
+
+
+def _kept(folder: Path) -> Mark | None:
+    try:
+        data = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        return Mark(str(data["identity"]), int(data["high_water"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"`{MARK}` cannot be read: nobody knows what left last"
+        raise UserError(Problem("foreign-store", message, None, "run `sendplan adopt`"), Exit.REFUSED) from error

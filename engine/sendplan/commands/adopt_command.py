@@ -1,0 +1,41 @@
+"""`sendplan adopt`: accept a foreign or restored store, and begin from now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sendplan import adoption
+from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, store_of
+from sendplan.commands.output import print_json, print_table
+from sendplan.plan import Status
+from sendplan.planner import make_plan
+from sendplan.problems import Exit
+
+
+@click.command("adopt")
+@now_option
+@format_option("text", "json")
+@project_option
+def command(now: str | None, format_: str, project_dir: Path | None) -> int:
+    """Accept a copied or restored store: tell what it would have mailed (again), then begin with today's orders.
+
+    Messages of earlier orders are left alone from then on, ladders included: nobody knows what they were sent.
+    """
+    project, _ = load_project(project_dir)
+    clock = clock_of(now, project.settings.calendar)
+    store = store_of(project.settings)
+    why = adoption.doubt_or_unreadable(project.settings.folder, store)
+    again = make_plan(project, store, clock).with_status(Status.SEND)
+    today = project.settings.calendar.day(clock.now)
+    adoption.adopt(project.settings.folder, store, today)
+    if format_ == "json":
+        print_json({"why": why, "orders_from": today.isoformat(), "would_have_sent": [entry.key for entry in again]})
+        return Exit.DONE
+    click.echo(f"Doubt: {why}" if why else "There was no doubt about this store.")
+    if again:
+        rows = [(entry.key, entry.to or "", entry.why) for entry in again]
+        print_table(("Message", "To", "Why"), rows, title=f"It would have sent, perhaps again ({len(again)})")
+    click.echo(f"Adopted: only orders from {today} on get mail from now on.")
+    return Exit.DONE

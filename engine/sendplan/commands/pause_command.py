@@ -1,0 +1,58 @@
+"""`sendplan pause` and `sendplan resume`: an operator stops a sender, a rule, or everything, and lets it go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sendplan.commands.context import format_option, load_project, project_option, store_of
+from sendplan.commands.output import print_json
+from sendplan.problems import Exit, did_you_mean
+from sendplan.project import Project
+
+EVERYTHING = "*"
+
+
+@click.command("pause")
+@click.argument("name", metavar="[SENDER|RULE]", required=False)
+@format_option("text", "json")
+@project_option
+def command(name: str | None, format_: str, project_dir: Path | None) -> int:
+    """Hold the messages of a sender or rule, or all of them; read before each mail, also by runs under way."""
+    project, _ = load_project(project_dir)
+    target = checked(project, name)
+    changed = store_of(project.settings).pause(target, at=datetime.now(UTC))
+    _tell(target, "paused" if changed else "paused already", format_)
+    return Exit.DONE
+
+
+@click.command("resume")
+@click.argument("name", metavar="[SENDER|RULE]", required=False)
+@format_option("text", "json")
+@project_option
+def resume(name: str | None, format_: str, project_dir: Path | None) -> int:
+    """End a pause of a sender, a rule, or everything."""
+    project, _ = load_project(project_dir)
+    target = checked(project, name)
+    changed = store_of(project.settings).resume(target)
+    _tell(target, "goes on" if changed else "was not paused", format_)
+    return Exit.DONE
+
+
+def checked(project: Project, name: str | None) -> str:
+    """The name of a sender or rule; without one, everything."""
+    if name is None:
+        return EVERYTHING
+    known = {*project.settings.senders, *(rule.id for rule in project.rules), *(rule.id for rule in project.broken)}
+    if name not in known and name != EVERYTHING:
+        raise click.UsageError(f"there is no sender or rule `{name}`; {did_you_mean(name, known)}")
+    return name
+
+
+def _tell(target: str, state: str, format_: str) -> None:
+    if format_ == "json":
+        print_json({"name": target, "state": state})
+    else:
+        click.echo(f"{'everything' if target == EVERYTHING else target}: {state}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sendplan.expressions.evaluate import Environment, Result, Traced
@@ -44,6 +44,14 @@ class Expression:
     text: str
     root: Node
     kind: Kind
+    _fields: frozenset[str] = field(init=False, repr=False, compare=False)
+    _sent: tuple[Sent, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Every decision asks for these, so the tree is walked only once.
+        nodes = tuple(walk(self.root))
+        object.__setattr__(self, "_fields", frozenset(node.name for node in nodes if isinstance(node, FieldRef)))
+        object.__setattr__(self, "_sent", tuple(node for node in nodes if isinstance(node, Sent)))
 
     def evaluate(self, env: Environment) -> Traced:
         """Its value with the value of every part; of a condition True, False or None (unknown)."""
@@ -51,11 +59,11 @@ class Expression:
 
     def fields(self) -> frozenset[str]:
         """The fields that it names."""
-        return frozenset(node.name for node in walk(self.root) if isinstance(node, FieldRef))
+        return self._fields
 
-    def sent(self) -> Iterator[Sent]:
+    def sent(self) -> tuple[Sent, ...]:
         """The messages that it asks about."""
-        return (node for node in walk(self.root) if isinstance(node, Sent))
+        return self._sent
 
     def params(self) -> frozenset[str]:
         """The params that it names."""

@@ -91,13 +91,13 @@ def replay(folder: Path, store: Store) -> int:
     """Bring what vanished executions had heard into the ledger; how many messages that settled."""
     settled = 0
     for path in sorted(folder.glob("*.journal")):
-        with path.open("rb") as file:
-            try:
+        try:
+            with path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # Its owner lives, and settles itself.
-            settled += sum(settlement.apply(store) for settlement in _settlements(file.read()))
-            path.unlink(missing_ok=True)
+                settled += sum(settlement.apply(store) for settlement in _settlements(file.read()))
+                path.unlink(missing_ok=True)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # Its owner lives and settles itself, or somebody else was faster.
     return settled
 
 

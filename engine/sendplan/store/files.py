@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ class WritableFile:
         self._path = path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create(path)
             self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
             raise unreadable(path, error) from error
@@ -120,6 +121,16 @@ def unreadable(path: Path, error: sqlite3.Error | OSError) -> UserError:
     return UserError(
         Problem("store-unreadable", f"cannot read the store {path}: {error}", help="check `store:` in sendplan.yaml")
     )
+
+
+def _create(path: Path) -> None:
+    """Make a new file that only its owner may read.
+
+    One that exists must not be opened here: closing it again would drop every lock that SQLite holds on it in this
+    process, and another process would take away the log under a writer's hands (SQLite, "How to corrupt", §2.2).
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _busy(path: Path) -> Problem:

@@ -1,0 +1,110 @@
+"""The house is as docs/architecture.md draws it, and its planning side cannot send."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from import_graph import graph, path_between, reachable, sources
+
+PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+PLANNING = ("decide", "planner", "explain", "funnel", "scenarios", "simulate", "diff", "coverage", "checking", "lint")
+PLANNING_COMMANDS = ("check", "plan", "explain", "test", "diff", "simulate")
+MAIL_LIBRARIES = frozenset(
+    {"smtplib", "ssl", "socket", "socketserver", "asyncio", "aiosmtpd", "http", "urllib.request"}
+)
+
+
+def _room_by_module() -> dict[str, int]:
+    """Module → its room's number, counted from the top, as the page lists them."""
+    listing = re.search(r"<!-- rooms -->\n```text\n(.*?)```", PAGE, re.S)
+    assert listing is not None
+    rooms: dict[str, int] = {}
+    number = 0
+    for line in listing[1].splitlines():
+        if line and not line.startswith(" "):
+            number += 1
+        elif name := re.match(r"  (\S+?)(\.py|/) ", line):
+            module = "sendplan." + name[1].replace("/", ".")
+            assert module not in rooms, f"{module} is listed twice"
+            rooms[module] = number
+    return rooms
+
+
+ROOMS = _room_by_module()
+
+
+def _listed_as(module: str) -> str:
+    """The line of the page under which a module falls: its own, or that of its package."""
+    while module not in ROOMS and "." in module:
+        module = module.rpartition(".")[0]
+    return module
+
+
+def test_every_module_has_its_room() -> None:
+    """A newcomer finds every file of the engine on the page, and the page names no file that is gone."""
+    private = {"sendplan", "sendplan.__main__"}
+    assert {module for module in sources() if _listed_as(module) not in ROOMS} - private == set()
+    assert {module for module in ROOMS if module not in sources()} == set()
+
+
+def test_imports_go_down_only() -> None:
+    """No room uses a room above it, so each can be read with only those below in mind."""
+    upward = [
+        f"{module} imports {imported}"
+        for module, imports in sorted(graph().items())
+        for imported in sorted(imports)
+        if (above := ROOMS.get(_listed_as(imported))) and (own := ROOMS.get(_listed_as(module))) and above < own
+    ]
+    assert upward == []
+
+
+def test_no_circle_of_imports() -> None:
+    """No module needs itself in the end, not even through an import inside a function."""
+    circles = [
+        module
+        for module, imports in graph().items()
+        if any(module in _after(each) for each in imports if each != module)
+    ]
+    assert circles == []
+
+
+def _after(start: str) -> frozenset[str]:
+    """What a module imports in the end, without the packages that enclose it."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += graph().get(name, ())
+    return frozenset(seen)
+
+
+def _planning_modules() -> list[str]:
+    modules = [f"sendplan.{name}" for name in PLANNING]
+    modules += [f"sendplan.commands.{name}_command" for name in PLANNING_COMMANDS]
+    return [module for module in modules if module in sources()]
+
+
+@pytest.mark.parametrize("module", _planning_modules())
+def test_a_dry_run_cannot_send(module: str) -> None:
+    """Whoever plans, explains, tests, compares or simulates never even loads what could reach a mail server."""
+    sending = {name for name in sources() if ROOMS.get(_listed_as(name)) == ROOMS["sendplan.smtp"]}
+    assert {"sendplan.smtp", "sendplan.message", "sendplan.delivery"} <= sending
+    reached = reachable([module]) & (sending | MAIL_LIBRARIES)
+    assert [path_between(module, each) for each in sorted(reached)] == []
+
+
+def test_the_planning_side_is_all_there() -> None:
+    """A renamed planning module does not quietly drop out of the proof above."""
+    assert "sendplan.planner" in _planning_modules()
+    assert "sendplan.commands.plan_command" in _planning_modules()
+
+
+@pytest.mark.parametrize("name", ["sqlite3", "smtplib", "time", "random", "os", "pathlib", "sendplan.store"])
+def test_deciding_reads_nothing_but_its_arguments(name: str) -> None:
+    """`decide` imports no clock, store, file or network of its own: the same facts give the same decision."""
+    assert name not in graph()["sendplan.decide"]

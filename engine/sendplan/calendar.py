@@ -197,6 +197,16 @@ class Calendar:
                 return self.localize(minute)
         return None
 
+    def last_minute(self, window: Window, day: date) -> datetime:
+        """The end (UTC) of the last minute in which the window is open on a day that it opens on."""
+        start = datetime.combine(day, time.min)
+        if window.cron is None:
+            return self.localize(start + timedelta(minutes=window.closes))
+        from croniter import croniter
+
+        schedule = croniter(window.cron, start + timedelta(days=1), ret_type=datetime, day_or=False)
+        return self.localize(schedule.get_prev(datetime) + timedelta(minutes=1))
+
     def firings(self, cron: str, first: datetime, last: datetime) -> Iterator[datetime]:
         """The instants (UTC) between two instants, both included, when a schedule fires: once in a repeated hour."""
         previous: datetime | None = None

@@ -12,12 +12,16 @@ from sendplan.source import Document
 
 def check(folder: Path) -> list[Problem]:
     """All problems of a project's folder, errors and warnings."""
+    from sendplan.lint import lint, read_subject
     from sendplan.templates import Templates
 
     project, problems = projects.load(folder)
     if project is None:
         return problems
     problems += Templates(folder / projects.TEMPLATES, project.settings).check()
+    if not any(problem.is_error for problem in problems):
+        # With a rule broken nobody can tell what is unused, or what the others do.
+        problems += lint(read_subject(project))
     return list(_not_ignored(problems, project.documents))
 
 

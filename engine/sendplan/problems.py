@@ -93,33 +93,45 @@ class UserError(Exception):
         super().__init__("; ".join(problem.message for problem in self.problems))
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A help sentence naming the closest known names, or listing them when none is close."""
+def did_you_mean(name: str, known: Iterable[str], *, listing: bool = True) -> str:
+    """A help sentence naming the closest known names; when none is close all of them, or nothing without `listing`."""
     names = sorted(known)
     close = get_close_matches(name, names, n=2, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
-    return "known: " + ", ".join(names) if names else ""
+    return "known: " + ", ".join(names) if names and listing else ""
 
 
 CODES: dict[str, str] = {
     "absent-column": "A column that the mapping names and the file lacks",
+    "advertising": "A transactional message that looks like advertising",
+    "always-true": "A condition that is true for every order",
     "bad-row": "A row that cannot become an order",
     "duplicate-item": "The same item twice in one list",
     "empty-value": "Nothing where a value is needed",
+    "expires-short": "A message that expires while its window is shut",
     "expression-syntax": "An expression that cannot be read",
     "file-missing": "A file is not there",
     "file-unreadable": "A file cannot be read",
-    "ignore-comment": "An ignore comment without code or reason",
+    "ignore-comment": "An ignore comment without a known code or a reason",
     "import-file": "A file that cannot be imported",
+    "ladder-short": "A ladder with fewer steps than its depth",
     "literal-password": "A password in a file",
+    "lookback-short": "A rule that looks back for a shorter time than it takes",
     "message-header": "A header that cannot be written safely",
     "missing-field": "A field that the template prints and the order lacks",
     "missing-key": "A required key is missing",
+    "missing-level": "A word or fee for a level of dunning that the ladder lacks",
     "missing-password": "A password that is not in the environment",
     "missing-template": "A template that is in no file",
+    "never-true": "A condition that is never true",
+    "no-scenario": "A rule that no scenario speaks of",
+    "no-unsubscribe-block": "Advertising without a way to unsubscribe",
+    "payment-not-fresh": "A rule for unpaid orders that trusts old payment data",
     "plan-executed": "A plan that was executed already",
     "plan-in-execution": "A plan that another process executes",
+    "renamed-without-formerly": "A new id that hides what was sent under the old one",
+    "step-unreachable": "A step that nobody can reach",
     "store-broken": "A store that cannot be written",
     "store-busy": "A store that others write to all the time",
     "store-unreadable": "A file that is no store",
@@ -134,7 +146,13 @@ CODES: dict[str, str] = {
     "unknown-field": "A field that no order has",
     "unknown-key": "A key that does not exist here",
     "unknown-name": "A name that nothing is called",
+    "unused-class": "A class of no message",
+    "unused-sender": "A sender of no account",
+    "unused-template": "A template of no rule",
+    "unused-window": "A window of no rule",
+    "window-never-opens": "A window that never opens",
     "wrong-key": "A key that may not stand here",
+    "wrong-sign": "A message that is due before what it speaks of",
     "wrong-type": "A value of another type",
     "wrong-value": "A value that is not allowed",
     "yaml-alias": "An alias without anchor, or too many aliases",
@@ -150,5 +168,6 @@ CODES: dict[str, str] = {
     "yaml-nesting": "Lists and mappings nested too deep",
     "yaml-syntax": "Text that is not YAML",
     "yaml-tag": "A YAML tag",
+    "zero-days": "An offset of nothing",
 }
 """Every code and its one-line title; `docs/problems.md` has a section for each."""

@@ -22,7 +22,7 @@ PROJECTS = sorted(path.parent for path in BAD.glob("*/expected.txt"))
 WITHOUT_FILE = {
     *("file-missing", "file-unreadable"),
     *("absent-column", "bad-row", "import-file", "store-busy", "store-unreadable", "unknown-column"),
-    *("message-header", "missing-field", "template-limit", "template-value"),
+    *("message-header", "missing-field", "template-limit", "template-value", "renamed-without-formerly"),
 }
 """No file can show these: they need a file system, an import, or an order."""
 

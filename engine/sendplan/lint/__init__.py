@@ -1,0 +1,39 @@
+"""Warnings about what is allowed and yet hardly meant: small pure functions from a project to its problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sendplan.lint import conditions, dunning, ladders, law, naming, offsets, unused, windows
+from sendplan.lint.subject import Subject, read_subject
+from sendplan.problems import Problem
+
+__all__ = ["LINTS", "Subject", "lint", "read_subject"]
+
+LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
+    conditions.constant_triggers,
+    conditions.constant_settings,
+    offsets.zero_offsets,
+    offsets.wrong_signs,
+    offsets.short_lookbacks,
+    ladders.short_ladders,
+    ladders.unreachable_steps,
+    windows.closed_windows,
+    windows.short_expiries,
+    law.missing_unsubscribe_blocks,
+    law.advertising,
+    dunning.unfresh_payments,
+    dunning.missing_levels,
+    naming.renamed_rules,
+    unused.templates,
+    unused.windows,
+    unused.senders,
+    unused.classes,
+    unused.untested_rules,
+)
+"""Every lint there is."""
+
+
+def lint(subject: Subject) -> list[Problem]:
+    """The warnings of all lints, each once although several accounts' params may lead to it."""
+    return list(dict.fromkeys(problem for each in LINTS for problem in each(subject)))

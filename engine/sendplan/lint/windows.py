@@ -1,0 +1,98 @@
+"""Windows: they open at times, and no message expires while one is shut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+from sendplan.calendar import Calendar, Duration, Unit, Window
+from sendplan.expressions import Node
+from sendplan.expressions.nodes import Add, Extreme
+from sendplan.lint.subject import Subject, Variant, warning
+from sendplan.problems import Problem
+from sendplan.rules import Rule, Step
+
+_FIRST, _YEAR_LATER, _LAST = date(2024, 1, 1), date(2025, 2, 1), date(2028, 1, 1)
+"""The days that are looked at: fixed ones, four years where holidays matter, so that `check` always says the same."""
+
+
+def closed_windows(subject: Subject) -> Iterator[Problem]:
+    """A window that never opens, such as on 30 February."""
+    calendar = subject.project.settings.calendar
+    for name, window in subject.project.settings.windows.items():
+        if calendar.next_opening(window, calendar.instant(_FIRST)) is None:
+            message = f"window `{name}` never opens"
+            help_ = "in a cron expression day and weekday must both match; give it days that exist"
+            yield warning("window-never-opens", message, subject.settings_key("windows", name), help_)
+
+
+def short_expiries(subject: Subject) -> Iterator[Problem]:
+    """A message that is due while its window is shut, and expires before it opens."""
+    calendar = subject.project.settings.calendar
+    gaps: dict[str, list[tuple[datetime, datetime]]] = {}
+    for variant, rule in subject.rules():
+        for position, step in enumerate(rule.steps):
+            if step.window is None or step.expires is None:
+                continue
+            if step.window not in gaps:
+                gaps[step.window] = list(_gaps(calendar, subject.project.settings.windows[step.window]))
+            dates = _counts_dates(variant, rule, position)
+            lost = next((each for each in gaps[step.window] if _is_lost(calendar, each, step.expires, dates)), None)
+            if lost is not None:
+                yield _warning(subject, rule, step, lost)
+
+
+def _warning(subject: Subject, rule: Rule, step: Step, gap: tuple[datetime, datetime]) -> Problem:
+    calendar = subject.project.settings.calendar
+    shut, opens = (calendar.local(each).strftime("%a %Y-%m-%d %H:%M") for each in gap)
+    message = f"window `{step.window}` is shut for longer than {step.expires}, such as from {shut} to {opens}"
+    help_ = "what is due in between never leaves: let it expire later, or open the window more often"
+    return warning("expires-short", message, subject.step_span(rule, step, "expires"), help_)
+
+
+def _gaps(calendar: Calendar, window: Window) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches between two days on which the window opens."""
+    closed = calendar.closed if window.holidays_closed else ()
+    first = min((_FIRST, *(start - timedelta(days=30) for start, _ in closed)))
+    last = max((_LAST if window.holidays_closed else _YEAR_LATER, *(end + timedelta(days=30) for _, end in closed)))
+    opening = calendar.next_opening(window, calendar.instant(first))
+    while opening is not None and calendar.day(opening) < last:
+        day = calendar.day(opening)
+        shut = calendar.last_minute(window, day)
+        opening = calendar.next_opening(window, calendar.instant(day + timedelta(days=1)))
+        if opening is not None:
+            yield shut, opening
+
+
+def _is_lost(calendar: Calendar, gap: tuple[datetime, datetime], expires: Duration, dates: bool) -> bool:
+    shut, opens = gap
+    due: date = shut
+    if dates:
+        # A date counts from its local start: the first one that is due while the window is shut.
+        day = calendar.day(shut)
+        due = day if calendar.instant(day) >= shut else day + timedelta(days=1)
+    if calendar.instant(due) >= opens:
+        return False
+    return calendar.instant(calendar.add(due, expires)) <= opens
+
+
+def _counts_dates(variant: Variant, rule: Rule, position: int) -> bool:
+    """Whether a step is always due on a date, never at a time of day."""
+    after = rule.steps[position].after
+    if position > 0 and after is not None:
+        return not after.unit.exact
+    return _is_date(variant, rule.due.root)
+
+
+def _is_date(variant: Variant, node: Node) -> bool:
+    match node:
+        case Extreme(arguments=arguments):
+            return all(_is_date(variant, each.value) for each in arguments)
+        case Add(right=right):
+            return _unit(variant, right) not in (None, Unit.HOURS, Unit.MINUTES)
+    return False
+
+
+def _unit(variant: Variant, node: Node) -> Unit | None:
+    value = getattr(node, "value", None) or variant.params.get(getattr(node, "name", ""))
+    return value.unit if isinstance(value, Duration) else None

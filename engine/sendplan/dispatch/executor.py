@@ -189,7 +189,7 @@ class _Run:
                         self._break_off(LeaseLostError())
             except KeyboardInterrupt:
                 self._stop.set()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UserError) as error:
                 self._break_off(error)
 
     def _receive(self) -> bool:

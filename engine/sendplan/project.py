@@ -13,10 +13,11 @@ from sendplan.ledger import MessageKey
 from sendplan.plan import Reason
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.rules import BrokenRule, Rule
-from sendplan.rules_file import RuleFiles, build_rules, read_rules
+from sendplan.rules_file import build_rules
 from sendplan.settings import Settings
 from sendplan.settings_file import FILE, read_settings
 from sendplan.source import Document
+from sendplan.written import RuleFiles, read_rules
 
 TEMPLATES = "templates"
 
@@ -86,15 +87,18 @@ def load(folder: Path) -> tuple[Project | None, list[Problem]]:
     problems += [problem for _, problem in template_problems]
     broken += [BrokenRule(rule.id, problem) for rule, problem in template_problems]
     unusable = {each.id for each in broken}
-    problems += _check_skips(settings, document, {rule.id for rule in rules} | unusable)
+    if not files.unreadable:
+        problems += _check_skips(settings, document, {rule.id for rule in rules} | unusable)
     if any(each.is_error and each.span is not None and each.span.file == FILE for each in problems):
         return None, _unique(problems)
+    usable = tuple(rule for rule in rules if rule.id not in unusable)
+    ids = {rule.id for rule in usable}
     project = Project(
         settings,
-        tuple(rule for rule in rules if rule.id not in unusable),
+        usable,
         {name: tuple(rule for rule in each if rule.id not in unusable) for name, each in by_account.items()},
         tuple({each.id: each for each in reversed(broken)}.values()),
-        {key: Reason.ERROR for rule in rules for key in rule.sent_keys() if key[0] in unusable},
+        {key: Reason.ERROR for rule in usable for key in rule.sent_keys() if key[0] not in ids},
         templates,
         digest(folder),
         {FILE: document, **{rule.document.file: rule.document for rule in files.written}},
@@ -149,7 +153,7 @@ def _missing_templates(
 def _check_skips(settings: Settings, document: Document, known: set[str]) -> Iterator[Problem]:
     for name, account in settings.accounts.items():
         for skipped in sorted(account.skip - known):
-            place = document.span(("accounts", name, "skip"))
+            place = document.span(("accounts", name, "skip", document.data["accounts"][name]["skip"].index(skipped)))
             yield Problem("unknown-name", f"there is no rule `{skipped}` to skip", place, did_you_mean(skipped, known))
 
 

@@ -47,7 +47,7 @@ def problems_github(problems: Iterable[Problem]) -> str:
     return "\n".join(map(_annotation, _ordered(problems)))
 
 
-def visible(text: str) -> str:
+def clean(text: str) -> str:
     """Text from outside without characters that could move the cursor, colour the terminal or turn the line around."""
     return _CONTROL.sub("\ufffd", text)
 
@@ -64,11 +64,11 @@ def _paragraph(problem: Problem, color: bool) -> str:
     kind = f"{problem.severity.value}[{problem.code}]"
     if color:
         kind = f"{_COLORS[problem.severity]}{kind}{_RESET}"
-    lines = [f"{visible(where)}{kind} {visible(problem.message)}"]
+    lines = [f"{clean(where)}{kind} {clean(problem.message)}"]
     if frame := problem.frame():
-        lines += [f"  {visible(line)}" for line in frame.split("\n")]
+        lines += [f"  {clean(line)}" for line in frame.split("\n")]
     if problem.help:
-        lines.append(f"  help: {visible(problem.help)}")
+        lines.append(f"  help: {clean(problem.help)}")
     return "\n".join(lines)
 
 
@@ -95,5 +95,5 @@ def _annotation(problem: Problem) -> str:
 
 def _escaped(text: str, *, property: bool = False) -> str:
     """GitHub's escapes for workflow commands; a property also escapes the signs that end it."""
-    text = visible(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
+    text = clean(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
     return text.replace(":", "%3A").replace(",", "%2C") if property else text

@@ -1,13 +1,11 @@
-"""`rules/*.yaml` → Rules: names, types and references are checked; a broken rule does not stop the others."""
+"""Rules as written → Rules: names, types and references are checked; a broken rule does not stop the others."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from typing import Any
 
 from sendplan.calendar import Duration
@@ -15,94 +13,11 @@ from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_ex
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.rules import BrokenRule, Rule, Step
-from sendplan.schemas import validated
 from sendplan.settings import Settings
-from sendplan.source import Document, KeyPath, load
+from sendplan.source import Document, KeyPath
+from sendplan.written import RuleFiles, Written, earlier_ids_taken
 
-FOLDER = "rules"
 _PARAM = re.compile(r"\$\{params\.([A-Za-z_]\w*)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One rule as it is written, with its place."""
-
-    document: Document
-    path: KeyPath
-    data: Mapping[str, Any]
-    steps: tuple[Mapping[str, Any], ...]
-    """Of a ladder; empty otherwise."""
-
-    @property
-    def id(self) -> str:
-        """The rule's id."""
-        return str(self.data["id"])
-
-    @property
-    def step_ids(self) -> tuple[str, ...]:
-        """The ids of a ladder's steps, from the top."""
-        return tuple(str(step["id"]) for step in self.steps)
-
-
-@dataclass(slots=True)
-class RuleFiles:
-    """Everything that stands in `rules/`, before params are filled in."""
-
-    written: list[Written] = field(default_factory=list)
-    broken: list[BrokenRule] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-
-def read_rules(folder: Path) -> RuleFiles:
-    """All rule files of a project, by name; each problem also names the rule that it breaks."""
-    files = RuleFiles()
-    for path in sorted((folder / FOLDER).glob("*.yaml")):
-        _read_file(path, f"{FOLDER}/{path.name}", files)
-    _refuse_doubles(files)
-    return files
-
-
-def _read_file(path: Path, name: str, files: RuleFiles) -> None:
-    document, problems = load(path, name)
-    if document is None:
-        files.problems += problems
-        files.broken.append(BrokenRule(path.stem, problems[0]))
-        return
-    data, schema_problems = validated(document, "rules")
-    problems += schema_problems
-    files.problems += problems
-    rules = data.get("rules") if isinstance(data, dict) else None
-    taken: set[int] = set()
-    for number, rule in enumerate(rules if isinstance(rules, list) else []):
-        place: KeyPath = ("rules", number)
-        own = [n for n, each in enumerate(problems) if each.span is not None and document.holds(place, each.span)]
-        taken.update(own)
-        error = next((problems[n] for n in own if problems[n].is_error), None)
-        if error is not None:
-            id_ = rule.get("id") if isinstance(rule, dict) else None
-            files.broken.append(BrokenRule(id_ if isinstance(id_, str) else path.stem, error))
-        else:
-            steps = tuple(rule["ladder"]["steps"]) if "ladder" in rule else ()
-            files.written.append(Written(document, place, rule, steps))
-    rest = [each for n, each in enumerate(problems) if n not in taken and each.is_error]
-    if rest:
-        files.broken.append(BrokenRule(path.stem, rest[0]))
-
-
-def _refuse_doubles(files: RuleFiles) -> None:
-    """One id names one rule, one earlier id belongs to one rule: nobody can tell which of two was meant."""
-    owners: dict[str, Written] = {}
-    doubled: set[str] = set()
-    for rule in files.written:
-        first = owners.setdefault(rule.id, rule)
-        if first is not rule:
-            doubled.add(rule.id)
-            place = rule.document.span((*rule.path, "id"))
-            message = f"rule `{rule.id}` stands at {first.document.span((*first.path, 'id'))} already"
-            problem = Problem("duplicate-id", message, place, "give one of them another id")
-            files.problems.append(problem)
-            files.broken.append(BrokenRule(rule.id, problem))
-    files.written = [rule for rule in files.written if rule.id not in doubled]
 
 
 def build_rules(
@@ -111,13 +26,15 @@ def build_rules(
     """The rules for one set of params, each after those whose `sent(…)` it reads; broken ones apart."""
     messages = {ref: keys for rule in files.written for ref, keys in _messages(rule).items()}
     ladders = frozenset(rule.id for rule in files.written if rule.steps)
-    scope = Scope(settings.fields, params, messages, ladders)
+    scope = Scope(settings.fields, params, messages, ladders, files.broken_ids())
     rules: list[Rule] = []
     broken: list[BrokenRule] = []
     problems: list[Problem] = []
+    taken = earlier_ids_taken(files)
     for written in files.written:
         builder = _Builder(written, settings, settings_document, scope)
         rule = builder.rule()
+        builder.problems += taken.get(written.id, ())
         problems += builder.problems
         error = next((each for each in builder.problems if each.is_error), None)
         if error is not None or rule is None:
@@ -127,15 +44,11 @@ def build_rules(
             rules.append(rule)
     ordered, circle = _in_order(rules)
     for rule in circle:
-        problem = Problem(
-            "sent-circle",
-            f"rule `{rule.id}` reads what was sent by a rule that waits for it: {' → '.join(each.id for each in circle)}",
-            rule.span,
-            "remove one of the `sent(…)`",
-        )
+        names = " → ".join(each.id for each in circle)
+        message = f"rule `{rule.id}` reads what was sent by a rule that waits for it: {names}"
+        problem = Problem("sent-circle", message, rule.span, "remove one of the `sent(…)`")
         problems.append(problem)
         broken.append(BrokenRule(rule.id, problem))
-    problems += _check_formerly(files)
     return ordered, broken, problems
 
 
@@ -148,19 +61,6 @@ def _messages(rule: Written) -> dict[str, tuple[MessageKey, ...]]:
         f"{rule.id}/{step['id']}": tuple((id_, each) for id_ in ids for each in (step["id"], *step.get("formerly", ())))
         for step in rule.steps
     }
-
-
-def _check_formerly(files: RuleFiles) -> Iterable[Problem]:
-    current = {rule.id for rule in files.written}
-    owners: dict[str, str] = {}
-    for rule in files.written:
-        for number, earlier in enumerate(rule.data.get("formerly", ())):
-            place = rule.document.span((*rule.path, "formerly", number))
-            if earlier in current:
-                yield Problem("formerly-taken", f"`{earlier}` is a rule's present id", place, "remove it here")
-            elif owners.setdefault(earlier, rule.id) != rule.id:
-                message = f"`{earlier}` is an earlier id of `{owners[earlier]}` already"
-                yield Problem("formerly-taken", message, place, "an earlier id belongs to one rule")
 
 
 def _in_order(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[Rule]]:
@@ -220,9 +120,7 @@ class _Builder:
         if not self.written.steps:
             return (self._step((), {}, trigger, None, self._name_template(())),)
         if "template" in self.written.data:
-            self._note(
-                "template-in-ladder", ("template",), "in a ladder every step names its template", "remove this key"
-            )
+            self._note("wrong-key", ("template",), "in a ladder every step names its template", "remove this key")
         every = self._value("every", None, Duration, ("ladder",))
         steps = []
         seen: set[str] = set()
@@ -281,7 +179,7 @@ class _Builder:
         depth = self._value("depth", None, int, ("ladder",), inherit=False)
         if depth is not None and depth < 1:
             help_ = "write how many steps are taken from the top, or `enabled: false` in the rule"
-            self._note("ladder-depth", ("ladder", "depth"), f"a ladder of {depth} steps sends nothing", help_)
+            self._note("wrong-value", ("ladder", "depth"), f"a ladder of {depth} steps sends nothing", help_)
         return depth if isinstance(depth, int) else None
 
     def _name_template(self, path: KeyPath) -> str:
@@ -338,7 +236,7 @@ class _Builder:
         return None
 
     def _wrong_type(self, type_: type, document: Document, place: KeyPath) -> None:
-        code = "bad-duration" if type_ is Duration else "wrong-type"
+        code = "wrong-value" if type_ is Duration else "wrong-type"
         help_ = "write `7 days`; the units are minutes, hours, days, business days, weeks, months"
         self.problems.append(
             Problem(code, f"{_NEEDED[type_]} is needed here", document.span(place), help_ if type_ is Duration else "")
@@ -359,7 +257,7 @@ class _Builder:
             return date.fromisoformat(found[0])
         except ValueError:
             place = found[1].span(found[2])
-            self.problems.append(Problem("bad-date", f"`{found[0]}` is no date", place, "write `2026-08-01`"))
+            self.problems.append(Problem("wrong-value", f"`{found[0]}` is no date", place, "write `2026-08-01`"))
             return None
 
     def _regions(self, path: KeyPath) -> frozenset[str] | None:

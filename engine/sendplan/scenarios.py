@@ -134,7 +134,7 @@ class _Runner:
             try:
                 value = convert(fields[name], raw, self.calendar)
             except ConversionError as error:
-                self.note(place, f"`{name}` {error.message}", error.help, "bad-value")
+                self.note(place, f"`{name}` {error.message}", error.help, "wrong-value")
                 continue
             if value is None:
                 order.pop(name, None)
@@ -150,7 +150,7 @@ class _Runner:
     def _moment(self, path: KeyPath, text: str) -> datetime:
         moment = self.calendar.parse(text)
         if moment is None:
-            self.note(path, f"`{text}` is no time", "write `2026-08-15 12:00`", "bad-date")
+            self.note(path, f"`{text}` is no time", "write `2026-08-15 12:00`", "wrong-value")
             return datetime.min.replace(tzinfo=UTC)
         return moment
 
@@ -199,7 +199,7 @@ class _Runner:
         parsed = parse_key(key, self.project.steps_by_rule())
         if parsed is None or parsed[0] not in self.raw:
             help_ = "write ORDER/RULE, with a ladder ORDER/RULE/STEP"
-            self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-key")
+            self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-message")
             return None
         return parsed[0], parsed[1], parsed[2] or ""
 

@@ -125,7 +125,7 @@ class _Reading:
             case "anyOf" | "oneOf" if all(set(each) == {"required"} for each in wanted):
                 yield from self._choice([key for each in wanted for key in each["required"]], document)
             case "type" | "anyOf" | "oneOf":
-                yield Problem(*self._wrong_type(), span, self._help())
+                yield self._wrong_type(span)
             case "enum" | "const":
                 yield self._not_listed([wanted] if self.error.validator == "const" else wanted, span)
             case "minLength" | "minItems" | "minProperties" if not self.value:
@@ -170,12 +170,13 @@ class _Reading:
             get_close_matches(key, [each for each in self.value if each not in known], n=1)
         )
 
-    def _wrong_type(self) -> tuple[str, str]:
+    def _wrong_type(self, span: Span) -> Problem:
         if self.value is None:
-            return "empty-value", f"{self._label()} is empty"
+            return Problem("empty-value", f"{self._label()} is empty", span)
         names = [_TYPES[each] for each in self._allowed() if each in _TYPES]
         wanted = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-        return "wrong-type", f"{self._label()} {self._expected(f'must be {wanted}')}, not {_said(self.value)}"
+        message = f"{self._label()} {self._expected(f'must be {wanted}')}, not {_said(self.value)}"
+        return Problem("wrong-type", message, span, self._help())
 
     def _allowed(self) -> list[str]:
         return types(list(alternatives(self.name, self.schema)))

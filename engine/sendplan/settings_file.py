@@ -14,7 +14,7 @@ from sendplan import providers
 from sendplan.addresses import address_error
 from sendplan.calendar import WEEKDAYS, Calendar, Duration, Window, cron_error, subdivision_error
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value
-from sendplan.expressions.grammar import KEYWORDS
+from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
 from sendplan.regions import Entry, Region, parse_postcode
@@ -104,11 +104,11 @@ class _Reader:
             path = ("fields", name)
             if name in catalogue():
                 self.note(
-                    "field-taken", path, f"`{name}` is a field of every order already", "choose a new name", key=True
+                    "wrong-key", path, f"`{name}` is a field of every order already", "choose a new name", key=True
                 )
             elif name in KEYWORDS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
                 help_ = "write a small letter, then letters, digits or `_`; words of the language are taken"
-                self.note("field-name", path, f"`{name}` cannot name a field", help_, key=True)
+                self.note("wrong-key", path, f"`{name}` cannot name a field", help_, key=True)
             else:
                 own[name] = FieldType(type_)
         return with_own(own)
@@ -126,7 +126,7 @@ class _Reader:
         unsubscribe = shop.get("unsubscribe")
         if unsubscribe is not None and not re.match(r"https://[^/\s]+|mailto:\S+@\S+$", unsubscribe):
             help_ = "write `https://shop.example.com/u/{token}` or `mailto:unsubscribe@example.com`"
-            self.note("unsubscribe-address", ("shop", "unsubscribe"), "neither an https nor a mailto address", help_)
+            self.note("wrong-value", ("shop", "unsubscribe"), "neither an https nor a mailto address", help_)
         return Shop(shop["name"], shop["timezone"], shop["country"], bool(shop.get("branding", False)), unsubscribe)
 
     def _calendar(self, shop: Shop | None) -> Calendar | None:
@@ -137,7 +137,7 @@ class _Reader:
             days = _days(text)
             if days is None:
                 help_ = "write `2026-12-24/2027-01-03` or one day `2026-12-24`"
-                self.note("closed-days", ("shop", "closed", number), f"`{text}` is no day and no range of days", help_)
+                self.note("wrong-value", ("shop", "closed", number), f"`{text}` is no day and no range of days", help_)
             else:
                 closed.append(days)
         try:
@@ -146,7 +146,7 @@ class _Reader:
             from zoneinfo import available_timezones
 
             help_ = did_you_mean(shop.timezone, available_timezones())[:200]
-            self.note("unknown-timezone", ("shop", "timezone"), f"there is no time zone `{shop.timezone}`", help_)
+            self.note("wrong-value", ("shop", "timezone"), f"there is no time zone `{shop.timezone}`", help_)
             return None
         return Calendar(zone, shop.country, self.data["shop"].get("subdivision"), tuple(closed))
 
@@ -157,7 +157,7 @@ class _Reader:
         wrong = subdivision_error(calendar.country, calendar.subdivision)
         if wrong is not None:
             key = "country" if "country" in wrong else "subdivision"
-            self.note("unknown-holidays", ("shop", key), wrong, "give the ISO 3166 codes of the shop's place")
+            self.note("wrong-value", ("shop", key), wrong, "give the ISO 3166 codes of the shop's place")
 
     @staticmethod
     def _asks_holidays(windows: Mapping[str, Window]) -> bool:
@@ -166,7 +166,7 @@ class _Reader:
     def _store(self) -> str:
         url: str = self.data.get("store", "")
         if "store" in self.data and not url.startswith("sqlite:///"):
-            self.note("store-url", ("store",), f"`{url}` is no store", "write `sqlite:///var/shop.db`")
+            self.note("wrong-value", ("store",), "sendplan has no such kind of store", "write `sqlite:///var/shop.db`")
         return url
 
     def _languages(self) -> Languages:
@@ -177,7 +177,7 @@ class _Reader:
             for number, country in enumerate(countries):
                 if country in by_country:
                     message = f"{country} is given to `{by_country[country]}` already"
-                    self.note("country-twice", ("languages", language, number), message)
+                    self.note("duplicate-item", ("languages", language, number), message)
                 by_country.setdefault(country, language)
         return Languages(self.data.get("languages", {}).get("default", "en"), by_country)
 
@@ -191,7 +191,7 @@ class _Reader:
             self.note("missing-key", path, "`host` is missing", "write `host: smtp.example.com`", key=True)
         if parseaddr(given["from"])[1] == "" or address_error(parseaddr(given["from"])[1]):
             help_ = "write `Shop name <shop@example.com>`"
-            self.note("bad-address", (*path, "from"), f"`{given['from']}` is no address to send from", help_)
+            self.note("wrong-value", (*path, "from"), f"`{given['from']}` is no address to send from", help_)
         if given.get("copy_to", "self") != "self":
             self._check_address((*path, "copy_to"), given["copy_to"])
         self._check_address((*path, "reply_to"), given.get("reply_to"))
@@ -219,19 +219,15 @@ class _Reader:
             return None
         match = _SECRET.fullmatch(given)
         if match is None:
-            message = "a password never stands in a file"
-            span = self.document.key_span((*path, "password"))
             help_ = "write `password: ${SMTP_PASSWORD}` and set that variable where sendplan runs"
-            # The frame would print the secret: the problem keeps its place but not the line.
-            bare = type(span)(span.file, span.line, span.column, span.end_column)
-            self.problems.append(Problem("literal-password", message, bare, help_))
+            self.note("literal-password", (*path, "password"), "a password never stands in a file", help_)
             return None
         return match[1]
 
     def _check_address(self, path: KeyPath, address: str | None) -> None:
         wrong = address_error(address) if address is not None else None
         if wrong is not None:
-            self.note("bad-address", path, f"`{address}` is not an e-mail address", "write `name@example.com`")
+            self.note("wrong-value", path, f"`{address}` is not an e-mail address", "write `name@example.com`")
 
     def _account(
         self, name: str, given: Mapping[str, Any], params: Mapping[str, ParamValue], senders: Mapping[str, Sender]
@@ -243,7 +239,7 @@ class _Reader:
             self.note("unknown-name", (*path, "sender"), message, did_you_mean(sender, senders))
         if "from" in given and address_error(parseaddr(given["from"])[1]):
             message = f"`{given['from']}` is no address to send from"
-            self.note("bad-address", (*path, "from"), message, "write `Shop name <shop@example.com>`")
+            self.note("wrong-value", (*path, "from"), message, "write `Shop name <shop@example.com>`")
         if given.get("copy_to", "self") != "self":
             self._check_address((*path, "copy_to"), given["copy_to"])
         self._check_address((*path, "reply_to"), given.get("reply_to"))
@@ -279,7 +275,7 @@ class _Reader:
     def _region(self, name: str, given: Any) -> Region:
         path = ("regions", name)
         if name in _RESERVED_REGIONS:
-            self.note("reserved-name", path, f"`{name}` is a reserved word", "name the region otherwise", key=True)
+            self.note("wrong-key", path, f"`{name}` is a reserved word", "name the region otherwise", key=True)
         if given == "any":
             return Region(name, None)
         return Region(name, tuple(self._region_entry((*path, n), each) for n, each in enumerate(given)))
@@ -291,7 +287,7 @@ class _Reader:
             if parsed is None:
                 place = (*path, "postcode", number) if isinstance(given["postcode"], list) else (*path, "postcode")
                 help_ = "both ends have the same length, the lower one first: `25980-25999`"
-                self.note("postcode-range", place, f"`{text}` is no range of postcodes", help_)
+                self.note("wrong-value", place, f"`{text}` is no range of postcodes", help_)
             else:
                 postcodes.append(parsed)
         return Entry(
@@ -311,7 +307,7 @@ class _Reader:
         if required and shop is not None and shop.unsubscribe is None:
             message = f"class `{name}` needs a way to unsubscribe"
             help_ = "set `shop.unsubscribe` to an https or mailto address"
-            self.note("missing-unsubscribe", (*path, "unsubscribe"), message, help_)
+            self.note("missing-key", (*path, "unsubscribe"), message, help_)
         requires = self._condition((*path, "requires"), given["requires"], scope) if "requires" in given else None
         return MessageClass(name, requires, required)
 
@@ -325,17 +321,17 @@ class _Reader:
         if "cron" in given:
             wrong = cron_error(given["cron"])
             if wrong is not None:
-                self.note("window-cron", (*path, "cron"), wrong, "write `* 9-17 * * mon-fri`")
+                self.note("wrong-value", (*path, "cron"), wrong, "write `* 9-17 * * mon-fri`")
             return Window(name, cron=given["cron"])
         days = _weekdays(given.get("days", "mon-sun"))
         if days is None:
             self.note(
-                "window-days", (*path, "days"), f"`{given['days']}` are no weekdays", "write `mon-fri` or `mon, wed`"
+                "wrong-value", (*path, "days"), f"`{given['days']}` are no weekdays", "write `mon-fri` or `mon, wed`"
             )
         hours = _hours(given.get("hours", "00:00-24:00"))
         if hours is None:
             help_ = "write `08:00-18:00`; the end is not included and lies on the same day"
-            self.note("window-hours", (*path, "hours"), f"`{given['hours']}` are no opening hours", help_)
+            self.note("wrong-value", (*path, "hours"), f"`{given['hours']}` are no opening hours", help_)
         return Window(name, days or frozenset(range(7)), *(hours or (0, 24 * 60)), holidays_closed=closed)
 
     def _fresh_within(self, fields: Mapping[str, Field]) -> Mapping[str, Duration]:
@@ -349,7 +345,7 @@ class _Reader:
                 )
             duration = Duration.parse(text)
             if duration is None:
-                self.note("bad-duration", path, f"`{text}` is no duration", "write `36 hours`")
+                self.note("wrong-value", path, f"`{text}` is no duration", "write `36 hours`")
             else:
                 limits[name] = duration
         return limits

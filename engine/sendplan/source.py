@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import yaml
 
 from sendplan.composing import Branch, Composer, Leaf, Place, Plain, span_between
-from sendplan.problems import Problem, Span, UserError
+from sendplan.masking import masked, without_url_password
+from sendplan.problems import CODES, Problem, Span, UserError, did_you_mean
 from sendplan.syntax import explain
 
 __all__ = ["Document", "Ignore", "KeyPath", "Plain", "load", "parse"]
@@ -135,7 +136,7 @@ def load(path: Path, file: str | None = None) -> tuple[Document | None, list[Pro
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = _LINES.split(raw[: error.start].decode("utf-8"))
-        line = _LINES.split(raw.decode("utf-8", errors="replace"))[len(before) - 1]
+        line = _LINES.split(masked(raw.decode("utf-8", errors="replace")))[len(before) - 1]
         column = len(before[-1]) + 1
         place = Span(name, len(before), column, column + 1, line)
         return None, [Problem("yaml-encoding", "the file is not UTF-8 from here on", place, "save the file as UTF-8")]
@@ -144,8 +145,8 @@ def load(path: Path, file: str | None = None) -> tuple[Document | None, list[Pro
 
 def parse(text: str, file: str) -> tuple[Document | None, list[Problem]]:
     """Data and places of a text; no document when it cannot be read to the end. Everything found is reported."""
-    text = text.removeprefix("\ufeff")
-    lines = _LINES.split(text)
+    text = masked(text.removeprefix("\ufeff"))
+    lines = [without_url_password(line) if "://" in line else line for line in _LINES.split(text)]
     refused = _REFUSED.search(text)
     if refused is not None:
         span = _at(file, lines, text, refused.start(), refused.end())
@@ -187,6 +188,10 @@ def _ignores(file: str, text: str, lines: list[str], root: Place) -> tuple[dict[
             message = "a reason is missing" if codes else "a code in [ ] is missing"
             problems.append(Problem("ignore-comment", message, span, "write `# sendplan: ignore[CODE] REASON`"))
             continue
+        for code in codes:
+            if code not in CODES:
+                message = f"there is no problem code `{code}`"
+                problems.append(Problem("ignore-comment", message, span, did_you_mean(code, CODES, listing=False)))
         line = span.line
         if not lines[line - 1][: span.column - 1].strip():
             line = next((n + 1 for n in range(line, len(lines)) if lines[n].partition("#")[0].strip()), line)

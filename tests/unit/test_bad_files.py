@@ -20,11 +20,16 @@ BAD = Path(__file__).parents[2] / "fixtures" / "bad"
 FILES = sorted(BAD.glob("*.yaml"))
 PROJECTS = sorted(path.parent for path in BAD.glob("*/expected.txt"))
 WITHOUT_FILE = {
-    *("file-missing", "file-unreadable"),
-    *("absent-column", "bad-row", "import-file", "store-busy", "store-unreadable", "unknown-column"),
-    *("message-header", "missing-field", "template-limit", "template-value", "renamed-without-formerly"),
+    *("file-missing", "file-unreadable", "no-project", "project-exists"),
+    *("unknown-revision", "renamed-without-formerly"),
+    *("absent-column", "bad-row", "import-file", "unknown-column"),
+    *("foreign-store", "store-broken", "store-busy", "store-unreadable"),
+    *("message-header", "missing-field", "template-limit", "template-value"),
+    *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-approved", "over-limit"),
+    *("illegal-move", "missing-password", "no-address", "unknown-message", "unknown-order"),
+    "scenario",
 }
-"""No file can show these: they need a file system, an import, or an order."""
+"""No project shows these: they need a file system, an import, a store, an order, a plan, or a person."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -270,11 +270,14 @@ def test_ignore_comments_are_collected_by_line() -> None:
     """A comment may silence a code for its own line or, on a line of its own, for the next one."""
     document = read("""
         a: 1  # sendplan: ignore[zero-days] sent at once on purpose
-        # sendplan: ignore[x, y] two of them
+        # sendplan: ignore[unused-window, no-scenario] two of them
 
         b: "# sendplan: ignore[no] this is text"
         """)
-    assert {line: each.codes for line, each in document.ignores.items()} == {2: ("zero-days",), 5: ("x", "y")}
+    assert {line: each.codes for line, each in document.ignores.items()} == {
+        2: ("zero-days",),
+        5: ("unused-window", "no-scenario"),
+    }
     assert document.ignores[2].reason == "sent at once on purpose"
 
 
@@ -282,6 +285,15 @@ def test_ignore_comments_are_collected_by_line() -> None:
 def test_ignore_needs_code_and_reason(comment: str) -> None:
     """An ignore comment without a code or without a reason is a problem."""
     assert refused(f"a: 1  # sendplan: {comment}").code == "ignore-comment"
+
+
+def test_ignore_names_known_codes() -> None:
+    """A misspelt code is a problem, since it would silence nothing."""
+    document, problems = source.parse("a: 1  # sendplan: ignore[zero-day] on purpose\n", "rules.yaml")
+    assert document is not None
+    assert [(each.code, each.message, each.help) for each in problems] == [
+        ("ignore-comment", "there is no problem code `zero-day`", "did you mean `zero-days`?")
+    ]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

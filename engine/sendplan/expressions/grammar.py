@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NoReturn
 
 from sendplan.calendar import UNIT_WORDS, Duration
 from sendplan.expressions.nodes import (
@@ -26,27 +26,19 @@ from sendplan.expressions.nodes import (
     ParamRef,
     Sent,
 )
+from sendplan.expressions.tokens import (
+    COMPARISONS,
+    FOREIGN,
+    INSTEAD,
+    KEYWORDS,
+    Token,
+    bare_item_at,
+    date_at,
+    token_at,
+)
 
 MAX_DEPTH = 50
 """Nesting of parentheses and `not` that the parser follows."""
-
-KEYWORDS = frozenset(
-    {"and", "or", "not", "in", "has", "is", "set", "if", "max", "min", "sent", "params", "true", "false"}
-)
-COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
-INSTEAD = {"=": "==", "<>": "!=", "&&": "and", "||": "or", "!": "not"}
-"""Operators of other languages, and ours."""
-
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    | (?P<number>\d+(?:\.\d+)?)
-    | (?P<word>[^\W\d]\w*)
-    | (?P<text>"[^"]*"|'[^']*')
-    | (?P<operator>==|!=|<=|>=|<>|&&|\|\||[=!<>+\-()\[\],.])
-    | (?P<bad>.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_ITEM = re.compile(r"[\w-]+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +50,6 @@ class Mistake:
     message: str
     help: str = ""
     code: str = "expression-syntax"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word, number, text or operator."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 class _StopError(Exception):
@@ -94,21 +76,16 @@ class _Parser:
     # --- tokens ---
 
     def _next(self) -> Token:
-        while match := _TOKEN.match(self.text, self.position):
-            self.position = match.end()
-            kind = match.lastgroup or "bad"
-            if kind == "space":
-                continue
-            token = Token(kind, match[0], match.start(), match.end())
-            if kind == "bad":
-                quote = match[0] in "\"'"
-                self._stop(
-                    token,
-                    "the quote is never closed" if quote else f"`{match[0]}` has no meaning here",
-                    f"close the text with {match[0]}" if quote else "",
-                )
-            return token
-        return Token("end", "", len(self.text), len(self.text))
+        token = token_at(self.text, self.position)
+        self.position = token.end
+        if token.kind == "bad":
+            message = "the quote is never closed" if token.text in "\"'" else f"`{token.text}` has no meaning here"
+            self._stop(token, message, FOREIGN.get(token.text, ""))
+        word = token.text.lower()
+        if token.kind == "word" and word in KEYWORDS and word != token.text:
+            self._note(token, f"`{token.text}` is written small", f"write `{word}` instead")
+            return replace(token, text=word)
+        return token
 
     def _advance(self) -> Token:
         token = self.token
@@ -129,13 +106,13 @@ class _Parser:
     def _note(self, token: Token, message: str, help_: str = "") -> None:
         self.mistakes.append(Mistake(token.start, token.end, message, help_))
 
-    def _stop(self, token: Token, message: str, help_: str = "") -> None:
+    def _stop(self, token: Token, message: str, help_: str = "") -> NoReturn:
         self._note(token, message, help_)
         raise _StopError
 
     def _accept_operator(self, right: str, *wrong: str) -> Token | None:
         """Accept `right`; also its foreign spellings, each noted as a mistake so that the parse can go on."""
-        if self._at(*wrong) or (self.token.kind == "word" and self.token.text.lower() == right != self.token.text):
+        if self._at(*wrong):
             self._note(self.token, f"`{self.token.text}` is not an operator here", f"write `{right}` instead")
             return self._advance()
         return self._accept(right)
@@ -153,8 +130,12 @@ class _Parser:
 
     def _help_unexpected(self) -> str:
         if self._at(","):
-            return "join conditions with `and` or `or`"
-        if self.token.kind == "word" and self.token.text not in KEYWORDS:
+            between = self.text[self.token.start - 1 : self.token.end + 1]
+            decimal = between[:1].isdigit() and between[-1:].isdigit()
+            return "write decimals with a point: `1.50`" if decimal else "join conditions with `and` or `or`"
+        if self.token.kind == "word" and self.token.text in ("after", "later", "from", "since", "plus"):
+            return "write the date first: `shipped + 7 days`"
+        if self.token.kind in ("number", "text") or (self.token.kind == "word" and self.token.text not in KEYWORDS):
             return "an operator such as `and`, `==` or `+` is missing before it"
         return ""
 
@@ -188,12 +169,12 @@ class _Parser:
     def _comparison(self) -> Node:
         left = self._sum()
         node = self._compared(left)
-        if node is not left and self._at(*COMPARISONS, "=", "<>", "in", "has", "is"):
+        if node is not left and self._at(*COMPARISONS, *INSTEAD, "in", "has", "is"):
             self._stop(self.token, "comparisons cannot be chained", "write `a < b and b < c`")
         return node
 
     def _compared(self, left: Node) -> Node:
-        if self._at("=", "<>"):
+        if self._at(*INSTEAD):
             wrong = self.token
             self._note(wrong, f"`{wrong.text}` is not an operator here", f"write `{INSTEAD[wrong.text]}` instead")
             return self._right_side(left, INSTEAD[self._advance().text])
@@ -203,6 +184,8 @@ class _Parser:
             return self._in(left, negated=False)
         if self._at("not"):
             token = self._advance()
+            if self._at("set"):
+                self._stop(token, "`not` is unexpected here", f"write `{self._source(left)} is not set`")
             if not self._at("in"):
                 self._stop(token, "`not` is unexpected here", "write `not in [...]`, or `and not ...`")
             self._advance()
@@ -229,7 +212,8 @@ class _Parser:
             form = "is set" if negated else "is not set"
             self._note(self.token, f"there is no `{self.token.text}`", f"write `{self._source(left)} {form}` instead")
         elif not self._at("set"):
-            self._stop(self.token, "`is` is followed by `set` or `not set`", f"write `{self._source(left)} is set`")
+            help_ = f"write `{self._source(left)} is set`, or compare with `==`"
+            self._stop(self.token, "`is` is followed by `set` or `not set`", help_)
         token = self._advance()
         return IsSet(left.start, token.end, left, negated)
 
@@ -250,19 +234,14 @@ class _Parser:
         return In(left.start, closing.end, left, tuple(items), negated)
 
     def _item(self) -> Item:
-        """One item; bare items are read from the text itself, since `2024-17` is one item and no subtraction."""
-        start = self.position
-        while start < len(self.text) and self.text[start].isspace():
-            start += 1
-        if match := _ITEM.match(self.text, start):
-            self.position = match.end()
-            item = Item(match.start(), match.end(), match[0], bare=True)
+        if bare := bare_item_at(self.text, self.position):
+            self.position = bare.end
+            item = Item(bare.start, bare.end, bare.text, bare=True)
         else:
             self.token = self._next()
             if self.token.kind != "text":
-                self._stop(
-                    self.token, "an item is missing here", "write `[one, two]`; quote items with other characters"
-                )
+                help_ = "write `[one, two]`; quote items with other characters"
+                self._stop(self.token, "an item is missing here", help_)
             item = Item(self.token.start, self.token.end, self.token.text[1:-1], bare=False)
         self.token = self._next()
         return item
@@ -273,8 +252,6 @@ class _Parser:
             sign = 1 if self._advance().text == "+" else -1
             right = self._primary()
             node = Add(node.start, right.end, node, right, sign)
-        if self._at("*", "/"):
-            self._stop(self.token, f"`{self.token.text}` is not part of the language")
         return node
 
     def _primary(self) -> Node:
@@ -288,8 +265,10 @@ class _Parser:
             self._stop(token, "a value cannot begin with `-`", "write `shipped - 7 days` to go back from a date")
         if self._accept("("):
             inner = self._deeper(token, self._or)
-            self._expect(")", "after the condition in parentheses")
-            return inner
+            if self.token.kind == "end":
+                self._stop(token, "this `(` is never closed", "add `)`")
+            closing = self._expect(")", "before this")
+            return replace(inner, start=token.start, end=closing.end)
         if token.kind != "word":
             what = f"`{token.text}` is unexpected here" if token.text else "the expression ends too early"
             self._stop(token, what, "a field, a value or a condition is missing" if not token.text else "")
@@ -324,6 +303,9 @@ class _Parser:
         return FieldRef(token.start, token.end, token.text)
 
     def _number(self) -> Node:
+        if date := date_at(self.text, self.token.start):
+            help_ = "compare with a field; `orders_from: 2026-08-01` limits a rule to later orders"
+            self._stop(date, "an expression holds no fixed date", help_)
         token = self._advance()
         unit_token = self.token
         if unit_token.kind == "text" or (unit_token.kind == "word" and unit_token.text not in KEYWORDS):
@@ -340,12 +322,10 @@ class _Parser:
             self._advance()
         unit = UNIT_WORDS.get(words)
         if unit is None:
-            self._note(
-                Token("word", words, token.start, end),
-                f"`{words}` is not a unit",
-                "the units are minutes, hours, days, business days, weeks, months",
-            )
-            raise _StopError
+            help_ = "the units are minutes, hours, days, business days, weeks, months"
+            if words.lower() in UNIT_WORDS:
+                help_ = f"write `{words.lower()}` instead"
+            self._stop(Token("word", words, token.start, end), f"`{words}` is not a unit", help_)
         if "." in number.text:
             self._stop(number, "durations are whole numbers", "use a smaller unit, such as `36 hours`")
         return Literal(number.start, end, Duration(int(number.text), unit))
@@ -372,6 +352,9 @@ class _Parser:
         if self.token.kind != "text":
             self._stop(self.token, "`sent` takes the quoted id of a rule", 'write `sent("rule-id")`')
         ref = self._advance().text[1:-1]
+        if self._at("if"):
+            help_ = f'write `max(ordered, sent("{ref}") if set)`'
+            self._stop(self.token, "`if set` stands behind the parenthesis, among the arguments of `max`", help_)
         closing = self._expect(")", "after the rule's id")
         return Sent(start.start, closing.end, ref)
 

@@ -51,6 +51,9 @@ class Scope:
     """What `sent("…")` may name → ledger keys, now and earlier ones; None where `sent` has no meaning."""
     ladders: frozenset[str] = frozenset()
     """Rules with a ladder, whose steps `sent` must name."""
+    broken: frozenset[str] | None = frozenset()
+    """Rules that cannot be used, of whose messages nothing is known; None when a whole file of rules is unreadable, so
+    that any name may be one of them."""
 
 
 def kind_of_value(value: ParamValue) -> Kind:
@@ -90,8 +93,7 @@ class _Checker:
         """A part that must be a condition; a moment counts as `is set`."""
         checked, kind = self.typed(node)
         if kind not in (Kind.CONDITION, Kind.MOMENT, None):
-            name = checked.name if isinstance(checked, FieldRef) else "FIELD"
-            help_ = f"compare it, or write `{name} is set`"
+            help_ = f"compare it, or write `{checked.name} is set`" if isinstance(checked, FieldRef) else "compare it"
             self.note(node, f"a condition is needed here, this is a {kind}", help_)
         return checked
 
@@ -152,10 +154,16 @@ class _Checker:
         keys = self.scope.messages.get(node.ref)
         if keys is not None:
             return replace(node, keys=keys)
-        if node.ref in self.scope.ladders:
-            steps = [each for each in self.scope.messages if each.startswith(f"{node.ref}/")]
+        rule, _, step = node.ref.partition("/")
+        if rule not in self.scope.ladders and (self.scope.broken is None or rule in self.scope.broken):
+            return replace(node, keys=((rule, step),))
+        if rule in self.scope.ladders:
+            steps = [each for each in self.scope.messages if each.startswith(f"{rule}/")]
             help_ = "name a step: " + " or ".join(f'`sent("{each}")`' for each in steps)
-            self.note(node, f"`{node.ref}` is a ladder", help_, "unknown-name")
+            message = f"`{rule}` is a ladder without a step `{step}`" if step else f"`{rule}` is a ladder"
+            self.note(node, message, help_, "unknown-name")
+        elif rule in self.scope.messages:
+            self.note(node, f"`{rule}` is no ladder, it has no steps", f'write `sent("{rule}")`', "unknown-name")
         else:
             help_ = did_you_mean(node.ref, self.scope.messages)
             self.note(node, f"there is no rule `{node.ref}`", help_, "unknown-name")
@@ -163,9 +171,9 @@ class _Checker:
 
     def _compare(self, node: Compare) -> Node:
         left, left_kind = self.typed(node.left)
-        right, right_kind = self.typed(node.right)
+        right, right_kind = self._beside(left_kind, node.right)
         if left_kind and right_kind and left_kind is not right_kind:
-            help_ = "quote texts, and leave numbers without quotes" if Kind.TEXT in (left_kind, right_kind) else ""
+            help_ = _help_to_compare(node, frozenset({left_kind, right_kind}))
             self.note(node, f"a {left_kind} cannot be compared with a {right_kind}", help_)
         elif left_kind in (Kind.LIST, Kind.DURATION):
             help_ = (
@@ -176,6 +184,15 @@ class _Checker:
             self.note(node, "conditions are not ordered", "join them with `and`, `or`, `not`")
         return replace(node, left=left, right=right)
 
+    def _beside(self, kind: Kind | None, node: Node) -> tuple[Node, Kind | None]:
+        """The right side of a comparison: after a text, a word that is no field was meant as a text."""
+        if kind is Kind.TEXT and isinstance(node, FieldRef) and node.name not in self.scope.fields:
+            known = did_you_mean(node.name, self.scope.fields, listing=False)
+            help_ = f'write "{node.name}" in quotes when the text is meant' + (f"; {known}" if known else "")
+            self.note(node, f"there is no field `{node.name}`", help_, "unknown-field")
+            return node, None
+        return self.typed(node)
+
     def _in(self, node: In) -> Node:
         left, kind = self.typed(node.left)
         if kind not in (Kind.TEXT, Kind.NUMBER, None):
@@ -183,9 +200,7 @@ class _Checker:
             self.note(node.left, f"a {kind} cannot be looked up in a list", help_)
             kind = None
         if isinstance(node.items, ParamRef):
-            param_kind = self._param(node.items)
-            if param_kind not in (Kind.LIST, None):
-                self.note(node.items, f"`params.{node.items.name}` is a {param_kind}, `in` needs a list")
+            self._in_param(node.items, kind)
         elif kind is Kind.TEXT:
             for item in node.items:
                 if item.bare and item.text in self.scope.fields:
@@ -197,11 +212,26 @@ class _Checker:
                     self.note(item, f"`{item.text}` is not a number")
         return replace(node, left=left)
 
+    def _in_param(self, param: ParamRef, kind: Kind | None) -> None:
+        param_kind = self._param(param)
+        if param_kind not in (Kind.LIST, None):
+            self.note(param, f"`params.{param.name}` is a {param_kind}, `in` needs a list")
+        elif param_kind is Kind.LIST and kind is not None:
+            items = self.scope.params[param.name]
+            assert isinstance(items, tuple)
+            for item in items:
+                if kind_of_value(item) is not kind:
+                    message = f"a {kind} cannot be looked up in `params.{param.name}`, which holds `{item}`"
+                    self.note(param, message, "quote texts, and leave numbers without quotes")
+                    return
+
     def _has(self, node: Has) -> Node:
         left, left_kind = self.typed(node.left)
-        right, right_kind = self.typed(node.right)
+        right, right_kind = self._beside(Kind.TEXT, node.right)
         if left_kind not in (Kind.LIST, None):
-            self.note(node.left, f"`has` looks into a list, this is a {left_kind}", 'write `tags has "word"`')
+            text = left_kind is Kind.TEXT
+            help_ = "compare a text with `==` or `in [one, two]`" if text else 'write `tags has "word"`'
+            self.note(node.left, f"`has` looks into a list, this is a {left_kind}", help_)
         if right_kind not in (Kind.TEXT, None):
             self.note(node.right, f"`has` looks for a text, this is a {right_kind}", "put it in quotes")
         return replace(node, left=left, right=right)
@@ -222,6 +252,10 @@ class _Checker:
             help_ = "name the unit, such as `7 days`"
         elif left_kind is right_kind is Kind.MOMENT:
             help_ = "compare dates instead: `shipped + 7 days <= paid`"
+        elif Kind.MOMENT not in (left_kind, right_kind):
+            help_ = "only a date and a duration, or two numbers, can be joined"
+        elif isinstance(right, Literal) and isinstance(right.value, str) and Duration.parse(right.value):
+            help_ = "remove the quotes"
         self.note(node, f"`{sign}` cannot join a {left_kind} and a {right_kind}", help_)
         return checked, None
 
@@ -238,6 +272,18 @@ class _Checker:
         if len(set(kinds)) > 1:
             self.note(node, f"the arguments of `{node.name}` must all be dates or all be numbers")
         return replace(node, arguments=tuple(arguments)), kinds[0] if kinds else None
+
+
+def _help_to_compare(node: Compare, kinds: frozenset[Kind]) -> str:
+    if Kind.LIST in kinds:
+        return 'write `tags has "word"`'
+    if Kind.TEXT in kinds and Kind.MOMENT not in kinds:
+        return "quote texts, and leave numbers without quotes"
+    flag = next((each for each in (node.left, node.right) if isinstance(each, Literal)), None)
+    field = next((each for each in (node.left, node.right) if isinstance(each, FieldRef)), None)
+    if flag is not None and isinstance(flag.value, bool) and field is not None:
+        return f"write `{field.name} {'is set' if flag.value is (node.operator == '==') else 'is not set'}`"
+    return "a date is compared with a date: `shipped + 7 days < paid`" if Kind.MOMENT in kinds else ""
 
 
 def number(text: str) -> Decimal | None:

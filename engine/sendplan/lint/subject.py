@@ -15,10 +15,10 @@ from sendplan.lint.committed import committed_files
 from sendplan.problems import Problem, Severity, Span
 from sendplan.project import TEMPLATES, Project
 from sendplan.rules import Rule, Step
-from sendplan.rules_file import FOLDER
 from sendplan.scenarios import FOLDER as SCENARIOS
 from sendplan.settings_file import FILE
 from sendplan.source import Document, KeyPath
+from sendplan.written import FOLDER
 
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 

@@ -26,29 +26,29 @@ def templates(subject: Subject) -> Iterator[Problem]:
 def windows(subject: Subject) -> Iterator[Problem]:
     """A window in which nothing is sent."""
     used = {step.window for rule in subject.project.rules for step in rule.written}
-    yield from _unused(subject, "window", "windows", subject.project.settings.windows, used)
+    yield from _unused(subject, "unused-window", "window", "windows", subject.project.settings.windows, used)
 
 
 def senders(subject: Subject) -> Iterator[Problem]:
     """A sender of no account."""
     used = {account.sender for account in subject.project.settings.accounts.values()}
-    yield from _unused(subject, "sender", "senders", subject.project.settings.senders, used)
+    yield from _unused(subject, "unused-sender", "sender", "senders", subject.project.settings.senders, used)
 
 
 def classes(subject: Subject) -> Iterator[Problem]:
     """A class of no message."""
     used = {"transactional", *(step.klass for rule in subject.project.rules for step in rule.written)}
-    yield from _unused(subject, "class", "classes", subject.project.settings.classes, used)
+    yield from _unused(subject, "unused-class", "class", "classes", subject.project.settings.classes, used)
 
 
 def _unused(
-    subject: Subject, what: str, section: str, known: Mapping[str, object], used: set[Any]
+    subject: Subject, code: str, what: str, section: str, known: Mapping[str, object], used: set[Any]
 ) -> Iterator[Problem]:
     who = "account" if what == "sender" else "rule"
     for name in known:
         if name not in used:
             place = subject.settings_key(section, name)
-            yield warning(f"unused-{what}", f"no {who} uses the {what} `{name}`", place, "use it, or remove it")
+            yield warning(code, f"no {who} uses the {what} `{name}`", place, "use it, or remove it")
 
 
 def untested_rules(subject: Subject) -> Iterator[Problem]:

@@ -79,7 +79,7 @@ def _match(entry: Entry, address: Mapping[str, Value]) -> str | Located | None:
         if "street" not in address:
             missing = missing or "street"
         else:
-            word = _word_in(str(address["street"]), entry.street_words)
+            word = word_in(str(address["street"]), entry.street_words)
             if word is None:
                 return None
             said.append(f"street has {word}")
@@ -105,7 +105,8 @@ def _in_range(postcode: str, first: str, last: str) -> bool:
     return len(postcode) == len(first) and first <= postcode <= last
 
 
-def _word_in(street: str, words: Sequence[str]) -> str | None:
+def word_in(street: str, words: Sequence[str]) -> str | None:
+    """The first of the words that the street has as a whole word, ignoring case."""
     folded = street.casefold()
     for word in words:
         if re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", folded):

@@ -11,32 +11,78 @@ from xml.etree import ElementTree
 import click
 
 from sendplan import report, scenarios
-from sendplan.commands.context import folder_of, format_option, load_project, project_option
+from sendplan.commands.context import (
+    clock_of,
+    folder_of,
+    format_option,
+    load_project,
+    now_option,
+    project_option,
+    reader_of,
+)
 from sendplan.commands.output import clean, print_json
+from sendplan.coverage import Coverage
 from sendplan.problems import Exit
+from sendplan.project import Project
 from sendplan.scenarios import Scenario, ScenarioResult
 
 
 @click.command("test")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--run", "pattern", metavar="RE", help="Only scenarios whose title or file matches.")
+@click.option("--coverage", is_flag=True, help="Also list what no scenario exercised.")
+@click.option("--from-order", "order", metavar="ORDER", help="Write a scenario from an order of the store instead.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="With --from-order: to this file."
+)
+@now_option
 @format_option("text", "json", "junit")
 @project_option
-def command(paths: tuple[Path, ...], pattern: str | None, format_: str, project_dir: Path | None) -> int:
+def command(
+    paths: tuple[Path, ...],
+    pattern: str | None,
+    coverage: bool,
+    order: str | None,
+    output: Path | None,
+    now: str | None,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
     """Play the scenarios in fixtures/scenarios (or PATHS) and compare each plan with what they expect."""
     folder = folder_of(project_dir)
     project, _ = load_project(folder)
+    if order is not None:
+        return _write_scenario(project, order, now, output)
+    if output is not None or now is not None:
+        raise click.UsageError("-o and --now go with --from-order; a scenario's steps say when they are")
     selected = list(_selected(folder, paths, pattern))
-    results = [scenarios.run(each, project) if isinstance(each, Scenario) else each for each in selected]
+    seen = Coverage(project) if coverage else None
+    observe = seen.observe if seen is not None else lambda decision: None
+    results = [scenarios.run(each, project, observe) if isinstance(each, Scenario) else each for each in selected]
     if format_ == "json":
-        print_json(results_json(results))
+        print_json(results_json(results) | ({"coverage": seen.report().to_json()} if seen is not None else {}))
     elif format_ == "junit":
         click.echo(results_junit(results))
     else:
         _print_text(results)
+        if seen is not None:
+            click.echo(clean(f"\n{seen.report().to_text()}"))
     if not results:
         click.echo("no scenario was selected", err=True)
     return Exit.DONE if results and all(result.passed for result in results) else Exit.FINDINGS
+
+
+def _write_scenario(project: Project, order: str, now: str | None, output: Path | None) -> int:
+    from sendplan.recording import scenario_from_order
+
+    clock = clock_of(now, project.settings.calendar)
+    text = scenario_from_order(project, reader_of(project), order, clock.now)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"Written to {output}; play it with: sendplan test {output}")
+    return Exit.DONE
 
 
 def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Scenario | ScenarioResult]:

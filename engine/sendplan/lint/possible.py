@@ -31,7 +31,8 @@ ANYTHING: Outcomes = frozenset({True, False, None})
 _MOST = 5_000
 """Combinations of values that are tried at most; a condition with more may be anything."""
 
-_ALWAYS_SET = frozenset({"id", "account", "number", "ordered", "payment_due", "tags"})
+_ALWAYS_SET = frozenset({"id", "account", "portal", "number", "ordered", "payment_due", "tags"})
+"""Fields that every order has, by itself or by default (LANGUAGE §1)."""
 _CALENDAR = Calendar(ZoneInfo("UTC"), "DE")
 """No condition that is tried counts days."""
 

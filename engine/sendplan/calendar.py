@@ -20,6 +20,8 @@ from sendplan.fields import Moment
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAYS_AHEAD = 366 * 3
 """How far a window's next opening is searched; one that opens later counts as never."""
+_CLOCK_CHANGE = timedelta(hours=4)
+"""Within this time after a minute that the clock change repeats, it comes again (the largest change is two hours)."""
 
 
 class Unit(StrEnum):
@@ -157,36 +159,56 @@ class Calendar:
                 day += step
         return day
 
+    def is_open(self, window: Window, now: datetime) -> bool:
+        """Whether mail may leave at an instant (UTC)."""
+        local = self.local(now).replace(second=0, microsecond=0, tzinfo=None)
+        if window.cron is not None:
+            return next(cron_minutes(window.cron, local - timedelta(minutes=1)), None) == local
+        minute = local.hour * 60 + local.minute
+        return window.opens <= minute < window.closes and self._opens_on(window, local.date())
+
     def next_opening(self, window: Window, now: datetime) -> datetime | None:
         """`now` (UTC) when the window is open, else its next opening; None when it never opens again."""
+        if self.is_open(window, now):
+            return now
+        soon = next((each for each in self._minutes_of_change(now) if self.is_open(window, each)), None)
+        return soon or next((each for each in self._openings(window, now) if each > now), None)
+
+    def _minutes_of_change(self, now: datetime) -> Iterator[datetime]:
+        """Each minute of the next hours when the clock changes in them: windows may open and close twice, or late."""
+        if self.local(now).utcoffset() != self.local(now + _CLOCK_CHANGE).utcoffset():
+            minute = now.replace(second=0, microsecond=0)
+            for number in range(1, int(_CLOCK_CHANGE.total_seconds()) // 60):
+                yield minute + timedelta(minutes=number)
+
+    def _openings(self, window: Window, now: datetime) -> Iterator[datetime]:
+        """The first open minute of each day, or each minute of a cron expression, in order."""
         if window.cron is not None:
-            return self._next_cron_opening(window.cron, now)
+            for naive in cron_minutes(window.cron, self.local(now).replace(tzinfo=None)):
+                opening = self.localize(naive)
+                # A minute that the clock change skips is in no local day, so no window opens at it.
+                if self.local(opening).replace(tzinfo=None) == naive:
+                    yield opening
+            return
         today = self.day(now)
         for ahead in range(_DAYS_AHEAD):
             day = today + timedelta(days=ahead)
-            if day.weekday() not in window.days or (window.holidays_closed and self.is_holiday(day)):
-                continue
-            if ahead == 0 and _within(window, self.local(now)):
-                return now
-            opening = self.localize(datetime.combine(day, time.min) + timedelta(minutes=window.opens))
-            if opening > now and _within(window, self.local(opening)):
-                return opening
-        return None
+            if self._opens_on(window, day):
+                naive = datetime.combine(day, time.min) + timedelta(minutes=window.opens)
+                opening = self.localize(naive)
+                while self.local(opening - timedelta(minutes=1)).replace(tzinfo=None) >= naive:
+                    opening -= timedelta(minutes=1)  # the clock change skips the minute: right after it
+                if self.is_open(window, opening):
+                    yield opening
 
-    def _next_cron_opening(self, cron: str, now: datetime) -> datetime | None:
-        minute = self.local(now).replace(second=0, microsecond=0, tzinfo=None)
-        for naive in cron_minutes(cron, minute - timedelta(minutes=1)):
-            if naive == minute:
-                return now
-            for fold in (0, 1):
-                opening = naive.replace(tzinfo=self.zone, fold=fold).astimezone(UTC)
-                # A minute that the clock change skips is in no local day, so no window opens at it.
-                if opening > now and self.local(opening).replace(tzinfo=None) == naive:
-                    return opening
-        return None
+    def _opens_on(self, window: Window, day: date) -> bool:
+        return day.weekday() in window.days and not (window.holidays_closed and self.is_holiday(day))
 
     def closing(self, window: Window, now: datetime) -> datetime | None:
         """When a window that is open at `now` (UTC) closes next; None beyond a few days."""
+        soon = next((each for each in self._minutes_of_change(now) if not self.is_open(window, each)), None)
+        if soon is not None:
+            return soon
         if window.cron is None:
             end = datetime.combine(self.day(now), time.min) + timedelta(minutes=window.closes)
             return self.localize(end)
@@ -215,7 +237,7 @@ class Calendar:
             firing = self.localize(naive)
             if firing > last:
                 return
-            if firing >= first and firing != previous:
+            if firing >= first and (previous is None or firing > previous):
                 previous = firing
                 yield firing
 
@@ -266,10 +288,6 @@ def subdivision_error(country: str, subdivision: str | None) -> str | None:
     if subdivision is not None and subdivision not in supported[country]:
         return f"`{subdivision}` is no subdivision of {country}; known: {', '.join(supported[country])}"
     return None
-
-
-def _within(window: Window, local: datetime) -> bool:
-    return window.opens <= local.hour * 60 + local.minute < window.closes
 
 
 def _add_months(day: date, amount: int) -> date:

@@ -72,7 +72,8 @@ def test_the_depth_says_how_far_dunning_goes(example: Project, depth: int) -> No
     """1 is the reminder, 2 adds the first and 3 the second dunning; seven days lie between them (manual M10, M11)."""
     example.edit("sendplan.yaml", "dunning_depth: 3", f"dunning_depth: {depth}")
     steps = [
-        f"  - {{at: {day} 00:00, expect: [{{order: D1, rule: dunning, step: {step}}}]}}\n" for step, day in LADDER[:depth]
+        f"  - {{at: {day} 00:00, expect: [{{order: D1, rule: dunning, step: {step}}}]}}\n"
+        for step, day in LADDER[:depth]
     ]
     _plays(example, UNPAID + "".join(steps) + "  - {at: 2026-05-01 09:00, expect: none, because: already_sent}\n")
 

@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, str] = {
     "check": "Check settings, rules and templates: all problems at once.",
     "import": "Read orders from CSV, JSON or JSON lines into the store.",
     "plan": "What would be sent now, to whom, and why. Sends nothing.",
+    "diff": "What a change of rules adds, drops, moves and changes.",
+    "simulate": "Replay or forecast on a virtual clock.",
     "test": "Play the scenarios that say what is sent when.",
     "explain": "Why an order gets a mail, or why it does not.",
     "preview": "The message itself, without any side effect.",

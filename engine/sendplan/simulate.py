@@ -200,15 +200,27 @@ class _Walker:
     def _next_open(self, window: str, after: int) -> Iterator[int]:
         runs = self.open_runs.get(window)
         if runs is None:
-            runs = self.open_runs[window] = open_runs(self.project, window, self.runs)
+            runs = self.open_runs[window] = [
+                n for n, run in enumerate(self.runs) if _is_open(self.project, window, run)
+            ]
         place = bisect_left(runs, after + 1)
         yield from runs[place : place + 1]
 
 
-def open_runs(project: Project, window: str, runs: Sequence[datetime]) -> list[int]:
-    """Which of the runs fall into a window."""
+def _is_open(project: Project, window: str, run: datetime) -> bool:
     settings = project.settings
-    return [n for n, run in enumerate(runs) if settings.calendar.next_opening(settings.windows[window], run) == run]
+    return settings.calendar.next_opening(settings.windows[window], run) == run
+
+
+def closed_windows(project: Project, runs: Sequence[datetime]) -> dict[str, list[str]]:
+    """The windows that none of the runs falls into, each with the rules in use that ask for it."""
+    asked: dict[str, dict[str, None]] = {}
+    for rule in project.rules:
+        for step in rule.steps if rule.enabled else ():
+            if step.window is not None:
+                asked.setdefault(step.window, {})[rule.id] = None
+    closed = (window for window in asked if not any(_is_open(project, window, run) for run in runs))
+    return {window: sorted(asked[window]) for window in closed}
 
 
 def _all_rules(project: Project) -> Iterator[Rule]:

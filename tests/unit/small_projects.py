@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,3 +68,9 @@ def fill(read: Project, *orders: Mapping[str, Value], at: datetime = datetime(20
         run.carried([name for name, each in settings.fields.items() if not each.derived_from], ["web"])
         run.finish(0)
     store.close()
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git as the project's owner."""
+    who = ["-c", "user.name=Owner", "-c", "user.email=owner@example.com"]
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)

@@ -1,0 +1,77 @@
+"""`sendplan diff`: two plan files, or two rule sets over the same store and clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sendplan import diff_report
+from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
+from sendplan.commands.output import clean, print_json, print_problems
+from sendplan.diff import Diff, compare, compare_rules
+from sendplan.plan import Plan
+from sendplan.plan_file import read_plan
+from sendplan.problems import Exit
+from sendplan.revisions import broken_there, project_at
+from sendplan.store import open_reader
+
+
+@click.command("diff")
+@click.argument("plans", nargs=-1, metavar="[OLD NEW]", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--rules-from", metavar="REV", help="Compare with the rules of a git revision or another folder.")
+@now_option
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when there is a difference.")
+@format_option("text", "json", "markdown")
+@project_option
+def command(
+    plans: tuple[Path, ...],
+    rules_from: str | None,
+    now: str | None,
+    detailed_exitcode: bool,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
+    """Show what changes between the plan files OLD and NEW, or from the rules of a revision to the present ones.
+
+    A message is added, dropped, moved to another day, changed (template, sender, step …) or kept. Nothing is sent.
+    """
+    code = Exit.DONE
+    if rules_from is not None and not plans:
+        diff, code = _of_rules(rules_from, now, format_, project_dir)
+    elif rules_from is None and len(plans) == 2:
+        if now is not None:
+            raise click.UsageError("--now goes with --rules-from; a plan file has its own time")
+        old, new = (read_plan(path) for path in plans)
+        diff = compare(old, new)
+        _print(old, new, diff, (str(plans[0]), str(plans[1])), format_)
+    else:
+        raise click.UsageError("name two plan files, or a revision or folder with --rules-from")
+    return Exit.DIFFERENT if code is Exit.DONE and detailed_exitcode and diff.changes else code
+
+
+def _of_rules(revision: str, now: str | None, format_: str, project_dir: Path | None) -> tuple[Diff, Exit]:
+    project, problems = load_project(project_dir)
+    settings = project.settings
+    clock = clock_of(now, settings.calendar)
+    reader = open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
+    with project_at(settings.folder, revision) as before:
+        earlier = before.settings
+        old_reader = open_reader(settings.store, settings.folder, earlier.fields, earlier.calendar)
+        old, new, diff = compare_rules(before, old_reader, project, reader, clock)
+        warnings = broken_there(before, revision)
+    _print(old, new, diff, (revision, "the present rules"), format_)
+    for warning in warnings:
+        click.echo(f"warning: {clean(warning)}", err=True)
+    if project.broken:
+        print_problems([each for each in problems if each.is_error], "text", err=True)
+    return diff, Exit.FINDINGS if project.broken else Exit.DONE
+
+
+def _print(old: Plan, new: Plan, diff: Diff, names: tuple[str, str], format_: str) -> None:
+    if format_ == "json":
+        print_json(diff_report.json_data(old, new, diff, names))
+    elif format_ == "markdown":
+        click.echo(clean(diff_report.markdown(old, new, diff, names)))
+    else:
+        click.echo(clean(diff_report.text(old, new, diff, names)))

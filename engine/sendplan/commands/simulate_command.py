@@ -1,0 +1,254 @@
+"""`sendplan simulate`: replay or forecast a rule set on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sendplan.calendar import Calendar, cron_error
+from sendplan.chart import text_bar
+from sendplan.commands.context import format_option, load_project, progress_bar, project_option
+from sendplan.commands.output import clean, print_json, print_problems, print_table
+from sendplan.fields import Moment
+from sendplan.planner import never_carried
+from sendplan.problems import Exit
+from sendplan.project import Project
+from sendplan.revisions import broken_there, project_at
+from sendplan.simulate import DAILY, Send, Simulation, closed_windows, simulate, starts_of
+from sendplan.simulation_page import page
+from sendplan.store import Reader, open_reader
+from sendplan.volumes import Compared, Row, Volumes, message_rows, period_rows, periods, region_rows, volumes
+
+BAR_WIDTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The time between `--from` and `--to`, both included."""
+
+    first: Moment
+    last: Moment
+    begin: datetime
+    """UTC, like `end`."""
+    end: datetime
+
+
+@click.command("simulate")
+@click.option("--from", "first", required=True, metavar="D", help="The first day, or time (ISO 8601, the shop's zone).")
+@click.option("--to", "last", required=True, metavar="D", help="The last day, or time.")
+@click.option(
+    "--every", metavar="CRON", default=DAILY, show_default=True, help="When there is a run, on the shop's clock."
+)
+@click.option("--rules-from", metavar="REV", help="Compare with the rules of a git revision or another folder.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page with a chart."
+)
+@format_option("table", "json")
+@project_option
+def command(
+    first: str,
+    last: str,
+    every: str,
+    rules_from: str | None,
+    html: Path | None,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
+    """Play the rules over the store's orders on a virtual clock, from a day to a day, and count what would be sent.
+
+    Events of orders come to light at their own time; the ledger starts as it stood at --from. Nothing is sent.
+    """
+    project, problems = load_project(project_dir)
+    calendar = project.settings.calendar
+    span = _span(first, last, calendar)
+    runs = _runs(every, span, calendar)
+    done = _simulated(project, project, runs, span)
+    warnings = list(_warnings(project, done))
+    other = None
+    if rules_from is not None:
+        with project_at(project.settings.folder, rules_from) as before:
+            other = _simulated(before, project, runs, span)
+            warnings += broken_there(before, rules_from)
+    if format_ == "json":
+        print_json(simulation_json(span, done, other, rules_from, calendar))
+    else:
+        _print(project, span, done, other, rules_from, every)
+    if html is not None:
+        html.write_text(_page(project, span, done, other, rules_from, warnings), encoding="utf-8")
+        click.echo(f"Written to {html}", err=format_ == "json")
+    for warning in warnings:
+        click.echo(f"warning: {clean(warning)}", err=True)
+    if project.broken:
+        print_problems([each for each in problems if each.is_error], "text", err=True)
+        return Exit.FINDINGS
+    return Exit.DONE
+
+
+def _span(first: str, last: str, calendar: Calendar) -> _Span:
+    begin, end = _moment("--from", first, calendar), _moment("--to", last, calendar)
+    until = calendar.instant(end)
+    if not isinstance(end, datetime):
+        until = calendar.instant(end + timedelta(days=1)) - timedelta(seconds=1)
+    if until < calendar.instant(begin):
+        raise click.UsageError(f"--to {last} lies before --from {first}")
+    return _Span(begin, end, calendar.instant(begin), until)
+
+
+def _moment(option: str, text: str, calendar: Calendar) -> Moment:
+    instant = calendar.parse(text)
+    if instant is None:
+        raise click.UsageError(f"{option}: `{text}` is no date; write 2026-08-22, or 2026-08-22T12:00")
+    return date.fromisoformat(text) if len(text) <= 10 else instant
+
+
+def _runs(every: str, span: _Span, calendar: Calendar) -> list[datetime]:
+    wrong = cron_error(every)
+    if wrong is not None:
+        raise click.UsageError(f"--every: `{every}`: {wrong}")
+    runs = list(calendar.firings(every, span.begin, span.end))
+    if not runs:
+        raise click.UsageError(f"no run of `{every}` falls between --from and --to")
+    return runs
+
+
+def _simulated(rules: Project, at: Project, runs: Sequence[datetime], span: _Span) -> Simulation:
+    """The rules of one project on the store of the other, which is the same but for its rules."""
+    reader = _reader(rules, at)
+    suppressed = frozenset(each.address for each in reader.suppressions() if each.at < span.begin)
+    total = reader.counts().get("orders")
+    with progress_bar("Simulating", "orders", total) as progress:
+        return simulate(rules, starts_of(reader, span.begin), runs, suppressed=suppressed, progress=progress)
+
+
+def _reader(rules: Project, at: Project) -> Reader:
+    return open_reader(at.settings.store, at.settings.folder, rules.settings.fields, rules.settings.calendar)
+
+
+def _warnings(project: Project, done: Simulation) -> Iterator[str]:
+    settings = project.settings
+    reader = _reader(project, project)
+    if not reader.counts().get("orders"):
+        yield "the store holds no orders yet: run `sendplan import FILE`"
+    yield from never_carried(project, reader.imported())
+    for window, rules in closed_windows(project, done.runs).items():
+        yield (
+            f"no run falls into window {window}, so {' and '.join(rules)} sends nothing here; "
+            "choose other runs with --every"
+        )
+    refused = done.refused(settings.per_run)
+    if refused:
+        shown = [f"{settings.calendar.text(run)[:16].replace('T', ' ')} ({count:,})" for run, count in refused]
+        more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
+        yield (
+            f"`limits.per_run` ({settings.per_run:,}) would have stopped the run of {', '.join(shown[:5])}{more} "
+            "until somebody approves it; its messages count as sent here"
+        )
+    for rule, count in done.errors.items():
+        yield f"{rule}: {count:,} orders could not be decided; `sendplan explain ORDER` says why"
+
+
+# --- output ---
+
+
+def simulation_json(
+    span: _Span, done: Simulation, other: Simulation | None, rules_from: str | None, calendar: Calendar
+) -> dict[str, Any]:
+    """What LANGUAGE §12 describes; with `--rules-from` the other rule set's under a key of its own."""
+    data = {"from": calendar.text(span.first), "to": calendar.text(span.last), **_sends_json(done, calendar)}
+    return data if other is None else {**data, "rules_from": {"revision": rules_from, **_sends_json(other, calendar)}}
+
+
+def _sends_json(done: Simulation, calendar: Calendar) -> dict[str, Any]:
+    counted = volumes(done.sends, calendar)
+    return {
+        "sends": [_send_json(send, calendar) for send in done.sends],
+        "volumes": {
+            "by_rule": counted.by_rule,
+            "by_day": {str(day): count for day, count in counted.by_day.items()},
+            "by_region": counted.by_region,
+        },
+    }
+
+
+def _send_json(send: Send, calendar: Calendar) -> dict[str, Any]:
+    return {
+        "at": calendar.text(send.at),
+        "key": send.key,
+        "rule": send.rule,
+        "step": send.step,
+        "order": send.order,
+        "region": send.region,
+    }
+
+
+def _compared(project: Project, done: Simulation, other: Simulation | None, rules_from: str | None) -> Compared:
+    calendar = project.settings.calendar
+    return Compared(
+        volumes(done.sends, calendar), volumes(other.sends, calendar) if other is not None else None, rules_from or ""
+    )
+
+
+def _title(project: Project, span: _Span) -> str:
+    calendar = project.settings.calendar
+    return f"{project.settings.shop.name}: simulation from {calendar.text(span.first)} to {calendar.text(span.last)}"
+
+
+def _subtitle(project: Project, done: Simulation, total: Volumes, every: str = "") -> str:
+    runs = "1 run" if len(done.runs) == 1 else f"{len(done.runs):,} runs"
+    rhythm = f" ({every})" if every else ""
+    return f"{runs}{rhythm}, {project.settings.shop.timezone}: {total.total:,} messages"
+
+
+def _print(
+    project: Project, span: _Span, done: Simulation, other: Simulation | None, rules_from: str | None, every: str
+) -> None:
+    compared = _compared(project, done, other, rules_from)
+    click.echo(clean(_title(project, span)))
+    click.echo(clean(_subtitle(project, done, compared.present, every)) + "\n")
+    _print_rows("Rule", compared, message_rows(compared, _steps(project)))
+    regions = region_rows(compared)
+    if regions:
+        _print_rows("Region", compared, regions)
+    calendar = project.settings.calendar
+    spans = periods(calendar.day(span.begin), calendar.day(span.end))
+    _print_rows(spans.span, compared, period_rows(compared, spans), bars=True)
+
+
+def _print_rows(name: str, compared: Compared, rows: list[Row], *, bars: bool = False) -> None:
+    """A table of numbers, ranged right; with `bars` the chart beside it."""
+    headings = compared.headings()
+    cells = [compared.numbers(present, other) for _, present, other, _ in rows]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
+    top = max((present for _, present, _, _ in rows), default=0)
+    lines = []
+    for (label, present, _, is_part), numbers in zip(rows, cells, strict=True):
+        ranged = [number.rjust(width) for number, width in zip(numbers, widths, strict=True)]
+        bar = [text_bar(present, top, BAR_WIDTH)] if bars else []
+        lines.append([f"  {label}" if is_part else label, *ranged, *bar])
+    titles = [title.rjust(width) for title, width in zip(headings, widths, strict=True)]
+    print_table([name, *titles, *([""] if bars else [])], lines)
+
+
+def _page(
+    project: Project,
+    span: _Span,
+    done: Simulation,
+    other: Simulation | None,
+    rules_from: str | None,
+    warnings: Sequence[str],
+) -> str:
+    compared = _compared(project, done, other, rules_from)
+    calendar = project.settings.calendar
+    spans = periods(calendar.day(span.begin), calendar.day(span.end))
+    subtitle = _subtitle(project, done, compared.present)
+    return page(_title(project, span), subtitle, compared, spans, _steps(project), warnings)
+
+
+def _steps(project: Project) -> dict[str, list[str]]:
+    """The rules that are in use, with their active steps."""
+    return {rule.id: [step.id for step in rule.steps if step.id] for rule in project.rules if rule.enabled}

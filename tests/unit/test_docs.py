@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+import yaml
 from doc_pages import PAGES, ROOT, Block, Session, blocks, matches
 
 from sendplan import checking, resources, scenarios
@@ -26,7 +26,7 @@ from sendplan.settings_file import read_settings
 from sendplan.templates.sandbox import FILTERS, JINJA_FILTERS
 
 DOCS = ROOT / "docs"
-LANGUAGES = frozenset({"console", "yaml", "markdown", "expression", "json", "text", "sh", "mermaid", "python", "cron"})
+LANGUAGES = frozenset({"console", "yaml", "markdown", "expression", "text", "sh", "mermaid", "cron"})
 SHOWN = [page for page in PAGES if page.name != "problems.md"]
 """`problems.md` shows wrong files on purpose; its own test reads it."""
 PLAYED = [page for page in SHOWN if any(block.file or block.language == "console" for block in blocks(page))]
@@ -231,6 +231,16 @@ def test_make_targets_exist(shown: Shown) -> None:
         assert re.search(rf"^{target}:", makefile, re.M), target
 
 
+def test_the_hooks_run_commands_on_a_projects_files() -> None:
+    """Both hooks for pre-commit run a command that exists whenever a file changes that it looks at."""
+    hooks = {each["id"]: each for each in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    assert {each["entry"].removeprefix("sendplan ") for each in hooks.values()} == {"check", "test"} <= set(COMMANDS)
+    assert hooks.keys() <= _coded((ROOT / "README.md").read_text(encoding="utf-8"))
+    for file in ("sendplan.yaml", "rules/dunning.yaml", "shop/fixtures/scenarios/holds.yaml"):
+        assert all(re.search(each["files"], file) for each in hooks.values()), file
+    assert re.search(hooks["sendplan-check"]["files"], "templates/ebay-de/first-contact.de.md")
+
+
 # --- examples ---
 
 
@@ -242,12 +252,6 @@ def test_every_block_says_what_it_is(page: Path) -> None:
     assert [block.line for block in blocks(page) if block.language in ("yaml", "markdown") and not block.file] == []
     fences = re.findall(r"^ *```", page.read_text(encoding="utf-8"), re.M)
     assert len(fences) == 2 * len(blocks(page))
-
-
-@pytest.mark.parametrize("shown", _shown("json"))
-def test_json_examples_are_json(shown: Shown) -> None:
-    """JSON on a page can be read by machines."""
-    json.loads(shown.block.text)
 
 
 @pytest.mark.parametrize("shown", _shown("expression"))

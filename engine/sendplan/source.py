@@ -75,6 +75,10 @@ class Document:
                 return Span(self.file, line + 1, first + 1, last + 2, self._lines[line])
         if start >= len(place.value) and whole.line == place.end.line + 1:
             return Span(self.file, whole.line, whole.end_column, whole.end_column + 1, whole.text)
+        pieces = [piece for piece in self._pieces(place) if piece[2]]
+        if start >= len(place.value.rstrip()) and pieces:
+            _, line, columns = pieces[-1]
+            return Span(self.file, line + 1, columns[-1] + 2, columns[-1] + 3, self._lines[line])
         return whole
 
     def holds(self, path: KeyPath, span: Span) -> bool:

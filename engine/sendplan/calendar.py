@@ -282,10 +282,13 @@ def subdivision_error(country: str, subdivision: str | None) -> str | None:
     """Why the public holidays of a place are unknown, or None."""
     import holidays
 
-    supported = holidays.list_supported_countries()
-    if country not in supported:
-        return f"no public holidays are known for country `{country}`"
-    if subdivision is not None and subdivision not in supported[country]:
+    try:
+        holidays.country_holidays(country, subdiv=subdivision)
+    except NotImplementedError:
+        # Only now, since listing them imports every country's calendar.
+        supported = holidays.list_supported_countries()
+        if country not in supported:
+            return f"no public holidays are known for country `{country}`"
         return f"`{subdivision}` is no subdivision of {country}; known: {', '.join(supported[country])}"
     return None
 

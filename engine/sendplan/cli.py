@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import click
 
+from sendplan import __version__
 from sendplan.problems import Exit, UserError
 
 COMMANDS: Mapping[str, str] = {
@@ -63,7 +64,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sendplan", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Declare in YAML which mail goes to which buyer when; read the plan; send exactly that, once."""
 
@@ -92,4 +93,9 @@ def run(args: list[str]) -> int:
         # The reader (`head`, say) went away: not an error, but Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.DONE)
+    except OSError as error:
+        # A file or folder that a command was to read or write, by a name that the user gave.
+        name = f"`{error.filename}`: " if error.filename is not None else ""
+        click.ClickException(f"{name}{(error.strerror or str(error)).lower()}").show()
+        return int(Exit.USAGE)
     return int(outcome) if isinstance(outcome, int) else int(Exit.DONE)

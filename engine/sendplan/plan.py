@@ -97,9 +97,10 @@ class Entry:
         values = {("klass" if name == "class" else name): value for name, value in data.items()}
         return cls(**{**values, "status": Status(data["status"]), "reason": Reason(data["reason"])})
 
-    def sort_key(self) -> tuple[bool, str, str, str, str]:
+    def sort_key(self) -> tuple[bool | str, ...]:
         """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
-        return (self.send_at is None, self.send_at or "", self.rule, self.step or "", self.order or "")
+        columns = (self.send_at, self.rule, self.step, self.order)
+        return tuple(part for each in columns for part in (each is None, each or ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sendplan.fields import FieldType, Value, decimal_text
 from sendplan.ledger import History, Operator, State
 from sendplan.plan import Reason
 from sendplan.planner import Clock, Judged, judge
-from sendplan.problems import Problem, UserError
+from sendplan.problems import Exit, Problem, UserError
 from sendplan.project import Project
 from sendplan.regions import Region, word_in
 from sendplan.store.base import OrderSource, StoredOrder
@@ -70,7 +70,7 @@ def scenario_from_order(project: Project, source: OrderSource, order: str, now: 
 
 
 def _unusable(message: str, help_: str) -> UserError:
-    return UserError(Problem("unknown-order", message, None, help_))
+    return UserError(Problem("unknown-order", message, None, help_), Exit.USAGE)
 
 
 def _ordered(stored: StoredOrder, calendar: Calendar) -> datetime:

@@ -195,8 +195,10 @@ class _Runner:
             else:
                 self._change((*path, id_), id_, fields)
 
-    def _key(self, path: KeyPath, key: str) -> tuple[str, str, str] | None:
-        parsed = parse_key(key, self.project.steps_by_rule())
+    def _key(self, path: KeyPath, key: str, *, any_step: bool = False) -> tuple[str, str, str] | None:
+        """The message of a written key; with `any_step` a ladder's may leave its step out."""
+        steps = self.project.steps_by_rule()
+        parsed = parse_key(key, steps) or (parse_key(key, dict.fromkeys(steps, ())) if any_step else None)
         if parsed is None or parsed[0] not in self.raw:
             help_ = "write ORDER/RULE, with a ladder ORDER/RULE/STEP"
             self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-message")
@@ -219,7 +221,7 @@ class _Runner:
     def _send(self, path: KeyPath, step: Mapping[str, Any], plan: Plan, clock: Clock) -> None:
         """Count the plan's sends as sent, each decided again like the dispatcher does."""
         outcomes = {
-            self._key((*path, "outcome", key), key): State(str(outcome))
+            self._key((*path, "outcome", key), key, any_step=True): State(str(outcome))
             for key, outcome in step.get("outcome", {}).items()
         }
         by_order: dict[str, set[str]] = {}
@@ -251,7 +253,7 @@ class _Runner:
             return
         key = decision.key
         before = history.find((key,))
-        state = outcomes.get((order, *key), State.SENT)
+        state = outcomes.get((order, *key)) or outcomes.get((order, rule, "")) or State.SENT
         retry = clock.now + FIRST_RETRY if state is State.DEFERRED else None
         attempts = (before.attempts if before else 0) + 1
         self.orders.record(Record(*key, order, state, clock.now, attempts, retry))

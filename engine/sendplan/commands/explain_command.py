@@ -92,6 +92,8 @@ def _message(project: Project, reader: Reader, key: str, format_: str) -> int:
     order, rule, step = parsed
     calendar = project.settings.calendar
     moves = reader.moves(order, (rule, step or ""))
+    if not moves and next(iter(reader.orders_by_id([order])), None) is None:
+        raise unknown_order(reader, order, "")
     if format_ == "json":
         print_json({"key": key, "moves": [_move_json(move, project) for move in moves]})
         return Exit.DONE

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sendplan.addresses import address_error
 from sendplan.commands.context import format_option, load_settings, project_option
 from sendplan.commands.output import clean, print_json
 from sendplan.problems import Exit, did_you_mean
@@ -23,6 +24,8 @@ def command(sender: str | None, to: str | None, format_: str, project_dir: Path 
     name = sender or next(iter(senders))
     if name not in senders:
         raise click.UsageError(f"there is no sender `{name}`; {did_you_mean(name, senders)}")
+    if to is not None and (wrong := address_error(to)):
+        raise click.UsageError(f"--to: `{to}` is not an e-mail address: {wrong}")
     result = smtp_test(senders[name], to)
     if format_ == "json":
         print_json(

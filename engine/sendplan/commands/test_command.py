@@ -90,7 +90,8 @@ def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Ite
         wanted = re.compile(pattern or "", re.IGNORECASE)
     except re.error as error:
         raise click.UsageError(f"--run: `{pattern}` is no regular expression: {error}") from None
-    for path in scenarios.find(paths or (folder / scenarios.FOLDER,)):
+    default = folder / scenarios.FOLDER
+    for path in scenarios.find(paths or ([default] if default.is_dir() else [])):
         absolute = path.resolve()
         name = absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(path)
         scenario = scenarios.read(path, name)

@@ -75,11 +75,11 @@ def test_with_status() -> None:
 
 
 def test_entries_sort_by_time_rule_step_and_order_with_null_last() -> None:
-    """What leaves first stands first; what has no time stands last."""
+    """What leaves first stands first; what has no time stands last, and so does what has no step."""
     first = replace(SEND, send_at="2026-08-21T12:00:00+02:00", rule="z")
     second_step = replace(SEND, step="b")
     first_step = replace(SEND, step="a", order="E9")
-    expected = [first, SEND, first_step, second_step, BROKEN, HELD]
+    expected = [first, first_step, second_step, SEND, BROKEN, HELD]
     assert sorted([HELD, second_step, BROKEN, first_step, SEND, first], key=Entry.sort_key) == expected
 
 

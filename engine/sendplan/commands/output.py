@@ -40,8 +40,8 @@ def print_problems(problems: Iterable[Problem], format_: str, *, err: bool = Fal
 
 
 def colored(stream: Any) -> bool:
-    """Whether to colour: a terminal, and NO_COLOR is not set."""
-    return "NO_COLOR" not in os.environ and bool(stream.isatty())
+    """Whether to colour: a terminal, and NO_COLOR is not set (no-color.org: set and not empty)."""
+    return not os.environ.get("NO_COLOR") and bool(stream.isatty())
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -55,7 +55,8 @@ def console(*, stderr: bool = False) -> Console:
         highlight=False,
         markup=False,
         emoji=False,
-        no_color="NO_COLOR" in os.environ or None,
+        # Rich's own answer to NO_COLOR would keep bold and dim.
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
     )
 
 

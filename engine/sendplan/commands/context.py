@@ -86,14 +86,14 @@ def store_of(settings: Settings) -> Store:
     return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
-def clock_of(now: str | None, calendar: Calendar) -> Clock:
+def clock_of(now: str | None, calendar: Calendar, option: str = "--now") -> Clock:
     """The command's clock: the real one, or `--now`, which hides later events when it lies in the past."""
     real = datetime.now(UTC).replace(microsecond=0)
     if now is None:
         return Clock(real)
     given = calendar.parse(now)
     if given is None:
-        raise click.UsageError(f"--now: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
+        raise click.UsageError(f"{option}: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
     return Clock(given, replay=given < real)
 
 

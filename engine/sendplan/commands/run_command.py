@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +43,8 @@ def _run_once(project_dir: Path | None, now: str | None, format_: str, stop: thr
     for warning in plan.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     check_brake(plan, project, None)
+    # No plan file that could be sent twice: what an equal plan left open, or a person opened again, may leave now.
+    plan = replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
     report = deliver_with_progress(plan, project, clock, stop)
     print_report(report, format_)
     if project.broken:

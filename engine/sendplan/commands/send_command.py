@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sendplan.addresses import address_error
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
 from sendplan.delivery import Rehearsal, stopping
@@ -35,6 +36,8 @@ def command(
     """
     if redirect is not None and to_dir is not None:
         raise click.UsageError("choose one of --redirect and --to-dir")
+    if redirect is not None and (wrong := address_error(redirect)):
+        raise click.UsageError(f"--redirect: `{redirect}` is not an e-mail address: {wrong}")
     rehearsal = Rehearsal(redirect, to_dir) if redirect is not None or to_dir is not None else None
     project, _ = load_project(project_dir)
     clock = clock_of(now, project.settings.calendar)

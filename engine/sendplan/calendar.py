@@ -167,6 +167,7 @@ class Calendar:
         minute = local.hour * 60 + local.minute
         return window.opens <= minute < window.closes and self._opens_on(window, local.date())
 
+    @lru_cache(maxsize=1024)  # noqa: B019 -- every order of a plan asks the same; calendars live as long as the process
     def next_opening(self, window: Window, now: datetime) -> datetime | None:
         """`now` (UTC) when the window is open, else its next opening; None when it never opens again."""
         if self.is_open(window, now):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -88,8 +88,7 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """The entry as `schemas/plan.schema.json` describes it."""
-        data = asdict(self)
-        return {("class" if name == "klass" else name): value for name, value in data.items()}
+        return {("class" if name == "klass" else name): getattr(self, name) for name in _ENTRY_FIELDS}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
@@ -101,6 +100,9 @@ class Entry:
         """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
         columns = (self.send_at, self.rule, self.step, self.order)
         return tuple(part for each in columns for part in (each is None, each or ""))
+
+
+_ENTRY_FIELDS = tuple(each.name for each in fields(Entry))
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,7 @@ def entry_of(project: Project, facts: Facts, decision: Decision, *, show_address
     account = settings.accounts.get(facts.account)
     step = decision.step
     email = str(facts.values["email"]) if "email" in facts.values else None
+    to = email if email is None or show_addresses else masked(email)
     status = decision.status
     assert status is not None, decision.reason
     return Entry(
@@ -187,9 +188,14 @@ def entry_of(project: Project, facts: Facts, decision: Decision, *, show_address
         language=_language(project, facts, step.template) if step else None,
         due=calendar.text(decision.due) if decision.due is not None else None,
         send_at=calendar.text(decision.send_at) if decision.send_at is not None else None,
-        to=email if email is None or show_addresses else masked(email),
-        facts={name: fact_json(value, calendar) for name, value in decision.facts.items()},
+        to=to,
+        facts={name: _hidden(fact_json(value, calendar), email, to) for name, value in decision.facts.items()},
     )
+
+
+def _hidden(shown: Any, email: str | None, to: str | None) -> Any:
+    """A fact in which the buyer's address is shown like `to`: `customer` holds it where the shop names no customer."""
+    return shown.replace(email, to) if isinstance(shown, str) and email and to else shown
 
 
 def fact_json(value: Value | None, calendar: Calendar) -> Any:

@@ -15,7 +15,7 @@ from sendplan.decide import Decision
 from sendplan.explain import explanation_text
 from sendplan.ledger import History, Record, State
 from sendplan.plan import Entry, Plan, Reason, Status, parse_key
-from sendplan.planner import Clock, Judged, judge, judge_orders, plan_from
+from sendplan.planner import Clock, Judged, fact_json, judge, judge_orders, plan_from
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import Project
 from sendplan.schemas import validated
@@ -335,10 +335,20 @@ class _Runner:
         if name == "to" and actual is not None:
             return str(value) in (actual, masked(actual))
         if name == "facts" and isinstance(value, Mapping):
-            return all(_same(each, actual.get(fact)) for fact, each in value.items())  # type: ignore[union-attr]
+            return all(self._is_fact(fact, each, entry.facts.get(fact)) for fact, each in value.items())
         if name in ("due", "send_at") and value is not None and actual is not None:
             return self.calendar.parse(str(value)) == self.calendar.parse(actual)
         return _same(value, actual)
+
+    def _is_fact(self, name: str, written: Any, actual: Any) -> bool:
+        """Whether a fact has the value that is written here as an order would write it."""
+        field = self.project.settings.fields.get(name)
+        if field is None or written is None:
+            return _same(written, actual)
+        try:
+            return fact_json(convert(field, written, self.calendar), self.calendar) == actual
+        except ConversionError:
+            return False
 
     def _because_differences(
         self, because: Any, judged: Mapping[str, Judged], differing: list[tuple[str, str]]

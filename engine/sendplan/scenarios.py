@@ -238,16 +238,8 @@ class _Runner:
     ) -> None:
         stored = next(self.orders.orders_by_id([order]))
         history = self.orders.histories([order]).get(order, History())
-        judged = judge(
-            self.project,
-            stored,
-            history,
-            self.orders.imported(),
-            self.orders.operator(),
-            clock,
-            rules=self.rules,
-            recheck=True,
-        )
+        imported, operator = self.orders.imported(), self.orders.operator()
+        judged = judge(self.project, stored, history, imported, operator, clock, rules=self.rules, recheck=True)
         decision = next((each for each in judged.decisions if each.rule.id == rule), None) if judged else None
         if decision is None or decision.reason is not Reason.SEND:
             return
@@ -346,7 +338,7 @@ class _Runner:
         if field is None or written is None:
             return _same(written, actual)
         try:
-            return fact_json(convert(field, written, self.calendar), self.calendar) == actual
+            return bool(fact_json(convert(field, written, self.calendar), self.calendar) == actual)
         except ConversionError:
             return False
 

@@ -9,7 +9,7 @@ from sendplan.facts import Facts
 from sendplan.message import Message, build
 from sendplan.plan import key_of
 from sendplan.planner import chosen_template
-from sendplan.problems import Problem, UserError
+from sendplan.problems import Problem, UserError, did_you_mean
 from sendplan.project import TEMPLATES, Project
 from sendplan.rules import Rule, Step
 from sendplan.templates import Context, Templates, unsubscribe_link
@@ -39,7 +39,10 @@ def compose(
     what no header may hold.
     """
     settings = project.settings
-    account = settings.accounts[facts.account]
+    account = settings.accounts.get(facts.account)
+    if account is None:
+        message = f"account `{facts.account}` of order `{facts.id}` is not in sendplan.yaml"
+        raise UserError(Problem("unknown-name", message, None, did_you_mean(facts.account, settings.accounts)))
     sender = settings.senders[account.sender]
     chosen = chosen_template(project, facts, step.template)
     if chosen is None:

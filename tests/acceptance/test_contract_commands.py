@@ -372,6 +372,20 @@ def test_an_unreadable_store_is_no_traceback(small: Small) -> None:
         assert (ran.code, "shop.db" in ran.err) == (1, True), line
 
 
+def test_an_account_that_is_gone_is_an_error_of_its_orders(small: Small, sink: Sink) -> None:
+    """Orders of an account that was taken out of the settings get no mail, and every command says why."""
+    small.edit("sendplan.yaml", "web: {portal: shop}", "web: {portal: shop}\n  old: {portal: shop}")
+    small.add("A1", account="old")
+    small.add("A2")
+    small.edit("sendplan.yaml", "\n  old: {portal: shop}", "")
+    reasons = {each["key"]: each["reason"] for each in small.plan()["entries"] if each["rule"] == "thanks"}
+    assert reasons == {"A1/thanks": "error", "A2/thanks": "send"}
+    assert "`old`" in small("explain", "A1", *NOW).out
+    assert "`old`" in small("preview", "A1/thanks", *NOW).err
+    assert small("run", *NOW).code == 0
+    assert len(sink.mails) == 1
+
+
 def test_no_color(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """With NO_COLOR a terminal gets no escape codes, neither for colours nor for bold."""
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)

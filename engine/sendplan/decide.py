@@ -102,7 +102,7 @@ class _Decider:
         self.now = situation.now
         self.values = situation.facts.values
         self.account: Account | None = settings.accounts.get(situation.facts.account)
-        self.records = tuple(situation.history.find(step.keys) for step in rule.steps)
+        self.records = tuple(situation.history.find(step.keys) for step in rule.enabled_steps())
         self.furthest = max((n for n, each in enumerate(self.records) if _is(each, State.SENT)), default=-1)
         self.environment = Environment(
             self.values, self.calendar, self.account.params if self.account else settings.params, self._sent
@@ -199,10 +199,11 @@ class _Decider:
     def _position(self) -> Check:
         """Which step is next: the one after the furthest sent; the ledger's row of it may already decide."""
         position = self.furthest + 1
-        if position == len(self.rule.steps):
-            at = self.records[-1].at if self.records[-1] else self.now
+        if position >= len(self.rule.steps):
+            last = self.records[self.furthest]
+            assert last is not None
             self.step = self.rule.steps[-1]
-            return Check(Reason.ALREADY_SENT, False, f"sent on {self._text(self.calendar.day(at))}")
+            return Check(Reason.ALREADY_SENT, False, f"sent on {self._text(self.calendar.day(last.at))}")
         self.step = self.rule.steps[position]
         record = self.records[position]
         if record is None or record.state is State.DEFERRED:

@@ -130,7 +130,7 @@ def _missing_templates(
     """Every step needs a template that a buyer of any language gets: at least in the default language."""
     default = settings.languages.default
     for rule in rules:
-        for name in dict.fromkeys(step.template for step in rule.written):
+        for name in dict.fromkeys(step.template for step in rule.enabled_steps()):
             without = [
                 account
                 for account in settings.accounts

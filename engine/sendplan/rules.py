@@ -51,6 +51,12 @@ class Rule:
     """The stored fields behind its conditions, its due date and its classes."""
     description: str
     span: Span
+    beyond: tuple[Step, ...] = ()
+    """The enabled steps that `depth` leaves out; one that a person sent nevertheless ends the ladder."""
+
+    def enabled_steps(self) -> tuple[Step, ...]:
+        """The steps that are switched on, also those that `depth` leaves out."""
+        return (*self.steps, *self.beyond)
 
     def step_ids(self) -> tuple[str, ...]:
         """The ids of all written steps; empty without a ladder."""
@@ -58,7 +64,7 @@ class Rule:
 
     def sent_keys(self) -> frozenset[MessageKey]:
         """The current ledger keys of the messages that its expressions ask about with `sent`."""
-        expressions = (self.due, *(trigger for step in self.written for trigger in step.triggers))
+        expressions = (self.due, *(trigger for step in self.enabled_steps() for trigger in step.triggers))
         return frozenset(node.keys[0] for expression in expressions for node in expression.sent())
 
 

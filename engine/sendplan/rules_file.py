@@ -90,13 +90,14 @@ class _Builder:
         data, document = self.written.data, self.written.document
         trigger = self._expression("trigger", Kind.CONDITION)
         due = self._expression("due", Kind.MOMENT)
-        written = self._steps(trigger)
-        enabled = self._enabled(written)
+        switched_on = self._switched_on()
+        written = self._steps(trigger, switched_on)
+        enabled = tuple(step for step, on in zip(written, switched_on, strict=True) if on)
         depth = self._depth()
         if trigger is None or due is None or any(each.is_error for each in self.problems):
             return None
-        classes = [self.settings.classes[step.klass].requires for step in written]
-        expressions = [due, *(each for step in written for each in step.triggers), *(each for each in classes if each)]
+        classes = [self.settings.classes[step.klass].requires for step in enabled]
+        expressions = [due, *(each for step in enabled for each in step.triggers), *(each for each in classes if each)]
         names = frozenset(name for expression in expressions for name in expression.fields())
         return Rule(
             id=self.written.id,
@@ -112,11 +113,19 @@ class _Builder:
             reads=stored_fields(names, self.settings.fields),
             description=data.get("description", ""),
             span=document.span((*self.written.path, "id")),
+            beyond=enabled[depth:] if depth is not None else (),
         )
 
     # --- steps ---
 
-    def _steps(self, trigger: Expression | None) -> tuple[Step, ...]:
+    def _switched_on(self) -> tuple[bool, ...]:
+        """Of every written step, whether it counts: one that is switched off is as if it were not written."""
+        if not self.written.steps:
+            return (True,)
+        places: list[KeyPath] = [("ladder", "steps", number) for number in range(len(self.written.steps))]
+        return tuple(bool(self._value("enabled", True, bool, place, inherit=False)) for place in places)
+
+    def _steps(self, trigger: Expression | None, switched_on: Sequence[bool]) -> tuple[Step, ...]:
         if not self.written.steps:
             return (self._step((), {}, trigger, None, self._name_template(())),)
         if "template" in self.written.data:
@@ -127,7 +136,8 @@ class _Builder:
         for number, data in enumerate(self.written.steps):
             path: KeyPath = ("ladder", "steps", number)
             after = self._value("after", every, Duration, path)
-            if number > 0 and after is None and not self.problems:
+            follows = switched_on[number] and any(switched_on[:number])
+            if follows and after is None and not self.problems:
                 help_ = "write `every: 7 days` in the ladder, or `after:` in the step"
                 self._note("missing-key", path, "nothing says when this step follows", help_)
             if data["id"] in seen:
@@ -162,15 +172,6 @@ class _Builder:
             expires=expires,
             after=after,
             keys=tuple((id_, each) for id_ in self.ids for each in step_ids),
-        )
-
-    def _enabled(self, written: tuple[Step, ...]) -> tuple[Step, ...]:
-        if not self.written.steps:
-            return written
-        return tuple(
-            step
-            for number, step in enumerate(written)
-            if self._value("enabled", True, bool, ("ladder", "steps", number), inherit=False)
         )
 
     def _depth(self) -> int | None:

@@ -19,7 +19,7 @@ from sendplan.planner import Clock, Judged, fact_json, judge, judge_orders, plan
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import Project
 from sendplan.schemas import validated
-from sendplan.source import Document, KeyPath, load
+from sendplan.source import Document, KeyPath, Plain, load
 from sendplan.store.memory import MemoryOrders
 
 FOLDER = Path("fixtures/scenarios")
@@ -104,6 +104,8 @@ class _Runner:
         self.rules = self._selected_rules()
         self.raw: dict[str, dict[str, Any]] = {}
         for number, order in enumerate(self.data["orders"]):
+            if str(order["id"]) in self.raw:
+                self.note(("orders", number, "id"), f"the order `{order['id']}` stands twice", "keep one of them")
             self._change(("orders", number), str(order["id"]), order)
 
     # --- reading ---
@@ -335,8 +337,8 @@ class _Runner:
     def _is_fact(self, name: str, written: Any, actual: Any) -> bool:
         """Whether a fact has the value that is written here as an order would write it."""
         field = self.project.settings.fields.get(name)
-        if field is None or written is None:
-            return _same(written, actual)
+        if field is None or (isinstance(written, Plain) and written.value is None):
+            return actual is None
         try:
             return bool(fact_json(convert(field, written, self.calendar), self.calendar) == actual)
         except ConversionError:

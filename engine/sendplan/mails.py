@@ -41,8 +41,8 @@ def compose(
     settings = project.settings
     account = settings.accounts.get(facts.account)
     if account is None:
-        message = f"account `{facts.account}` of order `{facts.id}` is not in sendplan.yaml"
-        raise UserError(Problem("unknown-name", message, None, did_you_mean(facts.account, settings.accounts)))
+        gone = f"account `{facts.account}` of order `{facts.id}` is not in sendplan.yaml"
+        raise UserError(Problem("unknown-name", gone, None, did_you_mean(facts.account, settings.accounts)))
     sender = settings.senders[account.sender]
     chosen = chosen_template(project, facts, step.template)
     if chosen is None:

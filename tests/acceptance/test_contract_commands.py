@@ -269,7 +269,8 @@ def test_a_scenario_plays_everything_that_can_happen(small: Small) -> None:
         " before_send: {E1: {paid: 2026-08-08}}}\n"
         "  - {at: 2026-08-08 02:00, expect: none, because: trigger_false}\n"
         "  - {at: 2026-08-09, change: {E1: {paid: null}}, expect: [{order: E1, rule: dunning, step: one,"
-        " due: 2026-08-08, region: domestic, to: e1@example.com, facts: {open_amount: 20, cancelled: null}}], because: send}\n"
+        " due: 2026-08-08, region: domestic, to: e1@example.com, facts: {open_amount: 20, cancelled: null}}],"
+        " because: send}\n"
         "  - {at: 2026-08-16, record: {E1/dunning/two: 2026-08-10}, expect: none, because: already_sent}\n"
     )
     assert played["passed"], played

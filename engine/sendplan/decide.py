@@ -272,7 +272,9 @@ class _Decider:
         if located.missing:
             return Check(Reason.REGION_EXCLUDED, False, f"the region is unknown: `{located.missing}` is missing")
         names = ", ".join(sorted(allowed)) or "no region"
-        return Check(Reason.REGION_EXCLUDED, False, f"{located.region or 'no region'} is not among {names}")
+        if located.region is None:
+            return Check(Reason.REGION_EXCLUDED, False, located.why)
+        return Check(Reason.REGION_EXCLUDED, False, f"{located.region} is not among {names}")
 
     def _class(self) -> Check | None:
         assert self.step is not None

@@ -95,7 +95,7 @@ def normal_postcode(text: str) -> str:
 
 def parse_postcode(text: str) -> tuple[str, str] | None:
     """`25980` or `25980-25999` as an inclusive range; None when the ends differ in length or order."""
-    first, dash, last = normal_postcode(text).partition("-")
+    first, dash, last = normal_postcode(text).replace("-D-", "-").partition("-")
     if not dash:
         return (first, first) if first else None
     return (first, last) if len(first) == len(last) and first and first <= last else None

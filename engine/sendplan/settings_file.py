@@ -47,6 +47,7 @@ class _Reader:
         self.problems = problems
         # A section with a schema error is left out here, so that the others are still checked.
         self.data = {name: value for name, value in data.items() if not self._spoiled((name,))}
+        self.left_out = data.keys() - self.data.keys()
 
     def _spoiled(self, path: KeyPath) -> bool:
         return any(each.span is not None and self.document.holds(path, each.span) for each in self.problems)
@@ -262,7 +263,7 @@ class _Reader:
         for name, value in given.items():
             own[name] = self._param(value)
             if name not in params:
-                if "params" in self.data:
+                if "params" not in self.left_out:
                     message = f"there is no param `{name}` to override"
                     self.note("unknown-name", (*path, name), message, did_you_mean(name, params), key=True)
             elif kind_of_value(own[name]) is not kind_of_value(params[name]):

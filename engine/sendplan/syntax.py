@@ -13,8 +13,10 @@ EXPRESSION_KEYS = frozenset({"trigger", "due", "when", "requires"})
 """Keys whose value is an expression; in them a leading quote, `[` or `!` belongs to the expression."""
 
 _ENTRY = re.compile(r"\s*(?:- +)*(?P<key>[\w.-]+):[ \t]+(?P<value>\S.*?)\s*$")
+_INNER_ENTRY = re.compile(r"[{,]\s*(?P<key>[\w.-]+):[ \t]+")
 _EXPRESSION_ENTRY = re.compile(r"(?:^|[\s{,])(?P<key>trigger|due|when|requires):[ \t]*")
 _SAME = "give all keys of one mapping the same indentation"
+_QUOTE_IT = "put the text into quotes"
 _COMMENT = re.compile(r"\s#.*$")
 
 
@@ -171,10 +173,14 @@ class _Fault:
         return self._found("yaml-indentation", message, self.mark, _SAME)
 
     def _in_quotes(self) -> str:
-        """Help: the line's value in quotes."""
-        match = _ENTRY.match(self._line(self.mark))
+        """Help: the line's value in quotes; inside braces, the value of the key at the mark."""
+        line = self._line(self.mark)
+        match = _ENTRY.match(line)
+        if line.lstrip(" -").startswith("{") or (match is not None and match["value"].startswith("{")):
+            inner = [each for each in _INNER_ENTRY.finditer(line) if each.end() <= self.mark.column]
+            return f"write `{inner[-1]['key']}: {quoted(_flow_value(line[inner[-1].end() :]))}`" if inner else _QUOTE_IT
         if match is None:
-            return "put the text into quotes"
+            return _QUOTE_IT
         value = _COMMENT.sub("", match["value"])
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
@@ -13,6 +13,7 @@ from typing import Any
 from sendplan import languages
 from sendplan.addresses import masked
 from sendplan.calendar import Calendar
+from sendplan.candidates import searches
 from sendplan.decide import Decision, Situation, decide
 from sendplan.facts import Facts, facts_of
 from sendplan.fields import Value, decimal_text
@@ -70,6 +71,33 @@ def judge_orders(
                 yield judged
 
 
+def judge_candidates(
+    project: Project,
+    source: OrderSource,
+    clock: Clock,
+    *,
+    rules: Collection[str] | None = None,
+    account: str | None = None,
+) -> Iterator[Judged]:
+    """Every decision that a plan lists or warns of, without looking at orders that it says nothing about.
+
+    Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
+    """
+    imported, operator = source.imported(), source.operator()
+    hide_after = clock.now if clock.replay else None
+    for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
+        stream = source.candidates(search.narrowings)
+        while chunk := list(islice(stream, _CHUNK)):
+            histories = source.histories([order.id for order in chunk], search.ledger)
+            for order in chunk:
+                if order.account not in search.accounts:
+                    continue
+                history = histories.get(order.id, History())
+                judged = judge(project, order, history, imported, operator, clock, rules=search.judged)
+                if judged is not None:
+                    yield replace(judged, decisions=tuple(filter(search.speaks_of, judged.decisions)))
+
+
 def judge(
     project: Project,
     order: StoredOrder,
@@ -118,7 +146,7 @@ def make_plan(
 
     `progress` hears how many orders have been looked at.
     """
-    judged = judge_orders(project, source, clock, rules=rules, account=account)
+    judged = judge_candidates(project, source, clock, rules=rules, account=account)
     counted = _counting(judged, progress)
     return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
 
@@ -239,8 +267,7 @@ def _broken_entry(rule: str, place: str, message: str) -> Entry:
 def _warnings(
     project: Project, source: OrderSource, expired: Mapping[str, int], rules: Collection[str] | None
 ) -> Iterator[str]:
-    counts = source.counts()
-    if not counts.get("orders"):
+    if not source.accounts():
         yield "the store holds no orders yet: run `sendplan import FILE`"
     yield from never_carried(project, source.imported(), rules)
     for rule, count in sorted(expired.items()):

@@ -8,7 +8,7 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import Protocol
 
 from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Move, Operator, Record, State
+from sendplan.narrowing import Index, Narrowing
 from sendplan.plan import Plan
 from sendplan.settings import Limits
 
@@ -166,8 +167,14 @@ class OrderSource(Protocol):
     def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
         """These orders, by id; unknown ids are left out."""
 
-    def histories(self, ids: Iterable[str]) -> Mapping[str, History]:
-        """The ledger's rows of these orders; an order without rows is absent."""
+    def candidates(self, narrowings: Sequence[Narrowing]) -> Iterator[StoredOrder]:
+        """The orders within any of these narrowings, each once; a store that cannot narrow gives every order."""
+
+    def accounts(self) -> frozenset[str]:
+        """The accounts that have orders."""
+
+    def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
+        """The ledger's rows of these orders, or only those of `rules`; an order without rows is absent."""
 
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         """account → field → when an import last carried it (UTC)."""
@@ -197,6 +204,12 @@ class Reader(OrderSource, Protocol):
     def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
         """Everything that ever happened to one message, oldest first; it survives an opened row."""
 
+    def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
+        """The latest replies to messages of this rule that failed, at most `limit`, newest first.
+
+        Only since the last one that was sent, and since the rule was last resumed.
+        """
+
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         """The latest executed plans, newest first."""
 
@@ -207,7 +220,7 @@ class Reader(OrderSource, Protocol):
         """A note that the project keeps in the store, such as its identity."""
 
     def high_water(self) -> int:
-        """A number that every move in the ledger raises: a restored backup shows a lower one."""
+        """A number that every execution and every move in the ledger raises: a restored backup shows a lower one."""
 
     def close(self) -> None:
         """Release the connection."""
@@ -215,6 +228,9 @@ class Reader(OrderSource, Protocol):
 
 class Store(Reader, Protocol):
     """The writing half: `import`, `resolve` and the dispatcher."""
+
+    def ensure_indexes(self, indexes: Iterable[Index]) -> None:
+        """Have these indexes, which make planning quick, and none that an earlier call made beside them."""
 
     def importing(self, file: str, at: datetime) -> AbstractContextManager[ImportRun]:
         """Begin the import of `file`; `at` is when its data came (UTC)."""
@@ -239,6 +255,9 @@ class Store(Reader, Protocol):
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note in the store."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """One transaction for all changes within: durable at its end, or none of them. Waits for other writers."""
 
     def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
         """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it.

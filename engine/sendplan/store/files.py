@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from sendplan.problems import Problem, UserError
 
 Row: TypeAlias = tuple[Any, ...]
 _Mark: TypeAlias = tuple[int, int, int]
+_Found = TypeVar("_Found")
 
 
 BUSY_SECONDS = 60
@@ -43,9 +45,19 @@ class WritableFile:
         """All rows of a query."""
         return self.connection.execute(sql, parameters).fetchall()
 
+    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+        """All rows of a query for one whole number, packed."""
+        return _packed(self.connection.execute(sql, parameters))
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One durable change: committed at the end, undone by an exception. Waits for other writers at its start."""
+        """One durable change: committed at the end, undone by an exception. Waits for other writers at its start.
+
+        Within another one it is a part of that.
+        """
+        if self.connection.in_transaction:
+            yield self.connection
+            return
         try:
             self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -79,11 +91,20 @@ class ReadOnlyFile:
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query, from one moment; none when there is no file."""
+        return self._read(sql, parameters, sqlite3.Cursor.fetchall, [])
+
+    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+        """All rows of a query for one whole number, packed; from one moment, none when there is no file."""
+        return self._read(sql, parameters, _packed, array("q"))
+
+    def _read(
+        self, sql: str, parameters: Sequence[object], fetch: Callable[[sqlite3.Cursor], _Found], nothing: _Found
+    ) -> _Found:
         for _ in range(20):
             if self._connection is None:
-                return []
+                return nothing
             try:
-                rows = self._connection.execute(sql, parameters).fetchall()
+                rows = fetch(self._connection.execute(sql, parameters))
             except sqlite3.Error as error:
                 if self._is_unchanged():
                     raise unreadable(self._path, error) from error
@@ -114,6 +135,10 @@ class ReadOnlyFile:
 
     def _is_unchanged(self) -> bool:
         return self._mark is None or self._mark == _mark_of(self._path)
+
+
+def _packed(cursor: sqlite3.Cursor) -> array[int]:
+    return array("q", (number for (number,) in cursor))
 
 
 def unreadable(path: Path, error: sqlite3.Error | OSError) -> UserError:

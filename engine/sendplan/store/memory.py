@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Operator, Record, State
+from sendplan.narrowing import Narrowing
 from sendplan.store.base import StoredOrder
 
 
@@ -47,7 +48,15 @@ class MemoryOrders:
         """These orders, by id."""
         return (self._orders[id_] for id_ in sorted(set(ids)) if id_ in self._orders)
 
-    def histories(self, ids: Iterable[str]) -> Mapping[str, History]:
+    def candidates(self, narrowings: Sequence[Narrowing]) -> Iterator[StoredOrder]:
+        """Every order."""
+        return self.orders()
+
+    def accounts(self) -> frozenset[str]:
+        """The accounts that have orders."""
+        return frozenset(order.account for order in self._orders.values())
+
+    def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
         """The ledger's rows of these orders."""
         return {id_: History(dict(self._records[id_])) for id_ in ids if id_ in self._records}
 

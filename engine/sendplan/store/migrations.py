@@ -18,6 +18,7 @@ from sendplan.fields import Field, FieldType
 from sendplan.ledger import MOVES, State
 from sendplan.store.encoding import Codec, column, quoted, stored_fields
 from sendplan.store.files import WritableFile
+from sendplan.store.sqlite_candidates import PREFIX
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -88,6 +89,10 @@ def _fit_columns(database: Database, fields: Mapping[str, Field], kept: Mapping[
 
     The column of a field that the project no longer names stays, should the field come back.
     """
+    for (index,) in database.conn.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall():
+        if index.startswith(PREFIX):
+            # It may stand in the way of a column; the next import or run makes it again.
+            database.conn.execute(f"DROP INDEX {index}")
     orders = cast("Table", database["orders"])
     present = {each.name for each in orders.columns}
     for field in stored_fields(fields).values():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, Value
 from sendplan.ledger import History, MessageKey, Move, Operator, Record, State
+from sendplan.narrowing import Narrowing
 from sendplan.plan import Plan
 from sendplan.store.base import (
     Imported,
@@ -22,7 +25,14 @@ from sendplan.store.base import (
 )
 from sendplan.store.encoding import Codec, column, decode_instant, decode_optional_instant, quoted, stored_fields
 from sendplan.store.files import Row
+from sendplan.store.sqlite_candidates import CandidateQueries, index_names
 
+EXECUTIONS = "executions"
+"""The note of how often a plan was taken in hand."""
+RESUMED = "resumed"
+"""The note, with a rule's name behind it, of how long the history was when its pause ended."""
+RECENT = 10_000
+"""Moves of the ledger that are looked at for refusals in a row."""
 CHUNK = 2_000
 """Rows fetched at once: memory stays flat, and no query stays open while its rows are worked on."""
 
@@ -33,6 +43,9 @@ class Source(Protocol):
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
 
+    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+        """All rows of a query for one whole number, packed."""
+
     def close(self) -> None:
         """Release it."""
 
@@ -42,6 +55,7 @@ class SqliteReader:
 
     def __init__(self, source: Source, fields: Mapping[str, Field], calendar: Calendar) -> None:
         self._source = source
+        self._calendar = calendar
         self._tables = {name: self._columns_of(name) for name in _TABLES}
         self._codec = Codec(calendar, self._zone())
         self._fields = self._readable_fields(fields)
@@ -60,11 +74,29 @@ class SqliteReader:
         for chunk in _chunks(sorted(set(ids))):
             yield from map(self._order, self._rows("orders", self._select, f"WHERE id IN {_LISTED} ORDER BY id", chunk))
 
-    def histories(self, ids: Iterable[str]) -> Mapping[str, History]:
-        """The ledger's rows of these orders; an order without rows is absent."""
+    def candidates(self, narrowings: Sequence[Narrowing]) -> Iterator[StoredOrder]:
+        """The orders within any of these narrowings, each once."""
+        if self._calendar.zone.key != (self.meta("zone") or self._calendar.zone.key):
+            # The bare dates still start where the old zone had it: wait for the next import before comparing them.
+            yield from self.orders()
+            return
+        for chunk in _chunks(self._rowids(narrowings)):
+            yield from map(self._order, self._rows("orders", self._select, f"WHERE rowid IN {_LISTED}", chunk))
+
+    def accounts(self) -> frozenset[str]:
+        """The accounts that have orders."""
+        if not self._tables["orders"]:
+            return frozenset()
+        return frozenset(row[0] for row in self._source.rows(self._candidate_queries().accounts()))
+
+    def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
+        """The ledger's rows of these orders, or only those of `rules`; an order without rows is absent."""
         found: dict[str, dict[MessageKey, Record]] = {}
+        condition, wanted = f"WHERE order_id IN {_LISTED}", list[str]()
+        if rules is not None:
+            condition, wanted = f"{condition} AND rule IN {_LISTED}", [json.dumps(sorted(rules))]
         for chunk in _chunks(sorted(set(ids))):
-            for row in self._rows("messages", RECORD_COLUMNS, f"WHERE order_id IN {_LISTED}", chunk):
+            for row in self._rows("messages", RECORD_COLUMNS, condition, (*chunk, *wanted)):
                 record = record_of(row)
                 found.setdefault(record.order, {})[record.rule, record.step] = record
         return {order: History(records) for order, records in found.items()}
@@ -122,6 +154,17 @@ class SqliteReader:
             for at, before, after, reply, actor in rows
         )
 
+    def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
+        """The latest replies to failed messages of this rule, back to one that was sent or to the rule's resumption."""
+        resumed = int(self.meta(f"{RESUMED} {rule}") or 0)
+        # Far enough back for any rule that is at work, and never the whole history of years.
+        since = f"max(?, (SELECT max(id) FROM message_log) - {RECENT})"
+        condition = f"WHERE rule = ? AND after IN ('sent', 'failed') AND id > {since}"
+        rows = self._rows(
+            "message_log", "after, reply", f"{condition} ORDER BY id DESC LIMIT ?", (rule, resumed, limit)
+        )
+        return tuple(reply for _, reply in takewhile(lambda row: row[0] == State.FAILED, rows))
+
     def counts(self) -> Mapping[str, int]:
         """Number of orders (`orders`) and of ledger rows by state."""
         orders = self._rows("orders", "count(*)")
@@ -147,9 +190,10 @@ class SqliteReader:
         return rows[0][0] if rows else None
 
     def high_water(self) -> int:
-        """A number that every move in the ledger raises: a restored backup shows a lower one."""
+        """A number that every execution and every move in the ledger raises: a restored backup shows a lower one."""
         rows = self._rows("message_log", "max(id)")
-        return (rows[0][0] or 0) if rows else 0
+        moves = (rows[0][0] or 0) if rows else 0
+        return moves + int(self.meta(EXECUTIONS) or 0)
 
     def close(self) -> None:
         """Release the connection."""
@@ -159,6 +203,20 @@ class SqliteReader:
         if not self._tables[table]:
             return []
         return self._source.rows(f"SELECT {columns} FROM {table} {rest}", parameters)
+
+    def _rowids(self, narrowings: Sequence[Narrowing]) -> array[int]:
+        """The rows of the candidates, packed: a rule that tells no orders apart has as many as there are orders."""
+        if not self._tables["orders"]:
+            return array("q")
+        queries = self._candidate_queries()
+        found = array("q")
+        for query in filter(None, map(queries.rowids, narrowings)):
+            found.extend(self._source.numbers(*query))
+        return found if len(narrowings) < 2 else array("q", sorted(set(found)))
+
+    def _candidate_queries(self) -> CandidateQueries:
+        names = frozenset(index_names(self._source.rows("SELECT name FROM sqlite_master WHERE type = 'index'")))
+        return CandidateQueries(self._fields, names, has_ledger=bool(self._tables["messages"]))
 
     def _columns_of(self, table: str) -> frozenset[str]:
         return frozenset(row[0] for row in self._source.rows("SELECT name FROM pragma_table_info(?)", (table,)))
@@ -230,9 +288,9 @@ def _state(name: str | None) -> State | None:
     return State(name) if name else None
 
 
-def _chunks(ids: Sequence[str]) -> Iterator[tuple[str]]:
+def _chunks(ids: Sequence[str] | array[int]) -> Iterator[tuple[str]]:
     for start in range(0, len(ids), CHUNK):
-        yield (json.dumps(ids[start : start + CHUNK]),)
+        yield (json.dumps(list(ids[start : start + CHUNK])),)
 
 
 __all__ = ["CHUNK", "PLAN_COLUMNS", "SqliteReader", "plan_record"]

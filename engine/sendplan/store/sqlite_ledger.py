@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from sendplan.calendar import Calendar
@@ -16,13 +17,21 @@ from sendplan.settings import Limits
 from sendplan.store.base import REPEAT_AFTER_LEASE, Intent, Intention, PlanRecord
 from sendplan.store.encoding import encode_instant
 from sendplan.store.files import WritableFile
-from sendplan.store.sqlite import PLAN_COLUMNS, RECORD_COLUMNS, SqliteReader, plan_record, record_of
+from sendplan.store.sqlite import EXECUTIONS, PLAN_COLUMNS, RECORD_COLUMNS, SqliteReader, plan_record, record_of
 
 MINUTE = 60_000
 DAY = 86_400_000
 """Windows of the senders' limits, in milliseconds."""
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
+_GUARDS = (
+    "SELECT (SELECT id FROM plans WHERE token = ? AND lease_until > ?),"
+    f" (SELECT json_array(state, next_attempt) FROM messages WHERE {_KEY}),"
+    " (SELECT version FROM orders WHERE id = ?),"
+    " EXISTS (SELECT 1 FROM pauses WHERE name IN (?, ?, '*')),"
+    " EXISTS (SELECT 1 FROM suppressions WHERE address = ?)"
+)
+"""Everything that an intent asks for, in one query: the plan under a live lease, the message's row, the order."""
 _LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
 _VANISHED = "whoever sent it vanished before the server's reply was recorded"
 
@@ -37,6 +46,12 @@ class SqliteLedger(SqliteReader):
         super().__init__(file, fields, calendar)
         self._file = file
         self._clock = clock
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is changed within becomes durable at once, or not at all."""
+        with self._file.transaction():
+            yield
 
     def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
         """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it."""
@@ -62,6 +77,9 @@ class SqliteLedger(SqliteReader):
                     "token": token,
                     "until": wall + round(lease_seconds * 1000),
                 },
+            )
+            connection.execute(
+                "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name) DO UPDATE SET value = value + 1", (EXECUTIONS,)
             )
             return token
 
@@ -101,12 +119,12 @@ class SqliteLedger(SqliteReader):
         """The durable intent before the last byte: a `sending` row, or the `deferred` one turned into it."""
         with self._file.transaction() as connection:
             wall = self._wall()
-            plan = connection.execute(
-                "SELECT id FROM plans WHERE token = ? AND lease_until > ?", (token, wall)
+            plan, *guards = connection.execute(
+                _GUARDS, (token, wall, order, *key, order, key[0], sender, address.lower())
             ).fetchone()
             if plan is None:
                 return Intent(Intention.LEASE_LOST)
-            refusal = self._refusal(connection, order, key, version, sender, address, at)
+            refusal = _refusal(*guards, version=version, at=encode_instant(at))
             if refusal is not None:
                 return Intent(refusal)
             wait = _quota_wait(connection, sender, recipients, limits, wall)
@@ -120,30 +138,9 @@ class SqliteLedger(SqliteReader):
                 " attempts = attempts + 1, next_attempt = NULL, reply = '', queue_id = '', sender = excluded.sender,"
                 " recipients = excluded.recipients, token = excluded.token, actor = excluded.actor,"
                 " wall = excluded.wall, repeat_from = NULL",
-                (order, *key, encode_instant(at), sender, recipients, token, plan[0], wall),
+                (order, *key, encode_instant(at), sender, recipients, token, plan, wall),
             )
             return Intent(Intention.OK)
-
-    def _refusal(
-        self,
-        connection: sqlite3.Connection,
-        order: str,
-        key: MessageKey,
-        version: int,
-        sender: str,
-        address: str,
-        at: datetime,
-    ) -> Intention | None:
-        present = connection.execute(f"SELECT state, next_attempt FROM messages WHERE {_KEY}", (order, *key)).fetchone()
-        if present and (present[0] != State.DEFERRED or (present[1] or 0) > encode_instant(at)):
-            return Intention.TAKEN
-        if connection.execute("SELECT version FROM orders WHERE id = ?", (order,)).fetchone() != (version,):
-            return Intention.CHANGED
-        if connection.execute("SELECT 1 FROM pauses WHERE name IN (?, ?, '*')", (key[0], sender)).fetchone():
-            return Intention.PAUSED
-        if connection.execute("SELECT 1 FROM suppressions WHERE address = ?", (address.lower(),)).fetchone():
-            return Intention.SUPPRESSED
-        return None
 
     def settle(
         self,
@@ -273,6 +270,21 @@ class SqliteLedger(SqliteReader):
 
     def _wall(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _refusal(
+    row: str | None, present: int | None, paused: int, suppressed: int, *, version: int, at: int
+) -> Intention | None:
+    """What stands against an intent, from the rest of `_GUARDS`."""
+    if row is not None:
+        state, next_attempt = json.loads(row)
+        if state != State.DEFERRED or (next_attempt or 0) > at:
+            return Intention.TAKEN
+    if present != version:
+        return Intention.CHANGED
+    if paused:
+        return Intention.PAUSED
+    return Intention.SUPPRESSED if suppressed else None
 
 
 def _quota_wait(connection: sqlite3.Connection, sender: str, recipients: int, limits: Limits, wall: int) -> float:

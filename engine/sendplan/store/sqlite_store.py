@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
+from sendplan.narrowing import Index
 from sendplan.store.encoding import encode_instant
 from sendplan.store.files import WritableFile, unreadable
 from sendplan.store.migrations import migrate
+from sendplan.store.sqlite import RESUMED
+from sendplan.store.sqlite_candidates import definitions, index_names
 from sendplan.store.sqlite_import import SqliteImport
 from sendplan.store.sqlite_ledger import SqliteLedger
 
@@ -44,6 +47,19 @@ class SqliteStore(SqliteLedger):
         with self._file.transaction() as connection:
             yield SqliteImport(connection, {each.name: each for each in self._fields}, self._codec, file, at)
 
+    def ensure_indexes(self, indexes: Iterable[Index]) -> None:
+        """Have these indexes and none that an earlier call made beside them; quick when they are there."""
+        wanted = definitions(indexes, {each.name: each for each in self._fields})
+        rows = self._file.rows("SELECT name FROM sqlite_master WHERE type = 'index'")
+        present = set(index_names(rows))
+        if present == wanted.keys():
+            return
+        with self._file.transaction() as connection:
+            for name in sorted(present - wanted.keys()):
+                connection.execute(f"DROP INDEX IF EXISTS {name}")
+            for name in sorted(wanted.keys() - present):
+                connection.execute(wanted[name])
+
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
         """Send nothing to this address any more; False when it was suppressed already."""
         sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -60,7 +76,10 @@ class SqliteStore(SqliteLedger):
 
     def resume(self, name: str) -> bool:
         """End a pause; False when there was none."""
-        return self._changed("DELETE FROM pauses WHERE name = ?", name)
+        with self._file.transaction() as connection:
+            resumed = f"SELECT '{RESUMED} ' || ?, coalesce(max(id), 0) FROM message_log"
+            connection.execute(f"INSERT OR REPLACE INTO meta {resumed}", (name,))
+            return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note in the store."""

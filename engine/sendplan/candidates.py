@@ -58,7 +58,7 @@ def searches(
             if found:
                 judged = _closure(rule, shared)
                 ledger = frozenset(key[0] for each in shared if each.id in judged for key in _ledger_keys(each))
-                yield Search(rule.id, accounts, found, judged if rules is None else judged & frozenset(rules), ledger)
+                yield Search(rule.id, accounts, found, judged, ledger)
 
 
 def indexes(project: Project, now: datetime) -> tuple[Index, ...]:

@@ -93,7 +93,7 @@ def judge_candidates(
                 if order.account not in search.accounts:
                     continue
                 history = histories.get(order.id, History())
-                judged = judge(project, order, history, imported, operator, clock, rules=search.judged)
+                judged = judge(project, order, history, imported, operator, clock, rules=search.judged, planned=rules)
                 if judged is not None:
                     yield replace(judged, decisions=tuple(filter(search.speaks_of, judged.decisions)))
 
@@ -107,12 +107,13 @@ def judge(
     clock: Clock,
     *,
     rules: Collection[str] | None = None,
+    planned: Collection[str] | None = None,
     recheck: bool = False,
 ) -> Judged | None:
     """One order's decisions, each rule after those whose `sent(…)` it reads; None while the order does not exist yet.
 
-    What this plan sends counts as sent at `now`. Under `recheck`, right before a mail, only the ledger counts: what
-    the plan meant to send before and did not makes its reader wait.
+    What this plan sends counts as sent at `now`. What it does not send although it is due, because its rule is not
+    `planned`, makes its reader wait. So does everything that has not gone out yet under `recheck`, right before a mail.
     """
     settings = project.settings
     hide_after = clock.now if clock.replay else None
@@ -126,7 +127,8 @@ def judge(
             continue
         situation = Situation(clock.now, facts, history, imported.get(order.account, {}), operator, outcomes)
         decision = decide(rule, settings, situation)
-        not_gone_yet = recheck and decision.reason is Reason.SEND
+        stays = recheck or (planned is not None and rule.id not in planned)
+        not_gone_yet = stays and decision.reason is Reason.SEND
         outcomes[decision.key] = Reason.IN_FLIGHT if not_gone_yet else decision.reason
         decisions.append(decision)
     return Judged(facts, history, tuple(decisions))

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import click
 
+from sendplan import project as projects
 from sendplan import report
+from sendplan.candidates import indexes
 from sendplan.commands.context import format_option, load_settings, progress_bar, project_option, store_of
 from sendplan.commands.output import print_json, print_problems
 from sendplan.importing import import_file
 from sendplan.problems import Exit
+from sendplan.settings import Settings
+from sendplan.store import Store
 
 
 @click.command("import")
@@ -36,6 +40,7 @@ def command(file: Path, mapping: Path | None, strict: bool, format_: str, projec
         done = import_file(
             file, mapping, settings, store, datetime.now(UTC).replace(microsecond=0), strict=strict, progress=progress
         )
+    _index(settings, store)
     counts = {
         "rows": done.rows,
         "inserted": done.inserted,
@@ -53,3 +58,10 @@ def command(file: Path, mapping: Path | None, strict: bool, format_: str, projec
         said = f"{done.inserted} new, {done.updated} updated, {done.unchanged} unchanged, {done.bad} bad"
         click.echo(f"{file}: {done.rows} rows: {said}" + ("" if done.stored else "; nothing was stored"))
     return Exit.FINDINGS if done.problems else Exit.DONE
+
+
+def _index(settings: Settings, store: Store) -> None:
+    """Have the indexes that the project's rules want; planning itself makes none (ARCHITECTURE rule 7)."""
+    project, _ = projects.load(settings.folder)
+    if project is not None:
+        store.ensure_indexes(indexes(project, datetime.now(UTC)))

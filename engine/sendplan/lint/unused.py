@@ -52,9 +52,11 @@ def _unused(
 
 
 def untested_rules(subject: Subject) -> Iterator[Problem]:
-    """A rule that no scenario speaks of: nobody sees what an edit changes."""
+    """A rule that no scenario speaks of, in a project that has scenarios: nobody sees what an edit changes."""
+    if not subject.scenarios:
+        return
     spoken = {rule for data in subject.scenarios for rule in _spoken_of(data)}
-    alone = len(subject.project.rules) == 1 and bool(subject.scenarios)
+    alone = len(subject.project.rules) == 1
     for rule in subject.project.rules:
         if rule.id not in spoken and not alone:
             help_ = f"write one in fixtures/scenarios, or begin with `sendplan test --from-order ORDER` for `{rule.id}`"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+
+_ADDRESS = re.compile(r"""(?:"[^"@]*"|[^\s"'<>(),;:@]+)@[^\s"'<>(),;:@]+""")
 
 
 @lru_cache(maxsize=65536)
@@ -21,3 +24,8 @@ def masked(address: str) -> str:
     """The address as a plan shows it: `m…@example.com`."""
     local, at, domain = address.rpartition("@")
     return f"{local[:1]}…{at}{domain}" if at else "…"
+
+
+def mask_all(text: str) -> str:
+    """A foreign text with every address in it masked."""
+    return _ADDRESS.sub(lambda found: masked(found[0]), text) if "@" in text else text

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.store.base import Reader, Store
 
 MARK = Path("var/last-sent")
+IDENTITY = "identity"
+"""The store's note of which store it is."""
 ORDERS_FROM = "orders_from"
-"""The store's note of the day from which on its orders count, after `adopt`."""
+"""The store's note of when it was adopted: only orders from then on count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Mark:
 
 def mark_of(store: Reader) -> Mark:
     """The store's own mark."""
-    return Mark(store.meta("identity") or "", store.high_water())
+    return Mark(store.meta(IDENTITY) or "", store.high_water())
 
 
 def doubt(folder: Path, store: Reader) -> str | None:
@@ -64,20 +67,27 @@ def doubt_or_unreadable(folder: Path, store: Reader) -> str | None:
 
 
 def keep_mark(folder: Path, store: Reader) -> None:
-    """Note how far the ledger has come; called after everything that writes to it."""
+    """Note how far the ledger has come, durably; only for a store that is not in doubt."""
     kept, own = _kept(folder), mark_of(store)
     if kept is not None and kept.identity == own.identity and kept.high_water >= own.high_water:
         return
     path = folder / MARK
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f"{path.name}.{os.getpid()}")
-    written.write_text(json.dumps({"identity": own.identity, "high_water": own.high_water}) + "\n", encoding="utf-8")
+    with written.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"identity": own.identity, "high_water": own.high_water}) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(written, path)
 
 
-def adopt(folder: Path, store: Store, today: date) -> None:
-    """Accept the store: from now on only orders from `today` (shop's day) on are begun or continued."""
-    store.set_meta(ORDERS_FROM, today.isoformat())
+def adopt(folder: Path, store: Store, now: datetime) -> None:
+    """Accept the store: only orders from `now` (UTC) on get mail, ladders included.
+
+    It gets an identity of its own, so that what it was copied from counts as foreign here from then on.
+    """
+    store.set_meta(ORDERS_FROM, now.isoformat())
+    store.set_meta(IDENTITY, secrets.token_hex(16))
     (folder / MARK).unlink(missing_ok=True)
     keep_mark(folder, store)
 

@@ -226,9 +226,9 @@ class _Decider:
 
     def _before_start(self) -> Check | None:
         adopted = self.situation.operator.orders_from
-        if adopted is not None and (day := self._ordered_day()) < adopted:
+        if adopted is not None and self.calendar.instant(self._ordered()) < adopted:
             # Ladders too: nobody knows how far the forgotten part of the ledger had come.
-            why = f"ordered on {day}, the store was adopted on {adopted} and begins there"
+            why = f"ordered on {self._ordered_day()}, the store was adopted at {self._text(adopted)} and begins there"
             return Check(Reason.BEFORE_START, False, why)
         start = self.rule.orders_from
         if start is None or self._begun():
@@ -401,10 +401,13 @@ class _Decider:
     def _begun(self) -> bool:
         return self.furthest >= 0
 
-    def _ordered_day(self) -> date:
+    def _ordered(self) -> Moment:
         ordered = self.values["ordered"]
         assert isinstance(ordered, date)
-        return self.calendar.day(ordered)
+        return ordered
+
+    def _ordered_day(self) -> date:
+        return self.calendar.day(self._ordered())
 
     def _due_after_previous(self) -> Moment:
         previous = self.records[self.furthest]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -21,7 +23,7 @@ from sendplan.dispatch import (
     rehearse_to_address,
     rehearse_to_folder,
 )
-from sendplan.ledger import History
+from sendplan.ledger import History, Operator
 from sendplan.mails import compose, templates_of
 from sendplan.message import Message
 from sendplan.plan import Entry, Plan, Reason
@@ -30,6 +32,7 @@ from sendplan.project import Project
 from sendplan.store import Store, open_store
 
 JOURNALS = Path("var/journals")
+STANDING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Rehearsal:
 def deliver(
     plan: Plan,
     project: Project,
-    clock: Clock,
+    clock: Callable[[], Clock],
     *,
     stop: threading.Event,
     rehearsal: Rehearsal | None = None,
@@ -53,21 +56,24 @@ def deliver(
 ) -> DispatchReport:
     """Send a plan's `send` entries through the project's senders, each decided again right before its mail.
 
-    Setting `stop` finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail,
-    for a plan that was executed already, a missing password, and a store that may have forgotten mails that left.
+    `clock` is read for each mail. Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
+    UserError, before any mail, for a plan that was executed already, a missing password, and a store that may have
+    forgotten mails that left.
     """
     templates = templates_of(project)
     redirect = rehearsal.redirect if rehearsal else None
 
+    standing = _Standing()
+
     def judged(store: Store, entry: Entry) -> Verdict:
-        return decide_again(project, store, clock, entry)
+        return decide_again(project, store, clock(), entry, *standing.now(store))
 
     def composed(verdict: Verdict) -> Message:
         facts, decision = verdict.facts, verdict.decision
         assert facts is not None
         assert decision is not None
         assert decision.step is not None
-        mail, _ = compose(project, templates, facts, decision.rule, decision.step, now=clock.now, redirect=redirect)
+        mail, _ = compose(project, templates, facts, decision.rule, decision.step, now=clock().now, redirect=redirect)
         return mail
 
     if rehearsal is not None:
@@ -83,10 +89,11 @@ def deliver(
                 compose=composed,
                 senders=settings.senders,
                 journals=settings.folder / JOURNALS,
-                clock=lambda: clock.now,
+                clock=lambda: clock().now,
                 precedence=[rule.id for rule in project.rules],
                 stop=stop,
                 progress=progress,
+                heartbeat=lambda: keep_mark(settings.folder, store),
             )
         finally:
             keep_mark(settings.folder, store)
@@ -123,13 +130,38 @@ def _store(project: Project) -> Store:
     return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
-def decide_again(project: Project, store: Store, clock: Clock, entry: Entry) -> Verdict:
-    """What an entry is decided to be on the order, the ledger and the operator's word as they are now."""
+class _Standing:
+    """What holds for all orders, read once a second: the imports' times and the operator's word.
+
+    That is enough. The intent itself asks again for pauses and the suppressed address, and data only becomes fresher.
+    """
+
+    def __init__(self) -> None:
+        self._read_at = float("-inf")
+        self._read: tuple[Mapping[str, Mapping[str, datetime]], Operator] = {}, Operator()
+
+    def now(self, store: Store) -> tuple[Mapping[str, Mapping[str, datetime]], Operator]:
+        """Imports and operator; called by several threads, of which two may read at once."""
+        if time.monotonic() - self._read_at > STANDING_SECONDS:
+            self._read = store.imported(), store.operator()
+            self._read_at = time.monotonic()
+        return self._read
+
+
+def decide_again(
+    project: Project,
+    store: Store,
+    clock: Clock,
+    entry: Entry,
+    imported: Mapping[str, Mapping[str, datetime]],
+    operator: Operator,
+) -> Verdict:
+    """What an entry is decided to be on the order and the ledger as they are now."""
     order = next(iter(store.orders_by_id([entry.order or ""])), None)
     if order is None:
         return Verdict(Reason.ERROR, f"order {entry.order} is not in the store any more")
     history = store.histories([order.id]).get(order.id, History())
-    judged = judge(project, order, history, store.imported(), store.operator(), clock, recheck=True)
+    judged = judge(project, order, history, imported, operator, clock, recheck=True)
     decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
     if judged is None or decision is None:
         return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} cannot be decided on any more")

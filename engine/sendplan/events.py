@@ -1,10 +1,14 @@
-"""One structured log line per event; no addresses and no bodies ever enter it."""
+"""One structured log line per event, as text or JSON; no addresses and no bodies ever enter it."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TextIO
 
 _LOGGER = logging.getLogger("sendplan")
 
@@ -15,6 +19,44 @@ def emit(event: str, level: int = logging.INFO, **fields: object) -> None:
         shown = {name: value for name, value in fields.items() if value not in (None, "")}
         line = " ".join([event, *(f"{name}={_quoted(str(value))}" for name, value in shown.items())])
         _LOGGER.log(level, line, extra={"event": event, "fields": shown})
+
+
+@contextmanager
+def logging_to(stream: TextIO, format_: str | None) -> Iterator[None]:
+    """Write every event to `stream` as `text` or `json` lines; None writes nothing."""
+    if format_ is None:
+        yield
+        return
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_JsonLines() if format_ == "json" else _TextLines())
+    level, propagate = _LOGGER.level, _LOGGER.propagate
+    _LOGGER.addHandler(handler)
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        _LOGGER.removeHandler(handler)
+        _LOGGER.setLevel(level)
+        _LOGGER.propagate = propagate
+
+
+class _TextLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_time(record)} {record.levelname.lower()} {record.getMessage()}"
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            name: str(value) if isinstance(value, str) else value for name, value in vars(record)["fields"].items()
+        }
+        line = {"time": _time(record), "level": record.levelname.lower(), "event": vars(record)["event"], **fields}
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
 
 def _quoted(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -106,5 +106,5 @@ class Operator:
     """Addresses, lower case."""
     paused: frozenset[str] = frozenset()
     """Names of paused senders and rules; `*` is everything."""
-    orders_from: date | None = None
-    """Since the store was adopted: only orders from this day on get mail."""
+    orders_from: datetime | None = None
+    """When the store was adopted (UTC): only orders from then on get mail."""

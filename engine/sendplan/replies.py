@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from sendplan.addresses import mask_all
+
 EnhancedCode: TypeAlias = tuple[int, int, int]
 """class, subject, detail of RFC 3463: (5, 1, 1) is "no such mailbox"."""
 
@@ -49,7 +51,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One complete reply of a server, its text on one line and free of control characters."""
+    """One complete reply of a server; its text is one line without control characters, addresses in it masked."""
 
     code: int
     text: str = ""
@@ -75,13 +77,19 @@ def parse(code: int, text: bytes) -> Reply:
 
     The enhanced status code (RFC 2034) leads each line of the text; the first one counts.
     """
-    lines = [clean(line) for line in text.decode("utf-8", "replace").split("\n")]
+    lines = [mask_all(clean(line)) for line in text.decode("utf-8", "replace").split("\n")]
     found = _ENHANCED.match(lines[0])
     enhanced = None
     if found:
         enhanced = (int(found[1]), int(found[2]), int(found[3]))
         lines = [line.removeprefix(found[0]).strip() for line in lines]
     return Reply(code, " ".join(line for line in lines if line)[:_TEXT_LIMIT], enhanced)
+
+
+def code_of(text: str) -> str:
+    """Basic and enhanced code of a reply that was written as text."""
+    found = re.match(r"\d{3}(?: \d+\.\d+\.\d+)?", text)
+    return found[0] if found else ""
 
 
 def clean(text: str) -> str:

@@ -88,6 +88,8 @@ class Session:
         self._opened = time.monotonic()
         self._mails = 0
         self._unfinished = False
+        self._announced: tuple[Message, list[_Command]] | None = None
+        """Its envelope left together with the end of the message before it."""
 
     @classmethod
     def open(cls, sender: Sender, password: str | None, timeouts: Timeouts | None = None) -> Session:
@@ -106,17 +108,24 @@ class Session:
         young = time.monotonic() - self._opened < SECONDS_PER_CONNECTION
         return self._connection.sock is not None and young and self._mails < MAILS_PER_CONNECTION
 
-    def submit(self, message: Message, before_dot: Callable[[], bool]) -> Outcome:
+    @property
+    def pipelining(self) -> bool:
+        """Whether an envelope may leave together with the end of the mail before it."""
+        return self._offers("pipelining")
+
+    def submit(self, message: Message, before_dot: Callable[[], bool], following: Message | None = None) -> Outcome:
         """Send one mail; `before_dot` is asked once everything but the final dot has left.
 
-        Whatever `before_dot` raises comes through, with the connection closed and the message not sent.
+        Where the server offers PIPELINING, the envelope of the `following` mail leaves in one write with the dot
+        (RFC 2920 §3.1); then that mail must be the next one, or the connection be closed. Whatever `before_dot` raises
+        comes through, with the connection closed and the message not sent.
         """
         self._mails += 1
         impossible = self._impossible(message)
         if impossible:
             return Refused(impossible[0], impossible[1], scope(*impossible))
         try:
-            refused, copy_refused = self._envelope(self._commands(message))
+            refused, copy_refused = self._envelope(message)
             refused = refused or self._body(message)
             if refused:
                 return refused
@@ -132,12 +141,12 @@ class Session:
         except BaseException:
             self.close()
             raise
-        return self._finish(copy_refused)
+        return self._finish(copy_refused, following)
 
     def quit(self) -> None:
         """Say goodbye where the server still listens, and hang up."""
         try:
-            if self._connection.sock is not None:
+            if self._connection.sock is not None and self._announced is None:
                 self._connection.write(Phase.RESULT, b"QUIT\r\n")
                 self._connection.reply(Phase.RESULT, min(self._timeouts.command, 5))
         except SmtpError:
@@ -174,13 +183,16 @@ class Session:
             raise SmtpError(Phase.BODY, Trouble.GARBAGE, f"the server answered {reply} in the middle of the message")
         return Refused(Phase.BODY, reply, scope(Phase.BODY, reply))
 
-    def _envelope(self, commands: list[_Command]) -> tuple[Refused | None, Reply | None]:
+    def _envelope(self, message: Message) -> tuple[Refused | None, Reply | None]:
         """MAIL, RCPT and DATA, in one write where the server offers PIPELINING (RFC 2920)."""
-        pipelining = self._offers("pipelining")
+        pipelining = self.pipelining
+        announced, self._announced = self._announced, None
+        assert announced is None or announced[0] is message
+        commands = announced[1] if announced else self._commands(message)
         refused: Refused | None = None
         copy_refused: Reply | None = None
         self._unfinished = True
-        if pipelining:
+        if pipelining and not announced:
             self._write(commands)
         for command in commands:
             if not pipelining:
@@ -218,11 +230,20 @@ class Session:
         ]
 
     def _write(self, commands: list[_Command]) -> None:
-        self._connection.write(commands[0].phase, "".join(f"{each.line}\r\n" for each in commands).encode())
+        self._connection.write(commands[0].phase, _lines(commands))
 
-    def _finish(self, copy_refused: Reply | None) -> Outcome:
+    def _announce(self, following: Message | None) -> bytes:
+        """The envelope that may leave with the dot; nothing when it had better wait."""
+        self._unfinished = False
+        if following is None or not self.usable or not self.pipelining or self._impossible(following):
+            return b""
+        commands = self._commands(following)
+        self._announced = (following, commands)
+        return _lines(commands)
+
+    def _finish(self, copy_refused: Reply | None, following: Message | None) -> Outcome:
         try:
-            self._connection.write(Phase.DOT, b".\r\n")
+            self._connection.write(Phase.DOT, b".\r\n" + self._announce(following))
             reply = self._connection.reply(Phase.RESULT, self._timeouts.result)
         except SmtpError as error:
             self.close()
@@ -230,7 +251,6 @@ class Session:
         except BaseException:
             self.close()
             raise
-        self._unfinished = False
         if reply.code == 421:
             self.close()
         if reply.positive:
@@ -247,6 +267,10 @@ class Session:
 
 _MAILBOX = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"|[^\s"<>\x00-\x1f\x7f]+)@[^\s"<>@\x00-\x1f\x7f]+')
 _QUEUE_ID = re.compile(r"(?:queued as|\bid[= ]|InternalId=)\s*<?([\w.-]+)", re.IGNORECASE)
+
+
+def _lines(commands: list[_Command]) -> bytes:
+    return "".join(f"{each.line}\r\n" for each in commands).encode()
 
 
 def wire_form(content: bytes) -> bytes:

@@ -20,6 +20,7 @@ from sendplan.dispatch import (
     Pauses,
     Verdict,
     execute,
+    recover,
     rehearse_to_address,
     rehearse_to_folder,
 )
@@ -270,6 +271,31 @@ def test_a_pause_holds_before_the_next_dot(shop: Shop, paused: str) -> None:
     assert shop.mailed() == []
 
 
+@pytest.mark.parametrize("connections", [1, 4])
+@pytest.mark.parametrize("paused", ["reminder", "main", "*"])
+def test_after_a_pause_each_connection_ends_at_most_one_mail(
+    shop: Shop, script: list[object], connections: int, paused: str
+) -> None:
+    """A pause in the middle of a run lets only mails through whose end was already allowed, one a connection."""
+    before: list[int] = []
+
+    def pause_at_the_twentieth(moment: Moment) -> None:
+        if moment.step is Step.STORED and moment.mails == 20 and not before:
+            store = shop.store()
+            store.pause(paused, at=NOW)
+            store.close()
+            before.append(len(shop.sink.mails))
+
+    script.append(pause_at_the_twentieth)
+    shop.limits = Limits(connections=connections)
+    orders = [f"E{number}" for number in range(60)]
+    shop.put(*orders)
+    report = shop.send(plan(*map(entry, orders)))
+    assert 0 <= len(shop.sink.mails) - before[0] <= connections
+    assert set(causes(report).values()) == {Reason.PAUSED}
+    assert report.count(Ending.SENT) == len(shop.sink.mails)
+
+
 def test_a_mail_that_cannot_be_written_stays_open(shop: Shop) -> None:
     """A template error concerns one mail only; it stays open and the exit code tells."""
     shop.put("E1", "E2", "E3")
@@ -363,6 +389,33 @@ def test_five_equal_refusals_pause_the_rule(shop: Shop, script: list[object]) ->
     store = shop.store()
     assert [each.name for each in store.pauses()] == ["reminder"]
     store.close()
+
+
+def test_equal_refusals_are_counted_across_runs(shop: Shop, script: list[object]) -> None:
+    """Five equal refusals pause a rule also when they come from several runs; resuming it begins a new count."""
+    script.append(at(Step.DOT, Say("554 5.7.1 looks like spam")))
+    orders = [f"E{number}" for number in range(12)]
+    shop.put(*orders)
+    for first in (0, 2):
+        shop.send(plan(*map(entry, orders[first : first + 2]), name=f"run {first}"))
+    store = shop.store()
+    assert store.pauses() == ()
+    assert set(causes(shop.send(plan(*map(entry, orders[4:6]), name="third"))).values()) == {Reason.PAUSED}
+    assert [each.name for each in store.pauses()] == ["reminder"]
+    store.resume("reminder")
+    report = shop.send(plan(*map(entry, orders[6:10]), name="fourth"))
+    assert (report.count(Ending.FAILED), store.pauses()) == (4, ())
+    store.close()
+
+
+def test_a_sent_mail_ends_a_row_of_refusals(shop: Shop, script: list[object]) -> None:
+    """Refusals with a sent mail among them, or with different codes, pause nothing."""
+    spam, other = Say("554 5.7.1 looks like spam"), Say("554 5.6.0 not so")
+    script.append(at(Step.DOT, spam, spam, spam, spam, None, spam, spam, spam, spam, other, spam, None))
+    orders = [f"E{number}" for number in range(12)]
+    shop.put(*orders)
+    report = shop.send(plan(*map(entry, orders)))
+    assert (report.count(Ending.FAILED), report.count(Ending.SENT)) == (10, 2)
 
 
 def test_the_copys_refusal_changes_nothing_for_the_buyer(shop: Shop, script: list[object]) -> None:
@@ -471,7 +524,7 @@ def test_logs_hold_no_addresses_bodies_or_passwords(
     with caplog.at_level("DEBUG"):
         shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
     lines = [record.getMessage() for record in caplog.records]
-    assert [line.split()[0] for line in lines] == ["deferred", "failed", "sent"]
+    assert [line.split()[0] for line in lines] == ["started", "deferred", "failed", "sent", "ended"]
     assert not any("@" in line or "buyer" in line for line in lines)
 
 
@@ -538,7 +591,7 @@ def test_an_intent_without_an_answer_becomes_uncertain(shop: Shop, monkeypatch: 
     """A process that died right after the dot leaves a message that nobody repeats; a person is told."""
     from sendplan.smtp import Session
 
-    def die(session: Session, copy_refused: object) -> None:
+    def die(session: Session, *arguments: object) -> None:
         session.close()
         raise Crash
 
@@ -552,6 +605,25 @@ def test_an_intent_without_an_answer_becomes_uncertain(shop: Shop, monkeypatch: 
     assert (shop.state("E1"), causes(report)) == (State.UNCERTAIN, {"E1": Reason.ALREADY_SENT})
 
 
+def test_a_late_answer_settles_what_was_uncertain(shop: Shop, script: list[object]) -> None:
+    """A process that was held longer than its lease still brings in the answer that it gets when it goes on."""
+    states: list[State | None] = []
+
+    def recover_meanwhile(moment: Moment) -> None:
+        if moment.step is Step.STORED and not states:
+            shop.seconds += 3600
+            store = shop.store()
+            recover(store, shop.folder / "replies", NOW)
+            store.close()
+            states.append(shop.state("E1"))
+
+    script.append(recover_meanwhile)
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")))
+    assert (states, shop.state("E1"), shop.mailed()) == ([State.UNCERTAIN], State.SENT, ["E1"])
+    assert (endings(report)["E2"], report.interrupted) == (Ending.OPEN, True)
+
+
 def _crash(*arguments: object, **named: object) -> bool:
     raise Crash
 
@@ -563,11 +635,11 @@ def test_a_stop_leaves_the_rest_open_and_the_plan_can_be_continued(shop: Shop) -
     """After SIGTERM the mail past its intent is finished, the rest stays open, and the plan may be continued."""
     shop.put("E1", "E2", "E3")
 
-    def stop_at_the_second(entry: Entry) -> None:
-        if entry.order == "E2":
+    def stop_before_the_second(entry: Entry) -> None:
+        if entry.order == "E3":  # Prepared while the second waits for its end.
             shop.stop.set()
 
-    shop.before_mail = stop_at_the_second
+    shop.before_mail = stop_before_the_second
     report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
     assert shop.mailed() == ["E1"]
     assert (causes(report), report.interrupted) == (dict.fromkeys(("E2", "E3"), Cause.STOPPED), True)

@@ -97,6 +97,63 @@ def test_the_dot_waits_for_the_intent(extensions: tuple[str, ...]) -> None:
         assert (seen, len(sink.mails)) == ([0], 1)
 
 
+def test_the_next_envelope_leaves_with_the_dot() -> None:
+    """Where the server offers PIPELINING, MAIL, RCPT and DATA of the next mail are in the same write as the dot."""
+    following = replace(MAIL, recipients=("second@example.org",))
+    with Sink() as sink, session(sink) as one:
+        writes: list[bytes] = []
+        sent = one._connection.send
+        one._connection.send = lambda data: (writes.append(data), sent(data))[1]  # type: ignore[method-assign,func-returns-value,assignment,arg-type]
+        assert isinstance(one.submit(MAIL, lambda: True, following), Accepted)
+        assert writes[-1].startswith(b".\r\nMAIL FROM:")
+        assert writes[-1].endswith(b"RCPT TO:<second@example.org>\r\nDATA\r\n")
+        assert isinstance(one.submit(following, lambda: True), Accepted)
+        assert [mail.recipients for mail in sink.mails] == [("buyer@example.org",), ("second@example.org",)]
+        assert writes[-1] == b".\r\n"
+
+
+def test_an_announced_mail_is_not_sent_by_saying_goodbye() -> None:
+    """Hanging up after the next mail was announced sends nothing of it, QUIT least of all."""
+    with Sink() as sink:
+        one = Session.open(sender(sink), None)
+        one.submit(MAIL, lambda: True, WITH_COPY)
+        one.quit()
+    assert len(sink.mails) == 1
+    assert "QUIT" not in sink.commands
+
+
+def test_without_pipelining_nothing_is_announced() -> None:
+    """A server that does not offer PIPELINING gets one command at a time."""
+    with Sink(extensions=without("PIPELINING")) as sink, session(sink) as one:
+        one.submit(MAIL, lambda: True, WITH_COPY)
+        assert sink.commands[-1] == "DATA"
+        assert isinstance(one.submit(WITH_COPY, lambda: True), Accepted)
+        assert len(sink.mails) == 2
+
+
+@pytest.mark.parametrize("step", [Step.MAIL, Step.RCPT, Step.DATA])
+@pytest.mark.parametrize("line", ["450 4.2.0 later", "550 5.2.1 no"])
+def test_a_refused_announcement_leaves_the_mail_before_it_sent(step: Step, line: str) -> None:
+    """What the server says to the next envelope concerns that mail alone, and the connection goes on."""
+    following = replace(MAIL, recipients=("second@example.org",))
+    with Sink(at(step, None, Say(line), None)) as sink, session(sink) as one:
+        assert isinstance(one.submit(MAIL, lambda: True, following), Accepted)
+        refused = one.submit(following, lambda: True)
+        assert isinstance(refused, Refused)
+        assert refused.reply.code == int(line[:3])
+        assert isinstance(one.submit(MAIL, lambda: True), Accepted)
+        assert [mail.recipients for mail in sink.mails] == [MAIL.recipients] * 2
+
+
+def test_a_server_that_hangs_up_after_its_answer_took_the_mail() -> None:
+    """The answer counts although the next envelope was already on its way to a server that had left."""
+    following = replace(MAIL, recipients=("second@example.org",))
+    with Sink(at(Step.MAIL, None, Drop())) as sink, session(sink) as one:
+        assert isinstance(one.submit(MAIL, lambda: True, following), Accepted)
+        assert isinstance(one.submit(following, lambda: True), Lost)
+        assert len(sink.mails) == 1
+
+
 def test_a_withdrawn_mail_is_never_accepted(extensions: tuple[str, ...]) -> None:
     """When the intent is refused, the connection closes without the dot and nothing arrives."""
     with Sink(extensions=extensions) as sink, session(sink) as one:

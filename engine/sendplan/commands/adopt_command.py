@@ -19,7 +19,7 @@ from sendplan.problems import Exit
 @format_option("text", "json")
 @project_option
 def command(now: str | None, format_: str, project_dir: Path | None) -> int:
-    """Accept a copied or restored store: tell what it would have mailed (again), then begin with today's orders.
+    """Accept a copied or restored store: tell what it would have mailed (again), then begin with orders from now on.
 
     Messages of earlier orders are left alone from then on, ladders included: nobody knows what they were sent.
     """
@@ -28,14 +28,14 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     store = store_of(project.settings)
     why = adoption.doubt_or_unreadable(project.settings.folder, store)
     again = make_plan(project, store, clock).with_status(Status.SEND)
-    today = project.settings.calendar.day(clock.now)
-    adoption.adopt(project.settings.folder, store, today)
+    adoption.adopt(project.settings.folder, store, clock.now)
+    start = project.settings.calendar.text(clock.now)
     if format_ == "json":
-        print_json({"why": why, "orders_from": today.isoformat(), "would_have_sent": [entry.key for entry in again]})
+        print_json({"why": why, "orders_from": start, "would_have_sent": [entry.key for entry in again]})
         return Exit.DONE
     click.echo(f"Doubt: {why}" if why else "There was no doubt about this store.")
     if again:
         rows = [(entry.key, entry.to or "", entry.why) for entry in again]
         print_table(("Message", "To", "Why"), rows, title=f"It would have sent, perhaps again ({len(again)})")
-    click.echo(f"Adopted: only orders from {today} on get mail from now on.")
+    click.echo(f"Adopted: only orders from {start} on get mail from now on.")
     return Exit.DONE

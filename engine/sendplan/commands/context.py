@@ -49,6 +49,15 @@ def format_option(*formats: str) -> Callable[[F], F]:
     )
 
 
+def log_option(command: F) -> F:
+    """`--log-format` on commands that send."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(("text", "json")),
+        help="Write one line per event to stderr, without addresses.",
+    )(command)
+
+
 def folder_of(project_dir: Path | None) -> Path:
     """The project's folder; raises UserError when there is none."""
     if project_dir is None:
@@ -95,6 +104,14 @@ def clock_of(now: str | None, calendar: Calendar, option: str = "--now") -> Cloc
     if given is None:
         raise click.UsageError(f"{option}: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
     return Clock(given, replay=given < real)
+
+
+def clock_of_sending(now: str | None, calendar: Calendar) -> Callable[[], Clock]:
+    """Read for each mail anew, so that a long run notices when a window closes; `--now` stands still."""
+    if now is None:
+        return lambda: clock_of(None, calendar)
+    fixed = clock_of(now, calendar)
+    return lambda: fixed
 
 
 @contextmanager

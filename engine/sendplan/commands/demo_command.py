@@ -57,7 +57,7 @@ def command() -> int:
         print_plan(plan)
 
         _heading("sendplan send plan.json", f"over SMTP, to a mail server on 127.0.0.1:{sink.port}")
-        report = deliver_with_progress(plan, project, clock, stop)
+        report = deliver_with_progress(plan, project, lambda: clock, stop)
         print_report(report, "text")
         click.echo(f"The server holds {len(sink.mails)} mails.")
 
@@ -68,7 +68,7 @@ def command() -> int:
         print_status(project, reader_of(project), clock)
 
         _heading(f'sendplan run --now "{NOW}"', "a second run sends nothing")
-        again = deliver_with_progress(make_plan(project, reader_of(project), clock), project, clock, stop)
+        again = deliver_with_progress(make_plan(project, reader_of(project), clock), project, lambda: clock, stop)
         print_report(again, "text")
         return _verdict(report, again, problems_found=any(each.is_error for each in problems))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sendplan.adoption import keep_mark
+from sendplan.adoption import check_store, keep_mark
 from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import print_json
@@ -37,6 +37,7 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
     store = store_of(project.settings)
     if next(iter(store.orders_by_id([order])), None) is None:
         raise unknown_order(store, order, "")
+    check_store(project.settings.folder, store)
     moment = clock_of(at, project.settings.calendar, "--at").now
     if moment > datetime.now(UTC):
         click.echo(f"warning: --at {at} lies in the future", err=True)

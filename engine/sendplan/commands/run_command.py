@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,19 @@ from pathlib import Path
 import click
 
 from sendplan.calendar import Calendar, cron_error
-from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
+from sendplan.commands.context import (
+    clock_of_sending,
+    format_option,
+    load_project,
+    log_option,
+    now_option,
+    project_option,
+    reader_of,
+)
 from sendplan.commands.output import clean, print_problems
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
 from sendplan.delivery import stopping
+from sendplan.events import logging_to
 from sendplan.planner import make_plan
 from sendplan.problems import Exit, UserError
 
@@ -23,14 +33,15 @@ from sendplan.problems import Exit, UserError
 @now_option
 @click.option("--every", metavar="CRON", help="Stay, and run at these times of the shop's clock.")
 @format_option("text", "json")
+@log_option
 @project_option
-def command(now: str | None, every: str | None, format_: str, project_dir: Path | None) -> int:
+def command(now: str | None, every: str | None, format_: str, log_format: str | None, project_dir: Path | None) -> int:
     """Plan and send in one go. A plan over `limits.per_run` is refused and nothing leaves."""
     if every is not None and now is not None:
         raise click.UsageError("--every goes by the clock, not by --now")
     if every is not None and (wrong := cron_error(every)):
         raise click.UsageError(f"--every: {wrong}")
-    with stopping() as stop:
+    with stopping() as stop, logging_to(sys.stderr, log_format):
         if every is None:
             return _run_once(project_dir, now, format_, stop)
         return _repeat(project_dir, every, format_, stop)
@@ -38,8 +49,8 @@ def command(now: str | None, every: str | None, format_: str, project_dir: Path 
 
 def _run_once(project_dir: Path | None, now: str | None, format_: str, stop: threading.Event) -> int:
     project, problems = load_project(project_dir)
-    clock = clock_of(now, project.settings.calendar)
-    plan = make_plan(project, reader_of(project), clock)
+    clock = clock_of_sending(now, project.settings.calendar)
+    plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     check_brake(plan, project, None)

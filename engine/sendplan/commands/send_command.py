@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from sendplan.addresses import address_error
-from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
+from sendplan.commands.context import (
+    clock_of_sending,
+    format_option,
+    load_project,
+    log_option,
+    now_option,
+    project_option,
+)
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
 from sendplan.delivery import Rehearsal, stopping
+from sendplan.events import logging_to
 from sendplan.plan_file import check_fresh, read_plan
 
 
@@ -20,6 +29,7 @@ from sendplan.plan_file import check_fresh, read_plan
 @click.option("--redirect", metavar="ADDR", help="A rehearsal: every mail goes to this address alone.")
 @click.option("--to-dir", type=click.Path(path_type=Path, file_okay=False), help="A rehearsal: write the mails there.")
 @format_option("text", "json")
+@log_option
 @project_option
 def command(
     plan_path: Path,
@@ -28,6 +38,7 @@ def command(
     redirect: str | None,
     to_dir: Path | None,
     format_: str,
+    log_format: str | None,
     project_dir: Path | None,
 ) -> int:
     """Send PLAN's `send` entries; each is decided again right before its mail, and none is ever sent twice.
@@ -40,11 +51,11 @@ def command(
         raise click.UsageError(f"--redirect: `{redirect}` is not an e-mail address: {wrong}")
     rehearsal = Rehearsal(redirect, to_dir) if redirect is not None or to_dir is not None else None
     project, _ = load_project(project_dir)
-    clock = clock_of(now, project.settings.calendar)
+    clock = clock_of_sending(now, project.settings.calendar)
     plan = read_plan(plan_path)
-    check_fresh(plan, project, clock.now)
+    check_fresh(plan, project, clock().now)
     check_brake(plan, project, approve)
-    with stopping() as stop:
+    with stopping() as stop, logging_to(sys.stderr, log_format):
         report = deliver_with_progress(plan, project, clock, stop, rehearsal)
     print_report(report, format_)
     return report.exit_code

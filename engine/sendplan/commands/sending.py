@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -32,7 +33,11 @@ def check_brake(plan: Plan, project: Project, approved: int | None) -> None:
 
 
 def deliver_with_progress(
-    plan: Plan, project: Project, clock: Clock, stop: threading.Event, rehearsal: Rehearsal | None = None
+    plan: Plan,
+    project: Project,
+    clock: Callable[[], Clock],
+    stop: threading.Event,
+    rehearsal: Rehearsal | None = None,
 ) -> DispatchReport:
     """Execute a plan under a progress bar; where the settings name a `redirect`, every execution is a rehearsal."""
     if rehearsal is None and project.settings.redirect is not None:

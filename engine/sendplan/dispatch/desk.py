@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.journal import Journal, Settlement
 from sendplan.dispatch.model import Verdict
 from sendplan.dispatch.retries import next_attempt
+from sendplan.events import emit
 from sendplan.ledger import MessageKey, State
 from sendplan.plan import Entry
-from sendplan.replies import Reply
+from sendplan.replies import Reply, code_of
 from sendplan.settings import Sender
 from sendplan.store.base import Intent, Store
 
@@ -23,51 +24,23 @@ FAILURES_IN_A_ROW = 5
 """Refusals with the same code after which a rule is paused."""
 
 
-class Refusals:
-    """How often each rule was refused with the same code in a row; shared by all workers."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._runs: dict[str, tuple[str, int]] = {}
-
-    def accepted(self, rule: str) -> None:
-        """A message of this rule was taken."""
-        with self._lock:
-            self._runs.pop(rule, None)
-
-    def refused(self, rule: str, reply: Reply) -> bool:
-        """A message of this rule failed; whether the rule is to be paused now."""
-        code = f"{reply.code} {reply.enhanced}"
-        with self._lock:
-            last, count = self._runs.get(rule, (code, 0))
-            count = count + 1 if last == code else 1
-            self._runs[rule] = (code, count % FAILURES_IN_A_ROW)
-            return count == FAILURES_IN_A_ROW
-
-
 class Desk:
-    """Belongs to one thread, as its store does; `turn` lets one commit of this process at a time wait for the disk."""
+    """Belongs to one thread, as its store does; `commits` brings its changes together with those of the others."""
 
     def __init__(
-        self,
-        store: Store,
-        journal: Journal,
-        token: str,
-        clock: Callable[[], datetime],
-        turn: threading.Lock,
-        refusals: Refusals,
+        self, store: Store, journal: Journal, token: str, clock: Callable[[], datetime], commits: Commits
     ) -> None:
         self.store = store
+        self.clock = clock
         self._journal = journal
         self._token = token
-        self.clock = clock
-        self._turn = turn
-        self._refusals = refusals
+        self._commits = commits
 
     def intend(self, entry: Entry, verdict: Verdict, sender: Sender, message: Message) -> Intent:
-        """The intent, immediately before the dot."""
-        with self._turn:
-            return self.store.intend(
+        """The intent, immediately before the dot; durable when this returns."""
+
+        def make(store: Store) -> Intent:
+            return store.intend(
                 *identity(entry),
                 version=verdict.version,
                 token=self._token,
@@ -78,6 +51,17 @@ class Desk:
                 at=self.clock(),
             )
 
+        intent: Intent = self._commits.run(self.store, make)
+        return intent
+
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Call `act` once everything noted so far is durable: at the next intent of any connection, or `flush`."""
+        self._commits.add(lambda store: None, act)
+
+    def flush(self) -> None:
+        """Return once everything noted so far is durable."""
+        self._commits.flush(self.store)
+
     def settle(
         self,
         entry: Entry,
@@ -87,20 +71,14 @@ class Desk:
         queue_id: str = "",
         next_attempt: datetime | None = None,
         charged: bool = True,
-    ) -> bool:
-        """The outcome of an intent, in the journal first."""
+    ) -> None:
+        """The outcome of an intent: in the journal now, in the ledger with the next commit."""
         order, key = identity(entry)
         settlement = Settlement(
             order, key, self._token, to, self.clock(), reply, queue_id, next_attempt, charged=charged
         )
         self._journal.write(settlement)
-        with self._turn:
-            return settlement.apply(self.store)
-
-    def accepted(self, entry: Entry, reply: Reply, queue_id: str) -> None:
-        """The message was sent."""
-        self.settle(entry, State.SENT, str(reply), queue_id=queue_id)
-        self._refusals.accepted(entry.rule)
+        self._commits.add(settlement.apply)
 
     def postpone(self, entry: Entry, verdict: Verdict, reply: Reply, *, intended: bool) -> datetime | None:
         """The server said later: when the next attempt is, or None when that is too late and the message has failed."""
@@ -115,16 +93,12 @@ class Desk:
     def fail(self, entry: Entry, reply: Reply, *, intended: bool) -> None:
         """The server said never."""
         self._record(entry, State.FAILED, str(reply), None, intended=intended)
-        if self._refusals.refused(entry.rule, reply):
-            with self._turn:
-                reason = f"{FAILURES_IN_A_ROW} messages in a row were refused: {reply}"
-                self.store.pause(entry.rule, at=self.clock(), reason=reason)
+        self._commits.add(lambda store: self._pause_after_refusals(store, entry.rule, reply))
 
     def fail_address(self, entry: Entry, verdict: Verdict, reply: Reply) -> None:
         """The address does not exist: it gets no mail any more."""
         self._record(entry, State.FAILED, str(reply), None, intended=False)
-        with self._turn:
-            self.store.suppress(verdict.address, at=self.clock(), reason=str(reply))
+        self._commits.add(lambda store: store.suppress(verdict.address, at=self.clock(), reason=str(reply)))
 
     def release(self, entry: Entry, reply: str, *, again: datetime | None = None) -> None:
         """Certainly not sent although intended, for the host's or the account's sake: may leave again, uncharged."""
@@ -134,16 +108,23 @@ class Desk:
         if intended:
             self.settle(entry, to, reply, next_attempt=again)
             return
-        with self._turn:
-            self.store.refuse(
-                *identity(entry),
-                to,
-                token=self._token,
-                sender=entry.sender or "",
-                at=self.clock(),
-                reply=reply,
-                next_attempt=again,
+        order, key = identity(entry)
+        at, sender = self.clock(), entry.sender or ""
+
+        def make(store: Store) -> bool:
+            return store.refuse(
+                order, key, to, token=self._token, sender=sender, at=at, reply=reply, next_attempt=again
             )
+
+        self._commits.add(make)
+
+    def _pause_after_refusals(self, store: Store, rule: str, reply: Reply) -> None:
+        latest = store.refusals(rule, FAILURES_IN_A_ROW)
+        if len(latest) < FAILURES_IN_A_ROW or len({code_of(each) for each in latest}) > 1:
+            return
+        reason = f"{FAILURES_IN_A_ROW} messages in a row were refused: {reply}"
+        if store.pause(rule, at=self.clock(), reason=reason):
+            emit("rule_paused", rule=rule, code=reply.code)
 
     def _attempts(self, order: str, key: MessageKey, at: datetime, *, intended: bool) -> tuple[int, datetime]:
         """How many attempts there were with this one, and when the first was."""

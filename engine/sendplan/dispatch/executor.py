@@ -15,10 +15,12 @@ from pathlib import Path
 from sendplan.credentials import check_passwords
 from sendplan.dialing import Timeouts
 from sendplan.dispatch import journal
-from sendplan.dispatch.desk import Desk, Refusals
+from sendplan.dispatch.commits import Commits
+from sendplan.dispatch.desk import Desk
+from sendplan.dispatch.job import Compose, Judge
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result
-from sendplan.dispatch.worker import Compose, Judge, LeaseLostError, Worker
+from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
 from sendplan.plan import Entry, Plan, Status
@@ -27,7 +29,7 @@ from sendplan.settings import Sender
 from sendplan.store.base import PlanRecord, Store
 
 LEASE_SECONDS = 120.0
-_RENEWAL_SECONDS = 30.0
+_RENEWAL_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 
 
@@ -43,12 +45,14 @@ def execute(
     precedence: Sequence[str] = (),
     stop: threading.Event | None = None,
     progress: Callable[[Result], None] = lambda result: None,
+    heartbeat: Callable[[], None] = lambda: None,
     timeouts: Timeouts | None = None,
     pauses: Pauses | None = None,
 ) -> DispatchReport:
     """Send what the plan says, each message decided again right before it leaves.
 
-    `open_store`, `judge` and `compose` are called from several threads, `progress` only from this one. `clock` is the
+    `open_store`, `judge` and `compose` are called from several threads, `progress` and `heartbeat` only from this one,
+    the latter before the first mail and then every few seconds. `clock` is the
     time of sending (UTC). `precedence` lists rules, each after those whose messages it waits for. Setting `stop`
     finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail, for a plan that
     was executed already or is being executed, and for a missing password.
@@ -69,7 +73,9 @@ def execute(
             Lane(sender, [each for each in entries if each.sender == name], pauses or Pauses())
             for name, sender in used.items()
         ]
-        run = _Run(plan, entries, lanes, store, token, stop or threading.Event(), progress)
+        emit("started", plan=plan.id, mails=len(entries))
+        heartbeat()
+        run = _Run(plan, entries, lanes, store, token, stop or threading.Event(), progress, heartbeat)
         return run.to_end(open_store, judge, compose, journal.Journal(journals, token), clock, timeouts or Timeouts())
     finally:
         store.close()
@@ -113,6 +119,7 @@ class _Run:
         token: str,
         stop: threading.Event,
         progress: Callable[[Result], None],
+        heartbeat: Callable[[], None],
     ) -> None:
         self._plan = plan
         self._entries = entries
@@ -121,9 +128,11 @@ class _Run:
         self._token = token
         self._stop = stop
         self._progress = progress
+        self._heartbeat = heartbeat
         self._results: dict[str, Result] = {}
         self._reported: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         """None is a worker's last word."""
+        self._commits = Commits()
         self._broken: BaseException | None = None
 
     def to_end(
@@ -136,12 +145,11 @@ class _Run:
         timeouts: Timeouts,
     ) -> DispatchReport:
         """Work until every lane is empty or stopped."""
-        turn, refusals = threading.Lock(), Refusals()
         workers = [
             Worker(
                 lane,
                 number,
-                open_desk=lambda: Desk(open_store(), replies, self._token, clock, turn, refusals),
+                open_desk=lambda: Desk(open_store(), replies, self._token, clock, self._commits),
                 judge=judge,
                 compose=compose,
                 stop=self._stop,
@@ -187,6 +195,7 @@ class _Run:
                     renewed = time.monotonic()
                     if not self._store.renew_lease(self._token, LEASE_SECONDS):
                         self._break_off(LeaseLostError())
+                    self._heartbeat()
             except KeyboardInterrupt:
                 self._stop.set()
             except (sqlite3.Error, UserError) as error:
@@ -197,6 +206,7 @@ class _Run:
         try:
             result = self._reported.get(timeout=_POLL_SECONDS)
         except queue.Empty:
+            self._commits.flush(self._store)  # What a connection noted before it began to wait for its server.
             return False
         if result is None:
             return True
@@ -228,6 +238,8 @@ class _Run:
 
     def _finish(self, report: DispatchReport) -> None:
         """Give the lease back; one that is another's by now, or a store that is out of order, keeps it."""
+        counts = {ending.value: report.count(ending) for ending in Ending}
+        emit("ended", plan=report.plan, interrupted=report.interrupted, **counts)
         match self._broken:
             case LeaseLostError():
                 return

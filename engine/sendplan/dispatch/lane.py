@@ -59,6 +59,18 @@ class Lane:
                 self._changed.wait(rest if rest > 0 else None)
             return None
 
+    def ahead(self, number: int) -> Entry | None:
+        """What connection `number` may prepare while it still sends; None when it had better ask `take` later."""
+        with self._changed:
+            if self.resting or self.sender.limits.per_minute or number >= self._connections:
+                return None
+            return self._next_free()
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing may leave right now."""
+        return self.stopped is not None or max(self._resume_at, self._breaker.resume_at) > time.monotonic()
+
     def _next_free(self) -> Entry | None:
         if self._breaker.probing and self._orders:
             return None
@@ -77,7 +89,7 @@ class Lane:
     def put_back(self, entry: Entry, *, lost: bool) -> bool:
         """Try this entry again, before all others; False when nothing leaves any more.
 
-        False also when it has `lost` its connection often enough: it may be the message that the server cannot bear.
+        False also when its try was `lost` often enough: it may be the message that the server cannot bear.
         """
         with self._changed:
             self._tries[entry.key] += lost

@@ -12,9 +12,9 @@ from pathlib import Path
 from sendplan.credentials import check_passwords, password_of
 from sendplan.dialing import SmtpError, Timeouts
 from sendplan.dispatch.desk import recipients_of
+from sendplan.dispatch.job import Compose, Judge, composed, left_open
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.pacing import Pace
-from sendplan.dispatch.worker import Compose, Judge, composed, left_open
 from sendplan.message import Message, mailbox
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError

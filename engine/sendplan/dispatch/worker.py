@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from sendplan.credentials import password_of
 from sendplan.dialing import SmtpError, Timeouts
 from sendplan.dispatch.desk import Desk, recipients_of
+from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, Ending, Result, Verdict
 from sendplan.dispatch.retries import delay
@@ -19,16 +20,10 @@ from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
 from sendplan.replies import Phase, Scope
 from sendplan.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
-from sendplan.store.base import Intent, Intention, Store
+from sendplan.store.base import Intent, Intention
 
-if TYPE_CHECKING:
-    from sendplan.message import Message
-
-REDECISIONS = 3
-"""How often one entry is decided again because its order changed in the meantime."""
-
-Judge = Callable[[Store, Entry], Verdict]
-Compose = Callable[[Verdict], "Message"]
+FRESH_SECONDS = 60.0
+"""How old a decision may be at the intent: the server may have taken long over the mail before."""
 
 
 class Again(Enum):
@@ -38,6 +33,8 @@ class Again(Enum):
     """The sender rests first; nothing was tried with this message."""
     LOST = auto()
     """Its connection broke before anything was sent."""
+    CHANGED = auto()
+    """Its order changed while the mail was on the way."""
 
 
 class LeaseLostError(Exception):
@@ -68,47 +65,83 @@ class Worker:
         self._report = report
         self._timeouts = timeouts
         self._session: Session | None = None
+        self._ahead: Job | None = None
+        """The next mail, prepared so that its envelope may leave together with the end of the one before."""
         self._desk: Desk
 
     def run(self) -> None:
         """Work until the lane has nothing more."""
         self._desk = self._open_desk()
         try:
-            while (entry := self._lane.take(self._number)) is not None:
-                result = self._handle(entry)
-                if isinstance(result, Again):
-                    if self._lane.put_back(entry, lost=result is Again.LOST):
-                        continue
-                    result = self._left(entry)
-                self._report(result)
-                self._lane.done(entry)
+            while (job := self._ahead or self._next()) is not None:
+                self._ahead = None
+                self._handle(job)
         finally:
             if self._session is not None:
                 self._session.quit()
             self._desk.store.close()
 
-    def _left(self, entry: Entry) -> Result:
-        cause, why = self._lane.stopped or (Cause.SENDER_DOWN, "the connection broke again and again")
-        return left_open(entry, cause, why)
+    def _next(self) -> Job | None:
+        """Wait for a mail that may leave over a connection that is ready; None when there is nothing more."""
+        self._desk.flush()
+        while (entry := self._lane.take(self._number)) is not None:
+            job = self._prepared(entry) if self._ready_session() else None
+            if job is not None:
+                return job
+            if self._session is None:
+                self._once_more(entry, Again.RESTED)
+            self._desk.flush()
+        return None
 
-    def _handle(self, entry: Entry) -> Result | Again:
-        session = self._ready_session()
-        if session is None:
-            return Again.RESTED
-        for _ in range(REDECISIONS):
-            verdict = self._judge(self._desk.store, entry)
-            if verdict.reason is not Reason.SEND:
-                return left_open(entry, verdict.reason, verdict.why)
-            message = composed(self._compose, entry, verdict)
-            if isinstance(message, Result):
-                return message
-            intent: list[Intent] = []
-            outcome = session.submit(message, lambda: self._may_send(entry, verdict, message, intent))  # noqa: B023
-            if not (isinstance(outcome, Withdrawn) and intent and intent[0].intention is Intention.CHANGED):
-                return self._conclude(entry, verdict, message, outcome, intent)
-            if (session := self._ready_session()) is None:
-                return Again.RESTED
-        return left_open(entry, Cause.CHANGING, "the order changed again and again while its mail was on the way")
+    def _prepared(self, entry: Entry) -> Job | None:
+        """Decided again and composed; None when it is not to be sent, which has been reported."""
+        since = time.monotonic()
+        verdict = self._judge(self._desk.store, entry)
+        if verdict.reason is not Reason.SEND:
+            self._done(entry, left_open(entry, verdict.reason, verdict.why))
+            return None
+        message = composed(self._compose, entry, verdict)
+        if isinstance(message, Result):
+            self._done(entry, message)
+            return None
+        return Job(entry, verdict, message, since)
+
+    def _handle(self, job: Job) -> None:
+        session = self._session
+        assert session is not None
+        entry = self._lane.ahead(self._number) if session.pipelining else None
+        self._ahead = self._prepared(entry) if entry is not None else None
+        intent: list[Intent] = []
+        following = self._ahead.message if self._ahead else None
+        outcome = session.submit(job.message, lambda: self._may_send(job, intent), following)
+        result = self._conclude(job, outcome, intent)
+        if self._ahead is not None and (not session.usable or self._lane.resting):
+            session.close()
+            self._once_more(self._ahead.entry, Again.RESTED)
+            self._ahead = None
+        if isinstance(result, Again):
+            self._desk.flush()  # Whoever takes it next must find it in the ledger as it is now.
+            self._once_more(job.entry, result)
+        else:
+            self._done(job.entry, result)
+
+    def _once_more(self, entry: Entry, again: Again) -> None:
+        if self._lane.put_back(entry, lost=again is not Again.RESTED):
+            return
+        if again is Again.CHANGED:
+            cause, why = Cause.CHANGING, "the order changed again and again while its mail was on the way"
+        else:
+            cause, why = self._lane.stopped or (Cause.SENDER_DOWN, "the connection broke again and again")
+        self._done(entry, left_open(entry, cause, why))
+
+    def _done(self, entry: Entry, result: Result) -> None:
+        """Report a result and let the order's next mail go on, once the ledger holds what came before."""
+
+        def tell() -> None:
+            self._report(result)
+            self._lane.done(entry)
+
+        self._desk.afterwards(tell)
 
     def _ready_session(self) -> Session | None:
         """A connection that takes another mail; None when there is none now, and the lane knows why."""
@@ -137,25 +170,29 @@ class Worker:
         else:
             self._lane.connection_failed(error.detail)
 
-    def _may_send(self, entry: Entry, verdict: Verdict, message: Message, intent: list[Intent]) -> bool:
+    def _may_send(self, job: Job, intent: list[Intent]) -> bool:
         """Everything but the dot has left: write the intent, durable, with every guard in it."""
         if self._stop.is_set():
             return False
-        intent.append(self._desk.intend(entry, verdict, self._lane.sender, message))
+        fresh = time.monotonic() - job.since < FRESH_SECONDS
+        intent.append(
+            self._desk.intend(job.entry, job.verdict, self._lane.sender, job.message)
+            if fresh
+            else Intent(Intention.CHANGED)
+        )
         return intent[0].intention is Intention.OK
 
-    def _conclude(
-        self, entry: Entry, verdict: Verdict, message: Message, outcome: Outcome, intent: list[Intent]
-    ) -> Result | Again:
+    def _conclude(self, job: Job, outcome: Outcome, intent: list[Intent]) -> Result | Again:
+        entry = job.entry
         match outcome:
             case Accepted(reply, queue_id, copy_refused):
-                self._lane.sent(recipients_of(message))
+                self._lane.sent(recipients_of(job.message))
                 self._lane.answered()
-                self._desk.accepted(entry, reply, queue_id)
+                self._desk.settle(entry, State.SENT, str(reply), queue_id=queue_id)
                 refused = f"; the copy was refused: {copy_refused}" if copy_refused else ""
                 return self._result(entry, Ending.SENT, f"{reply}{refused}", code=reply.code)
             case Unknown(detail):
-                self._lane.sent(recipients_of(message))
+                self._lane.sent(recipients_of(job.message))
                 self._desk.settle(entry, State.UNCERTAIN, detail)
                 self._lane.host_failed(detail)
                 return self._result(entry, Ending.UNCERTAIN, f"nobody knows whether it was sent: {detail}")
@@ -164,12 +201,14 @@ class Worker:
             case Lost():
                 return self._lost(entry, outcome)
             case Refused():
-                return self._refused(entry, verdict, outcome)
+                return self._refused(entry, job.verdict, outcome)
 
     def _withdrawn(self, entry: Entry, intent: list[Intent]) -> Result | Again:
         if not intent:
             return left_open(entry, Cause.STOPPED, "stopped before its last byte")
         match intent[0].intention:
+            case Intention.CHANGED:
+                return Again.CHANGED
             case Intention.LEASE_LOST:
                 raise LeaseLostError
             case Intention.QUOTA:
@@ -227,19 +266,3 @@ class Worker:
     def _result(self, entry: Entry, ending: Ending, why: str, code: int | None = None) -> Result:
         emit(ending, order=entry.order, rule=entry.rule, step=entry.step, sender=self._lane.sender.name, code=code)
         return Result(entry.key, ending, why)
-
-
-def composed(compose: Compose, entry: Entry, verdict: Verdict) -> Message | Result:
-    """The mail, or why there is none: whatever is wrong with one, the others go on."""
-    try:
-        return compose(verdict)
-    except UserError as error:
-        return left_open(entry, Cause.RENDERING, str(error))
-    except Exception as error:
-        return left_open(entry, Cause.RENDERING, f"internal error: {type(error).__name__}")
-
-
-def left_open(entry: Entry, cause: Reason | Cause, why: str) -> Result:
-    """The result of a message that was not sent."""
-    emit("open", order=entry.order, rule=entry.rule, step=entry.step, cause=cause)
-    return Result(entry.key, Ending.OPEN, why, cause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -118,12 +118,12 @@ class SqliteReader:
         )
 
     def operator(self) -> Operator:
-        """Suppressed addresses, pauses, and from which day on orders count."""
+        """Suppressed addresses, pauses, and since when orders count."""
         adopted = self.meta("orders_from")
         return Operator(
             suppressed=frozenset(each.address for each in self.suppressions()),
             paused=frozenset(each.name for each in self.pauses()),
-            orders_from=date.fromisoformat(adopted) if adopted else None,
+            orders_from=datetime.fromisoformat(adopted) if adopted else None,
         )
 
     def suppressions(self) -> tuple[Suppression, ...]:

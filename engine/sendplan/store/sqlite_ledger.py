@@ -17,11 +17,8 @@ from sendplan.settings import Limits
 from sendplan.store.base import REPEAT_AFTER_LEASE, Intent, Intention, PlanRecord
 from sendplan.store.encoding import encode_instant
 from sendplan.store.files import WritableFile
+from sendplan.store.quota import quota_wait
 from sendplan.store.sqlite import EXECUTIONS, PLAN_COLUMNS, RECORD_COLUMNS, SqliteReader, plan_record, record_of
-
-MINUTE = 60_000
-DAY = 86_400_000
-"""Windows of the senders' limits, in milliseconds."""
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
 _GUARDS = (
@@ -127,7 +124,7 @@ class SqliteLedger(SqliteReader):
             refusal = _refusal(*guards, version=version, at=encode_instant(at))
             if refusal is not None:
                 return Intent(refusal)
-            wait = _quota_wait(connection, sender, recipients, limits, wall)
+            wait = quota_wait(connection, sender, recipients, limits, wall)
             if wait > 0:
                 return Intent(Intention.QUOTA, wait)
             connection.execute(
@@ -285,25 +282,3 @@ def _refusal(
     if paused:
         return Intention.PAUSED
     return Intention.SUPPRESSED if suppressed else None
-
-
-def _quota_wait(connection: sqlite3.Connection, sender: str, recipients: int, limits: Limits, wall: int) -> float:
-    """Seconds until the sender's limits allow so many more recipients; 0 when they do now."""
-    windows = ((limits.per_minute, MINUTE), (limits.per_day, DAY))
-    return max(
-        (_wait(connection, sender, recipients, limit, each, wall) for limit, each in windows if limit), default=0.0
-    )
-
-
-def _wait(connection: sqlite3.Connection, sender: str, recipients: int, limit: int, window: int, wall: int) -> float:
-    inside = "FROM message_log WHERE after = 'sending' AND sender = ? AND wall > ?"
-    used = connection.execute(f"SELECT coalesce(sum(recipients), 0) {inside}", (sender, wall - window)).fetchone()[0]
-    # A message with more recipients than the limit knows would wait for ever; it may have an empty window.
-    excess = used + min(recipients, limit) - limit
-    if excess <= 0:
-        return 0.0
-    for sent, freed in connection.execute(f"SELECT wall, recipients {inside} ORDER BY wall", (sender, wall - window)):
-        excess -= freed
-        if excess <= 0:
-            return float(sent + window - wall) / 1000
-    return window / 1000

@@ -1,0 +1,46 @@
+"""From an entry of the plan to a mail that may leave, or to the reason why it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sendplan.dispatch.model import Cause, Ending, Result, Verdict
+from sendplan.events import emit
+from sendplan.plan import Entry, Reason
+from sendplan.problems import UserError
+from sendplan.store.base import Store
+
+if TYPE_CHECKING:
+    from sendplan.message import Message
+
+Judge = Callable[[Store, Entry], Verdict]
+Compose = Callable[[Verdict], "Message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An entry that was decided on and has its mail."""
+
+    entry: Entry
+    verdict: Verdict
+    message: Message
+    since: float
+    """When it was decided on, by the monotonic clock."""
+
+
+def composed(compose: Compose, entry: Entry, verdict: Verdict) -> Message | Result:
+    """The mail, or why there is none: whatever is wrong with one, the others go on."""
+    try:
+        return compose(verdict)
+    except UserError as error:
+        return left_open(entry, Cause.RENDERING, str(error))
+    except Exception as error:
+        return left_open(entry, Cause.RENDERING, f"internal error: {type(error).__name__}")
+
+
+def left_open(entry: Entry, cause: Reason | Cause, why: str) -> Result:
+    """The result of a message that was not sent."""
+    emit("open", order=entry.order, rule=entry.rule, step=entry.step, cause=cause)
+    return Result(entry.key, Ending.OPEN, why, cause)

@@ -63,10 +63,7 @@ class Localiser:
 
     def money(self, value: object) -> str:
         """An amount with the order's currency, rounded to its smallest coin."""
-        amount, locale = _number(value), _locale(self.language)
-        if self.currency is None:
-            return str(format_decimal(amount, format="#,##0.00", locale=locale))
-        return str(format_currency(amount, self.currency.upper(), locale=locale))
+        return _money(_number(value), self.currency, self.language)
 
     def date(self, value: object, form: str = "long") -> str:
         """The day of a moment; `form` is one of `short`, `medium`, `long`, `full`."""
@@ -74,7 +71,7 @@ class Localiser:
             raise PrintError("`date` formats a moment such as `order.shipped`")
         if form not in DATE_FORMATS:
             raise PrintError(f"`{form}` is no date format, write one of {', '.join(DATE_FORMATS)}")
-        return str(format_date(value, format=form, locale=_locale(self.language)))
+        return _date(date(value.year, value.month, value.day), form, self.language)
 
     def datetime(self, value: object, form: str = "long") -> str:
         """The day and the time of an instant on the shop's clock; a bare date prints as its day."""
@@ -109,6 +106,18 @@ def is_known(language: str) -> bool:
     except (UnknownLocaleError, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=1024)
+def _date(day: date, form: str, language: str) -> str:
+    return str(format_date(day, format=form, locale=_locale(language)))
+
+
+@lru_cache(maxsize=1024)
+def _money(amount: Decimal, currency: str | None, language: str) -> str:
+    if currency is None:
+        return str(format_decimal(amount, format="#,##0.00", locale=_locale(language)))
+    return str(format_currency(amount, currency.upper(), locale=_locale(language)))
 
 
 @lru_cache(maxsize=64)

@@ -77,15 +77,12 @@ def load(folder: Path) -> tuple[Project | None, list[Problem]]:
     problems += files.problems
     if settings is None or document is None:
         return None, problems
-    rules, broken, rule_problems = build_rules(files, settings, document, settings.params)
-    problems += rule_problems
-    by_account, broken_for_accounts, account_problems = _rules_by_account(files, settings, document, rules)
-    problems += account_problems
     templates = languages.listing(folder / TEMPLATES)
+    rules, broken, rule_problems = build_rules(files, settings, document, settings.params, templates)
+    problems += rule_problems
+    by_account, broken_for_accounts, account_problems = _rules_by_account(files, settings, document, rules, templates)
+    problems += account_problems
     broken += broken_for_accounts + files.broken
-    template_problems = list(_missing_templates(rules, settings, templates))
-    problems += [problem for _, problem in template_problems]
-    broken += [BrokenRule(rule.id, problem) for rule, problem in template_problems]
     unusable = {each.id for each in broken}
     if not files.unreadable:
         problems += _check_skips(settings, document, {rule.id for rule in rules} | unusable)
@@ -107,7 +104,11 @@ def load(folder: Path) -> tuple[Project | None, list[Problem]]:
 
 
 def _rules_by_account(
-    files: RuleFiles, settings: Settings, document: Document, shared: tuple[Rule, ...]
+    files: RuleFiles,
+    settings: Settings,
+    document: Document,
+    shared: tuple[Rule, ...],
+    templates: frozenset[str],
 ) -> tuple[dict[str, tuple[Rule, ...]], list[BrokenRule], list[Problem]]:
     by_account: dict[str, tuple[Rule, ...]] = {}
     broken: list[BrokenRule] = []
@@ -116,38 +117,12 @@ def _rules_by_account(
     for name, account in settings.accounts.items():
         rules = next((each for params, each in built if params == account.params), None)
         if rules is None:
-            rules, wrong, found = build_rules(files, settings, document, account.params)
+            rules, wrong, found = build_rules(files, settings, document, account.params, templates)
             broken += wrong
             problems += found
             built.append((account.params, rules))
         by_account[name] = rules
     return by_account, broken, problems
-
-
-def _missing_templates(
-    rules: tuple[Rule, ...], settings: Settings, templates: frozenset[str]
-) -> Iterator[tuple[Rule, Problem]]:
-    """Every step needs a template that a buyer of any language gets: at least in the default language."""
-    default = settings.languages.default
-    for rule in rules:
-        for name in dict.fromkeys(step.template for step in rule.enabled_steps()):
-            without = [
-                account
-                for account in settings.accounts
-                if languages.choose(templates, name, account=account, language=default, default=default) is None
-            ]
-            if without:
-                file = f"{TEMPLATES}/{name}.{default}.md"
-                known = {path.rpartition("/")[2].partition(".")[0] for path in templates}
-                yield (
-                    rule,
-                    Problem(
-                        "missing-template",
-                        f"there is no template `{file}` for rule `{rule.id}`",
-                        rule.span,
-                        f"write it; {did_you_mean(name, known)}",
-                    ),
-                )
 
 
 def _check_skips(settings: Settings, document: Document, known: set[str]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sendplan.calendar import Duration
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value, stored_fields
+from sendplan.languages import choose
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.rules import BrokenRule, Rule, Step
@@ -21,7 +22,11 @@ _PARAM = re.compile(r"\$\{params\.([A-Za-z_]\w*)\}")
 
 
 def build_rules(
-    files: RuleFiles, settings: Settings, settings_document: Document, params: Mapping[str, ParamValue]
+    files: RuleFiles,
+    settings: Settings,
+    settings_document: Document,
+    params: Mapping[str, ParamValue],
+    templates: frozenset[str],
 ) -> tuple[tuple[Rule, ...], list[BrokenRule], list[Problem]]:
     """The rules for one set of params, each after those whose `sent(…)` it reads; broken ones apart."""
     messages = {ref: keys for rule in files.written for ref, keys in _messages(rule).items()}
@@ -32,7 +37,7 @@ def build_rules(
     problems: list[Problem] = []
     taken = earlier_ids_taken(files)
     for written in files.written:
-        builder = _Builder(written, settings, settings_document, scope)
+        builder = _Builder(written, settings, settings_document, scope, templates)
         rule = builder.rule()
         builder.problems += taken.get(written.id, ())
         problems += builder.problems
@@ -42,6 +47,11 @@ def build_rules(
             broken.append(BrokenRule(written.id, error))
         else:
             rules.append(rule)
+    for written in files.malformed:
+        builder = _Builder(written, settings, settings_document, scope, templates)
+        builder.rule()
+        # What is missing may stand in a key that was left out.
+        problems += [each for each in builder.problems if each.code != "missing-key"]
     ordered, circle = _in_order(rules)
     for rule in circle:
         names = " → ".join(each.id for each in circle)
@@ -78,8 +88,16 @@ def _in_order(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[Rule]]:
 class _Builder:
     """Builds one rule; notes every problem on the way."""
 
-    def __init__(self, written: Written, settings: Settings, settings_document: Document, scope: Scope) -> None:
+    def __init__(
+        self,
+        written: Written,
+        settings: Settings,
+        settings_document: Document,
+        scope: Scope,
+        templates: frozenset[str],
+    ) -> None:
         self.written = written
+        self.templates = templates
         self.settings = settings
         self.settings_document = settings_document
         self.scope = scope
@@ -92,8 +110,10 @@ class _Builder:
         due = self._expression("due", Kind.MOMENT)
         switched_on = self._switched_on()
         written = self._steps(trigger, switched_on)
-        enabled = tuple(step for step, on in zip(written, switched_on, strict=True) if on)
+        enabled = tuple(step for step, counts in zip(written, switched_on, strict=True) if counts)
         depth = self._depth()
+        on = bool(self._value("enabled", True, bool))
+        lookback, orders_from = self._lookback(), self._orders_from()
         if trigger is None or due is None or any(each.is_error for each in self.problems):
             return None
         classes = [self.settings.classes[step.klass].requires for step in enabled]
@@ -102,14 +122,14 @@ class _Builder:
         return Rule(
             id=self.written.id,
             title=data["title"],
-            enabled=bool(self._value("enabled", True, bool)),
+            enabled=on,
             due=due,
             steps=enabled[:depth],
             written=written,
             ladder=bool(self.written.steps),
             depth=depth,
-            lookback=self._lookback(),
-            orders_from=self._orders_from(),
+            lookback=lookback,
+            orders_from=orders_from,
             reads=stored_fields(names, self.settings.fields),
             description=data.get("description", ""),
             span=document.span((*self.written.path, "id")),
@@ -127,7 +147,7 @@ class _Builder:
 
     def _steps(self, trigger: Expression | None, switched_on: Sequence[bool]) -> tuple[Step, ...]:
         if not self.written.steps:
-            return (self._step((), {}, trigger, None, self._name_template(())),)
+            return (self._step((), {}, trigger, None, self._template(())),)
         if "template" in self.written.data:
             self._note("wrong-key", ("template",), "in a ladder every step names its template", "remove this key")
         every = self._value("every", None, Duration, ("ladder",))
@@ -137,13 +157,14 @@ class _Builder:
             path: KeyPath = ("ladder", "steps", number)
             after = self._value("after", every, Duration, path)
             follows = switched_on[number] and any(switched_on[:number])
-            if follows and after is None and not self.problems:
+            if follows and "after" not in data and "every" not in self.written.data["ladder"]:
                 help_ = "write `every: 7 days` in the ladder, or `after:` in the step"
                 self._note("missing-key", path, "nothing says when this step follows", help_)
             if data["id"] in seen:
                 self._note("duplicate-id", (*path, "id"), f"step `{data['id']}` stands in this ladder already")
             seen.add(data["id"])
-            steps.append(self._step(path, data, trigger, after if number else None, self._name_template(path)))
+            template = self._template(path) if switched_on[number] else str(data["template"])
+            steps.append(self._step(path, data, trigger, after if number else None, template))
         return tuple(steps)
 
     def _step(
@@ -183,13 +204,23 @@ class _Builder:
             self._note("wrong-value", ("ladder", "depth"), f"a ladder of {depth} steps sends nothing", help_)
         return depth if isinstance(depth, int) else None
 
-    def _name_template(self, path: KeyPath) -> str:
+    def _template(self, path: KeyPath) -> str:
+        """A template's name; every buyer must get it, so it is needed in the default language at least."""
         data = self._at(path)
         if "template" not in data:
             if not self.written.steps:
                 self._note("missing-key", (), "`template` is missing", "write `template: NAME`")
             return ""
-        return str(data["template"])
+        name, default = str(data["template"]), self.settings.languages.default
+        if any(
+            choose(self.templates, name, account=account, language=default, default=default) is None
+            for account in self.settings.accounts
+        ):
+            names = {each.rpartition("/")[2].partition(".")[0] for each in self.templates}
+            known = {each for each in names if not each.startswith("_")}  # those are parts of others
+            message = f"there is no template `templates/{name}.{default}.md` for rule `{self.written.id}`"
+            self._note("missing-template", (*path, "template"), message, f"write it; {did_you_mean(name, known)}")
+        return name
 
     # --- values ---
 
@@ -285,9 +316,12 @@ class _Builder:
         return str(name)
 
     def _expression(self, key: str, kind: Kind, path: KeyPath = ()) -> Expression | None:
+        data = self._at(path)
+        if key not in data:
+            return None  # of a malformed rule
         place = (*self.written.path, *path, key)
         locate = lambda start, end: self.written.document.within(place, start, end)  # noqa: E731
-        expression, problems = compile_expression(self._at(path)[key], kind, self.scope, locate)
+        expression, problems = compile_expression(data[key], kind, self.scope, locate)
         self.problems += problems
         return expression
 

@@ -41,6 +41,8 @@ class RuleFiles:
     """Everything that stands in `rules/`, before params are filled in."""
 
     written: list[Written] = field(default_factory=list)
+    malformed: list[Written] = field(default_factory=list)
+    """Rules that break their schema, without the keys that do: the rest of them is checked all the same."""
     broken: list[BrokenRule] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     unreadable: bool = False
@@ -80,12 +82,26 @@ def _read_file(path: Path, name: str, files: RuleFiles) -> None:
         if error is not None:
             id_ = rule.get("id") if isinstance(rule, dict) else None
             files.broken.append(BrokenRule(id_ if isinstance(id_, str) else path.stem, error))
+            if isinstance(rule, dict):
+                kept = _well_formed(document, place, rule, [problems[n] for n in own])
+                files.malformed.append(_written(document, place, {"id": path.stem, "title": "", **kept}))
         else:
-            steps = tuple(rule["ladder"]["steps"]) if "ladder" in rule else ()
-            files.written.append(Written(document, place, rule, steps))
+            files.written.append(_written(document, place, rule))
     rest = [each for n, each in enumerate(problems) if n not in taken and each.is_error]
     if rest:
         files.broken.append(BrokenRule(path.stem, rest[0]))
+
+
+def _written(document: Document, place: KeyPath, data: Mapping[str, Any]) -> Written:
+    return Written(document, place, data, tuple(data["ladder"]["steps"]) if "ladder" in data else ())
+
+
+def _well_formed(
+    document: Document, place: KeyPath, rule: Mapping[str, Any], problems: Sequence[Problem]
+) -> dict[str, Any]:
+    """The rule's keys that no problem lies in; a missing key lies in none."""
+    spans = [each.span for each in problems if each.span is not None and each.code != "missing-key"]
+    return {key: value for key, value in rule.items() if not any(document.holds((*place, key), span) for span in spans)}
 
 
 def _refuse_doubles(files: RuleFiles) -> None:

@@ -77,8 +77,10 @@ Condition: TypeAlias = Expression
 def compile_expression(text: str, kind: Kind, scope: Scope, locate: Locate) -> tuple[Expression | None, list[Problem]]:
     """The checked expression, or None, with every mistake in it as a problem."""
     root, mistakes = parse(text)
-    if root is not None and not mistakes:
-        root, mistakes = check(root, scope, kind)
+    if root is not None:
+        # A foreign operator was understood, so the names and types around it can be checked all the same.
+        root, further = check(root, scope, kind)
+        mistakes = sorted([*mistakes, *further], key=lambda mistake: mistake.start)
     problems = [
         Problem(mistake.code, mistake.message, locate(mistake.start, mistake.end), mistake.help) for mistake in mistakes
     ]

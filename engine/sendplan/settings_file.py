@@ -23,6 +23,9 @@ from sendplan.settings import Account, Hold, Languages, Limits, MessageClass, Se
 from sendplan.source import Document, KeyPath, load
 
 FILE = "sendplan.yaml"
+_NEEDED = {"senders": "from", "holds": "when"}
+"""Without these keys an entry says nothing."""
+_NEEDED_OF_SHOP = {"name", "timezone", "country"}
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _HOURS = re.compile(r"(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})")
 _RESERVED_REGIONS = ("all", "any")
@@ -45,9 +48,26 @@ class _Reader:
         self.folder = folder
         self.document = document
         self.problems = problems
-        # A section with a schema error is left out here, so that the others are still checked.
-        self.data = {name: value for name, value in data.items() if not self._spoiled((name,))}
-        self.left_out = data.keys() - self.data.keys()
+        # What breaks its schema is left out here, so that all around it is still checked.
+        self.data = self._well_formed((), data)
+        for section, needed in _NEEDED.items():
+            entries = self.data.get(section, {})
+            self.data[section] = {name: each for name, each in entries.items() if needed in each}
+        if not self.data.get("shop", {}).keys() >= _NEEDED_OF_SHOP:
+            self.data.pop("shop", None)
+        self.sender_names = list(data["senders"]) if isinstance(data.get("senders"), dict) else None
+        self.left_out = {name for name in data if self._spoiled((name,))}
+
+    def _well_formed(self, path: KeyPath, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The keys that no problem lies in; of a mapping with one, the keys below that are free of it."""
+        kept: dict[str, Any] = {}
+        for name, value in data.items():
+            place = (*path, name)
+            if not self._spoiled(place):
+                kept[name] = value
+            elif isinstance(value, dict):
+                kept[name] = self._well_formed(place, value)
+        return kept
 
     def _spoiled(self, path: KeyPath) -> bool:
         return any(each.span is not None and self.document.holds(path, each.span) for each in self.problems)
@@ -235,9 +255,9 @@ class _Reader:
     ) -> Account:
         path = ("accounts", name)
         sender = given.get("sender", next(iter(senders), ""))
-        if sender not in senders and "senders" in self.data:
+        if self.sender_names is not None and "sender" in given and sender not in self.sender_names:
             message = f"there is no sender `{sender}`"
-            self.note("unknown-name", (*path, "sender"), message, did_you_mean(sender, senders))
+            self.note("unknown-name", (*path, "sender"), message, did_you_mean(sender, self.sender_names))
         if "from" in given and address_error(parseaddr(given["from"])[1]):
             message = f"`{given['from']}` is no address to send from"
             self.note("wrong-value", (*path, "from"), message, "write `Shop name <shop@example.com>`")

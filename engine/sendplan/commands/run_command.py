@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from sendplan.calendar import Calendar, cron_error
+from sendplan.candidates import indexes
 from sendplan.commands.context import (
     clock_of_sending,
     format_option,
@@ -20,6 +22,7 @@ from sendplan.commands.context import (
     now_option,
     project_option,
     reader_of,
+    store_of,
 )
 from sendplan.commands.output import clean, print_problems
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
@@ -50,6 +53,8 @@ def command(now: str | None, every: str | None, format_: str, log_format: str | 
 def _run_once(project_dir: Path | None, now: str | None, format_: str, stop: threading.Event) -> int:
     project, problems = load_project(project_dir)
     clock = clock_of_sending(now, project.settings.calendar)
+    with closing(store_of(project.settings)) as store:
+        store.ensure_indexes(indexes(project, clock().now))
     plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)

@@ -76,6 +76,11 @@ def explanation_text(decision: Decision, change: Change | None, calendar: Calend
     """One rule's decision with every check, and the values under every part of the conditions."""
     name = "/".join(part for part in (decision.rule.id, decision.step.id if decision.step else "") if part)
     lines = [f"{name}: {decision.reason} — {decision.why}"]
+    if decision.rule.ladder:
+        told = (
+            f"{step} {state} {calendar.day(at)}" if at else f"{step} {state}" for step, state, at in _ladder(decision)
+        )
+        lines.append(f"  ladder          {', '.join(told)}")
     for check in decision.checks:
         lines.append(f"  {'✓' if check.passed else '✗'} {check_name(check):<13} {check.why}")
         for expression, traced in check.evaluated:
@@ -83,6 +88,13 @@ def explanation_text(decision: Decision, change: Change | None, calendar: Calend
     if change is not None:
         lines.append(f"  next change   {calendar.text(change.at)}: {change.reason}")
     return "\n".join(lines)
+
+
+def _ladder(decision: Decision) -> Iterator[tuple[str, str, datetime | None]]:
+    """Every active step of a ladder, its state in the ledger, and since when (UTC)."""
+    for step in decision.rule.steps:
+        record = decision.situation.history.find(step.keys)
+        yield (step.id, record.state.value, record.at) if record is not None else (step.id, "open", None)
 
 
 def _tree(expression: Expression, traced: Traced, calendar: Calendar, depth: int) -> list[str]:
@@ -165,6 +177,10 @@ def explanation_json(decision: Decision, change: Change | None, calendar: Calend
         "expires_at": calendar.text(decision.expires_at) if decision.expires_at is not None else None,
         "send_at": calendar.text(decision.send_at) if decision.send_at is not None else None,
         "facts": {name: fact_json(value, calendar) for name, value in decision.facts.items()},
+        "ladder": [
+            {"step": step, "state": state, "at": calendar.text(at) if at else None}
+            for step, state, at in (_ladder(decision) if decision.rule.ladder else ())
+        ],
         "checks": [
             {
                 "reason": check.reason.value,

@@ -1,4 +1,4 @@
-"""A plan for some rules says what the whole plan says of them, and planning leaves the store as it is."""
+"""A plan for some rules agrees with the whole plan; planning leaves no trace; `explain` knows the ladder."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ def test_planning_leaves_no_trace(shop: Project) -> None:
     for command in (("plan",), ("plan", "--funnel"), ("explain", "due"), ("status",)):
         assert shop(*command, *NOW).code in (0, 1)
     assert hashlib.sha256(store.read_bytes()).hexdigest() == before
+
+
+def test_explain_tells_a_ladders_history(shop: Project) -> None:
+    """`explain` shows for each step of a ladder what the ledger holds of it, and since when."""
+    shop.write("orders.csv", ORDERS)
+    shop("import", str(shop.path("orders.csv")))
+    shop("resolve", "due/dunning/payment-reminder", "sent", "--at", "2026-03-07")
+    told = shop("explain", "due", "--rule", "dunning", *NOW)
+    assert "ladder          payment-reminder sent 2026-03-07, first-dunning open, second-dunning open" in told.out
+    ladder = shop("explain", "due", "--rule", "dunning", *NOW, "--format", "json").json["decisions"][0]["ladder"]
+    assert [(each["step"], each["state"]) for each in ladder] == [
+        ("payment-reminder", "sent"),
+        ("first-dunning", "open"),
+        ("second-dunning", "open"),
+    ]

@@ -2,10 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check clean
+.PHONY: help demo test lint check chaos bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,8 +22,15 @@ lint: $(VENV)/test ## Ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
+	@$(BIN)/python tests/chaos 1000
+
+bench-dispatch: $(VENV)/base $(BENCH)/django ## How fast mails leave, beside other senders (some minutes)
+	@PATH="$(CURDIR)/$(BENCH)/postfix/usr/sbin:$$PATH" LD_LIBRARY_PATH="$(CURDIR)/$(BENCH)/postfix/usr/lib/postfix" \
+		$(BIN)/python tests/benchmarks/dispatch 5 $(BENCH)/bin/python
+
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(BENCH) var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 
 $(VENV)/bin/python:
 	@echo "Setting up $(VENV) ..."
@@ -35,3 +43,11 @@ $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --editable ".[test]"
 	@touch $@ $(VENV)/base
+
+# The other senders of the benchmark. Postfix is only unpacked, never installed; without it that line is left out.
+$(BENCH)/django:
+	@echo "Setting up $(BENCH) ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check django-mailer==2.3.2 django-post_office==3.12.0 "django<6"
+	@cd $(BENCH) && apt-get download -qq postfix 2> /dev/null && dpkg-deb -x postfix_*.deb postfix || true
+	@touch $@

@@ -51,11 +51,15 @@ def doubt(folder: Path, store: Reader) -> str | None:
 
 
 def check_store(folder: Path, store: Reader) -> None:
-    """Raises UserError when the store may have forgotten mails that left."""
+    """Before anything is written to the ledger: raises UserError when the store may have forgotten mails that left.
+
+    A new project's store becomes the one that it sends from, so that a first run that is killed leaves no doubt.
+    """
     why = doubt(folder, store)
     if why is not None:
         help_ = "look at what `sendplan adopt` tells; it accepts the store and begins from now"
         raise UserError(Problem("foreign-store", why, None, help_), Exit.REFUSED)
+    keep_mark(folder, store)
 
 
 def doubt_or_unreadable(folder: Path, store: Reader) -> str | None:

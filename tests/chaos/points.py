@@ -1,0 +1,82 @@
+"""The named points of the protocol at which a process is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from sendplan import delivery
+from sendplan.connection import Connection
+from sendplan.dispatch.desk import Desk
+from sendplan.dispatch.journal import Journal
+from sendplan.replies import Phase
+from sendplan.smtp import Session
+from sendplan.store.sqlite_ledger import SqliteLedger
+
+NTH = 4
+"""The time that a point is reached at which it kills: some mails are through, some are not."""
+
+
+def killing(owner: object, name: str, *, before: bool = False, nth: int = NTH, only: Any = None) -> Callable[[], None]:
+    """A patch that kills this process at the `nth` call, before or after it."""
+
+    def patch() -> None:
+        original = getattr(owner, name)
+        calls = count(1)
+
+        def wrapped(*arguments: Any, **named: Any) -> Any:
+            counts = only is None or only(*arguments, **named)
+            now = counts and next(calls) == nth
+            if now and before:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = original(*arguments, **named)
+            if now:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        setattr(owner, name, wrapped)
+
+    return patch
+
+
+def _in_the_commit() -> None:
+    """Kill between the last change of a transaction and its commit."""
+    original = SqliteLedger.together
+    calls = count(1)
+
+    @contextmanager
+    def together(ledger: SqliteLedger) -> Iterator[None]:
+        with original(ledger):
+            yield
+            if next(calls) == NTH:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    SqliteLedger.together = together  # type: ignore[method-assign]
+
+
+def _is_dot(connection: Connection, phase: Phase, data: bytes) -> bool:
+    return phase is Phase.DOT
+
+
+POINTS: Mapping[str, tuple[Callable[[], None], bool]] = {
+    "before the lease": (killing(SqliteLedger, "start_plan", before=True, nth=1), False),
+    "after the lease": (killing(SqliteLedger, "start_plan", nth=1), False),
+    "after deciding again": (killing(delivery, "decide_again"), False),
+    "after the envelope": (killing(Session, "_envelope"), False),
+    "after the body": (killing(Session, "_body"), False),
+    "before the intent": (killing(Desk, "intend", before=True), False),
+    "in the intent's commit": (_in_the_commit, False),
+    "after the intent": (killing(Desk, "intend"), True),
+    "after the dot": (killing(Connection, "write", only=_is_dot), True),
+    "after the reply": (killing(Journal, "write", before=True), True),
+    "after the journal": (killing(Journal, "write"), False),
+    "before the result": (killing(SqliteLedger, "settle", before=True), False),
+    "before the plan's end": (killing(SqliteLedger, "finish_plan", before=True, nth=1), False),
+    "after the plan's end": (killing(SqliteLedger, "finish_plan", nth=1), False),
+    "at the mark": (killing(os, "replace", before=True, nth=1), False),
+}
+"""Name → the patch, and whether a message may be unknown afterwards: from the intent to the written reply."""

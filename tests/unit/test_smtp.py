@@ -84,6 +84,15 @@ def test_a_mail_arrives_as_it_was_written(extensions: tuple[str, ...]) -> None:
         assert (mail.sender, mail.recipients) == ("shop@example.com", ("buyer@example.org", "copies@example.com"))
 
 
+@pytest.mark.parametrize("address", ['"john smith"@example.org', '"a\\"b>c"@example.org', '"x@y"@example.org'])
+def test_a_quoted_local_part_stays_one_recipient(address: str) -> None:
+    """Quotes, blanks and signs within quotes are handed over as they are."""
+    with Sink() as sink:
+        assert isinstance(submit(sink, replace(MAIL, recipients=(address,))), Accepted)
+        assert f"RCPT TO:<{address}>" in sink.commands
+        assert len(sink.mails) == 1
+
+
 def test_the_dot_waits_for_the_intent(extensions: tuple[str, ...]) -> None:
     """When the intent is asked for, nothing has been accepted yet."""
     seen: list[int] = []

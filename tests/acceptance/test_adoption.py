@@ -62,6 +62,9 @@ def test_a_restored_backup_sends_nothing(filled: Project, sink: Sink) -> None:
     assert (ran.code, len(sink.mails)) == (3, sent)
     assert "restored backup" in ran.err
     assert "sendplan adopt" in ran.err
+    status = filled("status", *NOW)
+    assert (status.code, "restored backup" in status.out) == (1, True)
+    assert "restored backup" in filled("status", *NOW, "--format", "json").json["store_doubted"]
 
 
 def test_a_backup_is_noticed_even_when_the_run_after_it_was_killed(

@@ -11,6 +11,8 @@ from sendplan.adoption import check_store, keep_mark
 from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import print_json
+from sendplan.delivery import JOURNALS
+from sendplan.dispatch import recover
 from sendplan.ledger import State
 from sendplan.plan import parse_key
 from sendplan.problems import Exit, Problem, UserError
@@ -38,6 +40,8 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
     if next(iter(store.orders_by_id([order])), None) is None:
         raise unknown_order(store, order, "")
     check_store(project.settings.folder, store)
+    # What a run that vanished left in flight is a person's as soon as its lease has ended, not only at the next run.
+    recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
     moment = clock_of(at, project.settings.calendar, "--at").now
     if moment > datetime.now(UTC):
         click.echo(f"warning: --at {at} lies in the future", err=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sendplan.adoption import doubt_or_unreadable
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.output import clean, print_json, print_table
 from sendplan.ledger import Record, State
@@ -24,7 +25,10 @@ UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 @format_option("text", "json")
 @project_option
 def command(now: str | None, format_: str, project_dir: Path | None) -> int:
-    """Show what needs a person: unknown outcomes, failures, held messages, a refused plan. Exit 1 when there is any."""
+    """Show what needs a person: unknown outcomes, failures, held messages, a refused plan or store.
+
+    Exit 1 when there is any.
+    """
     project, _ = load_project(project_dir)
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     if format_ == "json":
@@ -33,7 +37,7 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     else:
         plan, records = print_status(project, reader, clock)
     needs_person = bool(records or plan.refused or plan.with_status(Status.HELD) or plan.with_status(Status.ERROR))
-    return Exit.FINDINGS if needs_person or _expired(plan) else Exit.DONE
+    return Exit.FINDINGS if needs_person or _expired(plan) or _doubt(project, reader) else Exit.DONE
 
 
 def _look(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:
@@ -45,6 +49,10 @@ def print_status(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, 
     plan, records = _look(project, reader, clock)
     _print(project, reader, plan, records)
     return plan, records
+
+
+def _doubt(project: Project, reader: Reader) -> str | None:
+    return doubt_or_unreadable(project.settings.folder, reader)
 
 
 def _expired(plan: Plan) -> list[str]:
@@ -64,6 +72,8 @@ def _print(project: Project, reader: Reader, plan: Plan, records: list[Record]) 
         if entries:
             held = [(each.key, each.reason.value, each.why) for each in entries]
             print_table(("Message", "Reason", "Why"), held, title=f"{title} ({len(entries)})")
+    if doubt := _doubt(project, reader):
+        click.echo(f"A run would be refused: {doubt}; see `sendplan adopt`\n")
     if plan.refused:
         click.echo(f"A run would be refused: {len(plan.with_status(Status.SEND))} sends are over `limits.per_run`\n")
     for warning in plan.warnings:
@@ -103,6 +113,7 @@ def _json(project: Project, reader: Reader, plan: Plan, records: list[Record]) -
         ],
         "errors": [{"key": each.key, "why": each.why} for each in plan.with_status(Status.ERROR)],
         "refused": plan.refused,
+        "store_doubted": _doubt(project, reader),
         "warnings": list(plan.warnings),
         "paused": [pause.name for pause in reader.pauses()],
         "counts": dict(reader.counts()),

@@ -1,0 +1,49 @@
+"""What a person can do about a run that vanished in the middle of a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from projects import ROOT, Project
+
+from sendplan.smtp import Session
+from sendplan.store.sqlite_ledger import SqliteLedger
+
+NOW = ("--now", "2026-08-24 12:00")
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+@pytest.fixture
+def left_in_flight(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The key of a message whose process died right after the dot, an hour ago."""
+    assert shop("import", str(ROOT / "fixtures" / "orders.csv")).code == 0
+
+    def die(*arguments: object, **named: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch, time_machine.travel("2026-08-24 10:00+00:00", tick=False):
+        patch.setattr(Session, "_finish", die)
+        patch.setattr(SqliteLedger, "finish_plan", die)
+        with pytest.raises(Crash):
+            shop("run", *NOW)
+    with time_machine.travel("2026-08-24 11:00+00:00", tick=False):
+        (left, *_) = shop("status", *NOW, "--format", "json").json["unsettled"]
+        assert left["state"] == "sending"
+        yield left["key"]
+
+
+@pytest.mark.parametrize("outcome", ["sent", "drop"])
+def test_it_can_be_settled_without_another_run(shop: Project, left_in_flight: str, outcome: str) -> None:
+    """As soon as the lease has ended, a person may settle the message; no run has to come first."""
+    assert shop("resolve", left_in_flight, outcome, "--at", "2026-08-24 12:30").code == 0
+    assert all(each["key"] != left_in_flight for each in shop("status", *NOW, "--format", "json").json["unsettled"])
+
+
+def test_it_can_be_sent_again_only_after_some_patience(shop: Project, left_in_flight: str) -> None:
+    """Repeating waits until ten minutes after the lease, which an hour is."""
+    assert shop("resolve", left_in_flight, "retry").code == 0

@@ -219,7 +219,7 @@ def paid_before_the_dot() -> Row:
 
             def body(session: Session, message: object) -> object:
                 if f"{victim.lower()}@" in str(message):
-                    one.put([victim], paid_amount=12, paid=NOW)  # type: ignore[arg-type]
+                    one.put([victim], paid_amount=12, paid=NOW)
                 return original(session, message)  # type: ignore[arg-type]
 
             Session._body = body  # type: ignore[assignment,method-assign]

@@ -55,7 +55,7 @@ def _in_the_commit() -> None:
             if next(calls) == NTH:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    SqliteLedger.together = together  # type: ignore[method-assign]
+    SqliteLedger.together = together  # type: ignore[method-assign, assignment]
 
 
 def _is_dot(connection: Connection, phase: Phase, data: bytes) -> bool:

@@ -99,7 +99,8 @@ def start(arguments: Sequence[str], out: Path, conditions: Conditions = Conditio
 
 def _prepare(conditions: Conditions) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    defaults: dict[str, Any] = store.open_store.__kwdefaults__
+    defaults: dict[str, Any] | None = store.open_store.__kwdefaults__
+    assert defaults is not None
     defaults["clock"] = lambda: time.time() + conditions.hours_ahead * _HOUR
     for name, value in (
         ("Timeouts", lambda: TIMEOUTS),

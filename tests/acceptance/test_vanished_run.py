@@ -24,6 +24,8 @@ def left_in_flight(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     assert shop("import", str(ROOT / "fixtures" / "orders.csv")).code == 0
 
     def die(*arguments: object, **named: object) -> None:
+        if isinstance(arguments[0], Session):
+            arguments[0].close()  # As a process that ends does; else the server waits for the rest.
         raise Crash
 
     with monkeypatch.context() as patch, time_machine.travel("2026-08-24 10:00+00:00", tick=False):
@@ -35,6 +37,15 @@ def left_in_flight(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
         (left, *_) = shop("status", *NOW, "--format", "json").json["unsettled"]
         assert left["state"] == "sending"
         yield left["key"]
+
+
+def test_it_is_listed_only_once_its_lease_has_ended(shop: Project, left_in_flight: str) -> None:
+    """A mail that a run is sending right now needs nobody; one that a vanished run left in flight does."""
+    with time_machine.travel("2026-08-24 10:01:59+00:00", tick=False):
+        assert shop("status", *NOW, "--format", "json").json["unsettled"] == []
+    with time_machine.travel("2026-08-24 10:02:01+00:00", tick=False):
+        unsettled = shop("status", *NOW, "--format", "json").json["unsettled"]
+    assert (left_in_flight, "sending") in [(each["key"], each["state"]) for each in unsettled]
 
 
 @pytest.mark.parametrize("outcome", ["sent", "drop"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -346,6 +346,16 @@ def test_an_expired_lease_is_not_renewed(stores: Stores, store: Store, token: st
 
     assert not store.renew_lease(token, 60)
     assert intend(store, token).intention is Intention.LEASE_LOST
+
+
+def test_a_lease_is_at_work_until_it_ends_or_is_given_back(stores: Stores, store: Store, token: str) -> None:
+    """Whether an execution is at work can be told from its lease, which ends with it or by the clock."""
+    other = lease(store, "second", seconds=30)
+    start = datetime.fromtimestamp(stores.seconds, UTC)
+    assert store.live_leases(start) == {token, other}
+    assert store.live_leases(start + timedelta(seconds=30)) == {token}
+    assert store.finish_plan(token, state="finished", sent=0, failed=0, uncertain=0)
+    assert store.live_leases(start) == {other}
 
 
 def test_a_finished_plan_is_never_executed_again(stores: Stores, store: Store, token: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sendplan.project import Project
 from sendplan.store import Reader
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
+"""What a person settles; a mail on its way only when the run that sent it has vanished."""
 
 
 @click.command("status")
@@ -41,7 +43,11 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
 
 
 def _look(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:
-    return make_plan(project, reader, clock), list(reader.records(UNSETTLED))
+    at_work = reader.live_leases(datetime.now(UTC))
+    unsettled = [
+        each for each in reader.records(UNSETTLED) if each.state is not State.SENDING or each.token not in at_work
+    ]
+    return make_plan(project, reader, clock), unsettled
 
 
 def print_status(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:

@@ -213,6 +213,9 @@ class Reader(OrderSource, Protocol):
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         """The latest executed plans, newest first."""
 
+    def live_leases(self, at: datetime) -> frozenset[str]:
+        """The tokens of the executions that are at work; `at` is the real time (UTC)."""
+
     def plan(self, plan_id: str) -> Plan | None:
         """A plan that was handed to the dispatcher."""
 

@@ -23,7 +23,15 @@ from sendplan.store.base import (
     StoredOrder,
     Suppression,
 )
-from sendplan.store.encoding import Codec, column, decode_instant, decode_optional_instant, quoted, stored_fields
+from sendplan.store.encoding import (
+    Codec,
+    column,
+    decode_instant,
+    decode_optional_instant,
+    encode_instant,
+    quoted,
+    stored_fields,
+)
 from sendplan.store.files import Row
 from sendplan.store.sqlite_candidates import CandidateQueries, index_names
 
@@ -178,6 +186,11 @@ class SqliteReader:
         """The latest executed plans, newest first."""
         rows = self._rows("plans", PLAN_COLUMNS, "ORDER BY created DESC, rowid DESC LIMIT ?", (limit,))
         return tuple(map(plan_record, rows))
+
+    def live_leases(self, at: datetime) -> frozenset[str]:
+        """The tokens of the executions that are at work; `at` is the real time (UTC)."""
+        rows = self._rows("plans", "token", "WHERE lease_until > ?", (encode_instant(at),))
+        return frozenset(token for (token,) in rows)
 
     def plan(self, plan_id: str) -> Plan | None:
         """A plan that was handed to the dispatcher."""

@@ -6,7 +6,7 @@ BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check chaos bench-dispatch clean
+.PHONY: help demo test lint check chaos bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ lint: $(VENV)/test ## Ruff and mypy
 
 chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
 	@$(BIN)/python tests/chaos 1000
+
+bench: $(VENV)/base $(BENCH)/engines ## How fast a plan is made, beside SQL, plain Python and rule engines (a quarter of an hour)
+	@SENDPLAN_BENCH_PYTHON=$(CURDIR)/$(BENCH)/bin/python $(BIN)/python tests/benchmarks/planning
 
 bench-dispatch: $(VENV)/base $(BENCH)/django ## How fast mails leave, beside other senders (some minutes)
 	@PATH="$(CURDIR)/$(BENCH)/postfix/usr/sbin:$$PATH" LD_LIBRARY_PATH="$(CURDIR)/$(BENCH)/postfix/usr/lib/postfix" \
@@ -43,6 +46,14 @@ $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --editable ".[test]"
 	@touch $@ $(VENV)/base
+
+# The rule engines beside which planning is measured.
+$(BENCH)/engines:
+	@echo "Setting up $(BENCH) ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check zen-engine==2.1.3 rule-engine==5.1.0 \
+		panzi-json-logic==1.0.1
+	@touch $@
 
 # The other senders of the benchmark. Postfix is only unpacked, never installed; without it that line is left out.
 $(BENCH)/django:

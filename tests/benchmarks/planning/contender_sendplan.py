@@ -1,0 +1,40 @@
+"""sendplan: from the store to the sorted keys of what leaves now, and to the written plan file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moments import NOW
+
+from sendplan.plan import Reason, key_of
+from sendplan.planner import Clock, judge_candidates, make_plan
+from sendplan.project import Project
+from sendplan.store import Reader, open_reader
+
+
+def reader_of(project: Project) -> Reader:
+    """A reader that has seen nothing yet."""
+    settings = project.settings
+    return open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
+
+
+def keys(project: Project) -> list[str]:
+    """The keys of the `send` entries, sorted."""
+    reader = reader_of(project)
+    found = [
+        key_of(each.facts.id, *decision.key)
+        for each in judge_candidates(project, reader, Clock(NOW))
+        for decision in each.decisions
+        if decision.reason is Reason.SEND
+    ]
+    reader.close()
+    return sorted(found)
+
+
+def written(project: Project, path: Path) -> list[str]:
+    """The plan file, and the keys of its `send` entries, sorted."""
+    reader = reader_of(project)
+    plan = make_plan(project, reader, Clock(NOW))
+    path.write_bytes(plan.to_bytes())
+    reader.close()
+    return sorted(entry.key for entry in plan.entries if entry.reason is Reason.SEND)

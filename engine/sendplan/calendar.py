@@ -97,7 +97,7 @@ class Calendar:
         """The instant (UTC) itself, or the local start of a bare date."""
         if isinstance(moment, datetime):
             return moment
-        return self.localize(datetime.combine(moment, time.min))
+        return _start(self.zone, moment)
 
     def local(self, moment: datetime) -> datetime:
         """An instant on the shop's clock, with its offset."""
@@ -294,6 +294,12 @@ def subdivision_error(country: str, subdivision: str | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=65536)
+def _start(zone: ZoneInfo, day: date) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
 def _add_months(day: date, amount: int) -> date:
     index = day.year * 12 + day.month - 1 + amount
     year, month = divmod(index, 12)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sendplan.decide import Decision
+from sendplan.decision import Decision
 from sendplan.ledger import MessageKey
 from sendplan.narrowing import BY_ACCOUNT, Index, Narrowing, everything, narrowings
 from sendplan.project import Project

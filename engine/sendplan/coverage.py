@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sendplan.decide import Check, Decision
+from sendplan.decision import Check, Decision
 from sendplan.expressions import Expression, Node, Traced, children
 from sendplan.expressions.nodes import And, Literal, Not, Or
 from sendplan.lint.possible import possible_outcomes
@@ -89,8 +89,9 @@ class Coverage:
         if decision.reason is Reason.REGION_EXCLUDED and decision.region is not None:
             self.excluded.add((decision.rule.id, step.id, decision.region))
         for check in decision.checks:
-            for (where, _), (expression, traced) in zip(self._places(decision, check), check.evaluated, strict=False):
-                self.sides |= {((where, expression.text, text), value) for text, value in _seen(expression, traced)}
+            for (where, _), expression in zip(self._places(decision, check), check.evaluated, strict=False):
+                found = _seen(expression, decision.traced(expression))
+                self.sides |= {((where, expression.text, text), value) for text, value in found}
             if check.reason is Reason.HELD and not check.passed:
                 self.holding.add(self.project.settings.holds[len(check.evaluated) - 1].name)
             if check.reason is Reason.OUTSIDE_WINDOW and step.window is not None:

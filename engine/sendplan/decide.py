@@ -6,82 +6,19 @@ all call it; the checks that it kept on the way are the explanation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 from sendplan.addresses import address_error
 from sendplan.calendar import Duration
-from sendplan.expressions import Environment, Expression, Sent, Traced
-from sendplan.facts import Facts
-from sendplan.fields import PERSONAL, Moment, Value
-from sendplan.ledger import History, MessageKey, Operator, Record, State
-from sendplan.plan import STATUS_OF, Reason, Status
+from sendplan.decision import Check, Decision, Situation
+from sendplan.expressions import And, Environment, Expression, Missing, Result
+from sendplan.fields import PERSONAL, Moment
+from sendplan.ledger import Record, State
+from sendplan.plan import Reason
 from sendplan.regions import ADDRESS_FIELDS, locate
 from sendplan.rules import Rule, Step
 from sendplan.settings import Account, Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything that a decision about one order looks at, besides the rules."""
-
-    now: datetime
-    """UTC."""
-    facts: Facts
-    history: History
-    imported: Mapping[str, datetime] = field(default_factory=dict)
-    """Field → when an import last carried it for the order's account (UTC)."""
-    operator: Operator = field(default_factory=Operator)
-    outcomes: Mapping[MessageKey, Reason] = field(default_factory=dict)
-    """What was decided, in this run and for this order, on the messages that come earlier."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One question of a decision, with the values under every part of the conditions asked."""
-
-    reason: Reason
-    """What the decision is when this check does not pass."""
-    passed: bool
-    why: str
-    evaluated: tuple[tuple[Expression, Traced], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Whether one rule's message for one order leaves now, and why or why not."""
-
-    rule: Rule
-    step: Step | None
-    """The step spoken of; None where the question does not get that far."""
-    reason: Reason
-    why: str
-    """One sentence for a person."""
-    situation: Situation
-    """What was decided on."""
-    due: Moment | None = None
-    expires_at: datetime | None = None
-    send_at: datetime | None = None
-    region: str | None = None
-    facts: Mapping[str, Value | None] = field(default_factory=dict)
-    """Every field that was read, without personal ones; None when the order lacks it."""
-    checks: tuple[Check, ...] = ()
-    expired_while_held: bool = False
-
-    @property
-    def status(self) -> Status | None:
-        """How a plan lists it; None when it does not."""
-        return STATUS_OF.get(self.reason)
-
-    @property
-    def key(self) -> MessageKey:
-        """The message's ledger key within the order."""
-        return self.step.keys[0] if self.step else (self.rule.id, "")
-
-
-_PENDING = frozenset({Reason.IN_FLIGHT, Reason.ERROR})
-"""Beside everything listed as later or held: the message may still leave, so whoever reads `sent(…)` waits."""
 
 
 def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
@@ -102,10 +39,13 @@ class _Decider:
         self.now = situation.now
         self.values = situation.facts.values
         self.account: Account | None = settings.accounts.get(situation.facts.account)
-        self.records = tuple(situation.history.find(step.keys) for step in rule.enabled_steps())
-        self.furthest = max((n for n, each in enumerate(self.records) if _is(each, State.SENT)), default=-1)
+        self.records = [situation.history.find(step.keys) for step in rule.enabled_steps()]
+        self.furthest = -1
+        for position, record in enumerate(self.records):
+            if _is(record, State.SENT):
+                self.furthest = position
         self.environment = Environment(
-            self.values, self.calendar, self.account.params if self.account else settings.params, self._sent
+            self.values, self.calendar, self.account.params if self.account else settings.params, situation.sent
         )
         self.pending: list[str] = []
         self.checks: list[Check] = []
@@ -122,29 +62,8 @@ class _Decider:
 
     def decision(self) -> Decision:
         """Ask the questions in the order of the closed list until one is decisive."""
-        questions: tuple[Callable[[], Check | None], ...] = (
-            self._known_account,
-            self._account_skips,
-            self._disabled,
-            self._position,
-            self._before_start,
-            self._too_old,
-            self._trigger,
-            self._region,
-            self._class,
-            self._suppressed,
-            self._address,
-            self._waiting,
-            self._not_due,
-            self._expired,
-            self._held,
-            self._paused,
-            self._stale,
-            self._retry,
-            self._window,
-        )
-        for question in questions:
-            check = question()
+        for question in _QUESTIONS:
+            check = question(self)
             if check is not None:
                 self.checks.append(check)
                 if not check.passed:
@@ -167,12 +86,15 @@ class _Decider:
             region=self.region,
             facts=facts,
             checks=tuple(self.checks),
+            seen=self.environment.seen,
             expired_while_held=self.expired_while_held,
         )
 
-    def _evaluate(self, expression: Expression) -> Traced:
+    def _evaluate(self, expression: Expression) -> Result:
         self.read |= expression.fields()
-        self.pending += [f"`{node.ref}`" for node in expression.sent() if self._is_pending(node)]
+        for node in expression.sent():
+            if self.situation.is_pending(node):
+                self.pending.append(node.ref)
         return expression.evaluate(self.environment)
 
     # --- questions; None means that there is nothing to ask ---
@@ -235,33 +157,36 @@ class _Decider:
             return None
         self.read.add("ordered")
         day = self._ordered_day()
-        return Check(Reason.BEFORE_START, day >= start, f"ordered on {day}, the rule begins with orders from {start}")
+        return Check(
+            Reason.BEFORE_START, day >= start, lambda: f"ordered on {day}, the rule begins with orders from {start}"
+        )
 
     def _too_old(self) -> Check | None:
         if self.rule.lookback is None or self._begun():
             return None
         self.read.add("ordered")
-        day = self._ordered_day()
-        earliest = self.calendar.day(self.calendar.add(self.calendar.day(self.now), self.rule.lookback, -1))
-        why = f"ordered on {day}, the rule looks back {self.rule.lookback} to {earliest}"
-        return Check(Reason.TOO_OLD, day >= earliest, why)
+        day, lookback = self._ordered_day(), self.rule.lookback
+        earliest = self.calendar.day(self.calendar.add(self.calendar.day(self.now), lookback, -1))
+        return Check(
+            Reason.TOO_OLD, day >= earliest, lambda: f"ordered on {day}, the rule looks back {lookback} to {earliest}"
+        )
 
     def _trigger(self) -> Check:
         assert self.step is not None
-        evaluated = tuple((trigger, self._evaluate(trigger)) for trigger in self.step.triggers)
-        for expression, traced in evaluated:
-            if traced.value is False:
-                return Check(Reason.TRIGGER_FALSE, False, f"{decisive_part(expression, traced)} is not so", evaluated)
-        for _, traced in evaluated:
-            if traced.value is None:
-                missing = " and ".join(f"`{name}`" for name in traced.missing)
-                return Check(Reason.TRIGGER_UNKNOWN, False, f"{missing} is missing", evaluated)
-        return Check(Reason.TRIGGER_FALSE, True, "the trigger holds", evaluated)
+        triggers = self.step.triggers
+        values = [self._evaluate(trigger) for trigger in triggers]
+        if False in values:
+            why = f"{self._decisive_part(triggers[values.index(False)])} is not so"
+            return Check(Reason.TRIGGER_FALSE, False, why, triggers)
+        for value in values:
+            if isinstance(value, Missing):
+                return Check(Reason.TRIGGER_UNKNOWN, False, f"{_quoted(value.names)} is missing", triggers)
+        return Check(Reason.TRIGGER_FALSE, True, "the trigger holds", triggers)
 
     def _region(self) -> Check:
         assert self.step is not None
         located = locate(self.settings.regions, self.values)
-        self.read |= {name for name in ADDRESS_FIELDS if name in self.values} | ({located.missing or "country"})
+        self.read.update(name for name in ADDRESS_FIELDS if name in self.values or name == located.missing)
         self.region = located.region
         allowed = self.step.regions
         if located.missing and (allowed is None or allowed >= {region.name for region in self.settings.regions}):
@@ -281,11 +206,10 @@ class _Decider:
         requires = self.settings.classes[self.step.klass].requires
         if requires is None:
             return None
-        traced = self._evaluate(requires)
-        if traced.value is True:
-            return Check(Reason.CLASS_BLOCKED, True, f"class {self.step.klass} allows it", ((requires, traced),))
-        why = f"class {self.step.klass} requires {decisive_part(requires, traced)}"
-        return Check(Reason.CLASS_BLOCKED, False, why, ((requires, traced),))
+        if self._evaluate(requires) is True:
+            return Check(Reason.CLASS_BLOCKED, True, f"class {self.step.klass} allows it", (requires,))
+        why = f"class {self.step.klass} requires {self._decisive_part(requires)}"
+        return Check(Reason.CLASS_BLOCKED, False, why, (requires,))
 
     def _suppressed(self) -> Check | None:
         email = str(self.values.get("email", "")).lower()
@@ -302,26 +226,21 @@ class _Decider:
         return Check(Reason.NO_ADDRESS, True, "there is an address")
 
     def _waiting(self) -> Check:
-        evaluated: tuple[tuple[Expression, Traced], ...] = ()
-        missing: tuple[str, ...] = ()
-        if self.furthest < 0:
-            traced = self._evaluate(self.rule.due)
-            evaluated, missing = ((self.rule.due, traced),), traced.missing
-            self.due = traced.value if isinstance(traced.value, date) else None
-        else:
-            self.due = self._due_after_previous()
+        asked = (self.rule.due,) if self.furthest < 0 else ()
+        due: Result = self._evaluate(self.rule.due) if asked else self._due_after_previous()
         if self.pending:
-            self.due = None
-            first = dict.fromkeys(self.pending)
-            return Check(Reason.WAITING, False, f"{' and '.join(first)} has not gone out yet", evaluated)
-        if self.due is None:
-            names = " and ".join(f"`{name}`" for name in missing)
-            return Check(Reason.WAITING, False, f"the due date waits for {names}", evaluated)
-        return Check(Reason.WAITING, True, f"{self._due_origin()} = {self._text(self.due)}", evaluated)
+            return Check(Reason.WAITING, False, f"{_quoted(dict.fromkeys(self.pending))} has not gone out yet", asked)
+        if isinstance(due, Missing):
+            return Check(Reason.WAITING, False, f"the due date waits for {_quoted(due.names)}", asked)
+        assert isinstance(due, date)
+        self.due = due
+        origin, text = self._due_origin(), self.calendar.text
+        return Check(Reason.WAITING, True, lambda: f"{origin} = {text(due)}", asked)
 
     def _not_due(self) -> Check:
         assert self.due is not None
-        return Check(Reason.NOT_DUE, self.calendar.instant(self.due) <= self.now, f"due {self._text(self.due)}")
+        due, text = self.due, self.calendar.text
+        return Check(Reason.NOT_DUE, self.calendar.instant(due) <= self.now, lambda: f"due {text(due)}")
 
     def _expired(self) -> Check | None:
         assert self.step is not None
@@ -330,32 +249,31 @@ class _Decider:
         self.opening = self.calendar.next_opening(window, self.now) if window else self.now
         if self.step.expires is None:
             return None
-        self.expires_at = self.calendar.instant(self.calendar.add(self.due, self.step.expires))
-        limit = f"it expires {self._text(self.expires_at)}"
-        if self.now >= self.expires_at:
-            why = f"{limit.replace('expires', 'expired')}, {self.step.expires} after it was due"
-            return self._noting_hold(Check(Reason.EXPIRED, False, why))
+        end = self.expires_at = self.calendar.instant(self.calendar.add(self.due, self.step.expires))
+        if self.now >= end:
+            return self._past(f"it expired {self._text(end)}, {self.step.expires} after it was due")
         retry = self._next_attempt()
-        if retry is not None and retry >= self.expires_at:
-            return self._noting_hold(Check(Reason.EXPIRED, False, f"{limit}, before the next attempt"))
-        if self.opening is None or self.opening >= self.expires_at:
-            return self._noting_hold(Check(Reason.EXPIRED, False, f"{limit}, before window {self.step.window} opens"))
-        return Check(Reason.EXPIRED, True, limit)
+        if retry is not None and retry >= end:
+            return self._past(f"it expires {self._text(end)}, before the next attempt")
+        if self.opening is None or self.opening >= end:
+            return self._past(f"it expires {self._text(end)}, before window {self.step.window} opens")
+        text = self.calendar.text
+        return Check(Reason.EXPIRED, True, lambda: f"it expires {text(end)}")
 
-    def _noting_hold(self, check: Check) -> Check:
+    def _past(self, why: str) -> Check:
         hold = self._held()
         self.expired_while_held = hold is not None and not hold.passed
-        return check
+        return Check(Reason.EXPIRED, False, why)
 
     def _held(self) -> Check | None:
-        evaluated: list[tuple[Expression, Traced]] = []
+        asked: tuple[Expression, ...] = ()
         for hold in self.settings.holds:
-            traced = self._evaluate(hold.when)
-            evaluated.append((hold.when, traced))
-            if traced.value is not False:
-                unknown = f" (unknown: {', '.join(traced.missing)} is missing)" if traced.value is None else ""
-                return Check(Reason.HELD, False, f"{hold.reason}{unknown}", tuple(evaluated))
-        return Check(Reason.HELD, True, "no hold applies", tuple(evaluated)) if evaluated else None
+            value = self._evaluate(hold.when)
+            asked += (hold.when,)
+            if value is not False:
+                missing = f" (unknown: {', '.join(value.names)} is missing)" if isinstance(value, Missing) else ""
+                return Check(Reason.HELD, False, f"{hold.reason}{missing}", asked)
+        return Check(Reason.HELD, True, "no hold applies", asked) if asked else None
 
     def _paused(self) -> Check | None:
         assert self.account is not None
@@ -375,7 +293,7 @@ class _Decider:
             if self.calendar.instant(self.calendar.add(at, limit)) < self.now:
                 why = f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
                 return Check(Reason.STALE_DATA, False, why)
-        return Check(Reason.STALE_DATA, True, f"fresh: {', '.join(watched)}") if watched else None
+        return Check(Reason.STALE_DATA, True, lambda: f"fresh: {', '.join(watched)}") if watched else None
 
     def _retry(self) -> Check | None:
         retry = self._next_attempt()
@@ -428,32 +346,42 @@ class _Decider:
         record = self.records[self.furthest + 1]
         return record.next_attempt if record is not None and record.state is State.DEFERRED else None
 
-    def _sent(self, node: Sent) -> Moment | None:
-        record = self.situation.history.find(node.keys)
-        if _is(record, State.SENT):
-            assert record is not None
-            return record.at
-        return self.now if self.situation.outcomes.get(node.keys[0]) is Reason.SEND else None
-
-    def _is_pending(self, node: Sent) -> bool:
-        """Whether that message may still leave, or may have left: in doubt the reader waits, even with `if set`."""
-        record = self.situation.history.find(node.keys)
-        if _is(record, State.SENT):
-            return False
-        if record is not None and record.state in (State.SENDING, State.DEFERRED, State.UNCERTAIN):
-            return self.situation.outcomes.get(node.keys[0]) is not Reason.SEND
-        outcome = self.situation.outcomes.get(node.keys[0])
-        return outcome in _PENDING or STATUS_OF.get(outcome) in (Status.LATER, Status.HELD) if outcome else False
+    def _decisive_part(self, expression: Expression) -> str:
+        """The text of the smallest part of an `and` that makes the whole not true."""
+        part = expression.traced(self.environment.seen)
+        while isinstance(part.node, And):
+            part = next((each for each in part.parts if each.value is not True), part.parts[0])
+        return f"`{expression.text[part.node.start : part.node.end]}`"
 
     def _text(self, moment: Moment | None) -> str:
         return self.calendar.text(moment) if moment is not None else "never"
 
 
-def decisive_part(expression: Expression, traced: Traced) -> str:
-    """The text of the smallest part of an `and` that makes the whole not true."""
-    while traced.parts and type(traced.node).__name__ == "And":
-        traced = next((part for part in traced.parts if part.value is not True), traced.parts[0])
-    return f"`{expression.text[traced.node.start : traced.node.end]}`"
+_QUESTIONS: tuple[Callable[[_Decider], Check | None], ...] = (
+    _Decider._known_account,
+    _Decider._account_skips,
+    _Decider._disabled,
+    _Decider._position,
+    _Decider._before_start,
+    _Decider._too_old,
+    _Decider._trigger,
+    _Decider._region,
+    _Decider._class,
+    _Decider._suppressed,
+    _Decider._address,
+    _Decider._waiting,
+    _Decider._not_due,
+    _Decider._expired,
+    _Decider._held,
+    _Decider._paused,
+    _Decider._stale,
+    _Decider._retry,
+    _Decider._window,
+)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
 
 
 def _is(record: Record | None, state: State) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from sendplan.decide import Decision
+from sendplan.decision import Decision
 from sendplan.plan import Entry, Plan, Reason
 from sendplan.planner import Clock, judge_orders, make_plan
 from sendplan.project import Project

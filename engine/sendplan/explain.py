@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sendplan.calendar import Calendar
-from sendplan.decide import Check, Decision, decide
+from sendplan.decide import decide
+from sendplan.decision import Check, Decision
 from sendplan.expressions import Expression, Result, Traced
 from sendplan.expressions.nodes import FieldRef, Literal, ParamRef, Sent
 from sendplan.fields import PERSONAL
@@ -83,8 +84,8 @@ def explanation_text(decision: Decision, change: Change | None, calendar: Calend
         lines.append(f"  ladder          {', '.join(told)}")
     for check in decision.checks:
         lines.append(f"  {'✓' if check.passed else '✗'} {check_name(check):<13} {check.why}")
-        for expression, traced in check.evaluated:
-            lines += _tree(expression, traced, calendar, 2)
+        for expression in check.evaluated:
+            lines += _tree(expression, decision.traced(expression), calendar, 2)
     if change is not None:
         lines.append(f"  next change   {calendar.text(change.at)}: {change.reason}")
     return "\n".join(lines)
@@ -186,7 +187,7 @@ def explanation_json(decision: Decision, change: Change | None, calendar: Calend
                 "reason": check.reason.value,
                 "passed": check.passed,
                 "why": check.why,
-                "evaluated": [_tree_json(expression, traced, calendar) for expression, traced in check.evaluated],
+                "evaluated": [_tree_json(each, decision.traced(each), calendar) for each in check.evaluated],
             }
             for check in decision.checks
         ],

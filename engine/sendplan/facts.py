@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sendplan.calendar import Calendar
-from sendplan.fields import EVENTS, Field, FieldType, Value
+from sendplan.fields import EVENTS, Value
 from sendplan.settings import Settings
 
 
@@ -26,13 +26,13 @@ def facts_of(
     stored: Mapping[str, Value], settings: Settings, *, version: int, hide_after: datetime | None
 ) -> Facts | None:
     """The order as it looked at `hide_after` (UTC), or as it is when that is None; None while it did not exist yet."""
-    values = dict(stored)
+    values = {**settings.constants, **stored}
     if hide_after is not None:
         if _starts_after(values, "ordered", settings.calendar, hide_after):
             return None
         _hide_later_events(values, settings.calendar, hide_after)
     account = settings.accounts.get(str(values["account"]))
-    _apply_defaults(values, account.portal if account else None, settings.fields)
+    _apply_defaults(values, account.portal if account else None)
     _derive(values)
     return Facts(str(values["id"]), str(values["account"]), version, values)
 
@@ -50,19 +50,15 @@ def _starts_after(values: Mapping[str, Value], name: str, calendar: Calendar, cl
     return isinstance(moment, date) and calendar.instant(moment) > clock
 
 
-def _apply_defaults(values: dict[str, Value], portal: str | None, fields: Mapping[str, Field]) -> None:
+def _apply_defaults(values: dict[str, Value], portal: str | None) -> None:
     if portal is not None:
         values.setdefault("portal", portal)
     values.setdefault("number", values["id"])
-    if "email" in values:
-        values.setdefault("customer", f"{values['account']} {values['email']}")
+    if "customer" not in values and "email" in values:
+        values["customer"] = f"{values['account']} {values['email']}"
     if "country" in values:
         values.setdefault("billing_country", values["country"])
     values.setdefault("payment_due", values["ordered"])
-    values.setdefault("tags", ())
-    for name, field in fields.items():
-        if field.type is FieldType.FLAG:
-            values.setdefault(name, False)
 
 
 def _derive(values: dict[str, Value]) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from sendplan.calendar import Calendar
-from sendplan.decide import Decision
+from sendplan.decision import Decision
 from sendplan.fields import Moment
 from sendplan.plan import Reason
 from sendplan.planner import Judged

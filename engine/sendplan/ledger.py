@@ -95,7 +95,10 @@ class History:
 
     def find(self, keys: tuple[MessageKey, ...]) -> Record | None:
         """The row under the first of these keys that has one: a message's key, then its earlier ones (`formerly`)."""
-        return next((self.records[key] for key in keys if key in self.records), None)
+        for key in keys:
+            if key in self.records:
+                return self.records[key]
+        return None
 
 
 @dataclass(frozen=True, slots=True)

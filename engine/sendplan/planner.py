@@ -14,7 +14,8 @@ from sendplan import languages
 from sendplan.addresses import masked
 from sendplan.calendar import Calendar
 from sendplan.candidates import searches
-from sendplan.decide import Decision, Situation, decide
+from sendplan.decide import decide
+from sendplan.decision import Decision, Situation
 from sendplan.facts import Facts, facts_of
 from sendplan.fields import Value, decimal_text
 from sendplan.ledger import History, MessageKey, Operator

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from sendplan.addresses import address_error
 from sendplan.calendar import Calendar
-from sendplan.decide import Decision
+from sendplan.decision import Decision
 from sendplan.fields import FieldType, Value, decimal_text
 from sendplan.ledger import History, Operator, State
 from sendplan.plan import Reason

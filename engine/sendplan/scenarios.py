@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sendplan.addresses import masked
 from sendplan.calendar import Calendar
 from sendplan.conversion import ConversionError, convert
-from sendplan.decide import Decision
+from sendplan.decision import Decision
 from sendplan.explain import explanation_text
 from sendplan.ledger import History, Record, State
 from sendplan.plan import Entry, Plan, Reason, Status, parse_key

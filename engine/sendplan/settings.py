@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sendplan.calendar import Calendar, Duration, Window
 from sendplan.expressions import Condition, ParamValue
-from sendplan.fields import Field
+from sendplan.fields import Field, FieldType, Value
 from sendplan.regions import Region
 
 
@@ -121,3 +121,9 @@ class Settings:
     fresh_within: Mapping[str, Duration] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Optional keys of a rule, as written."""
+    constants: Mapping[str, Value] = field(init=False, repr=False, compare=False)
+    """What a field holds when no import carried it, where that is the same for all orders: flags are false."""
+
+    def __post_init__(self) -> None:
+        flags = {name: False for name, each in self.fields.items() if each.type is FieldType.FLAG}
+        object.__setattr__(self, "constants", {"tags": (), **flags})

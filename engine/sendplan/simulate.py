@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, islice
 
-from sendplan.decide import Decision
+from sendplan.decision import Decision
 from sendplan.expressions import stored_fields
 from sendplan.fields import EVENTS
 from sendplan.ledger import History, MessageKey, Operator, Record, State

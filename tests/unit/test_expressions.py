@@ -18,6 +18,7 @@ from sendplan.expressions import (
     Environment,
     Expression,
     Kind,
+    Missing,
     ParamValue,
     Scope,
     Sent,
@@ -58,7 +59,10 @@ def compiled(text: str, kind: Kind) -> tuple[Expression | None, list[Problem]]:
 def evaluated(text: str, values: Mapping[str, Value], kind: Kind, sent: Mapping[str, Moment]) -> Traced:
     expression, problems = compiled(text, kind)
     assert expression is not None, problems
-    return expression.evaluate(Environment(values, BERLIN, PARAMS, lambda node: sent.get(node.ref)))
+    environment = Environment(values, BERLIN, PARAMS, lambda node: sent.get(node.ref))
+    value, traced = expression.evaluate(environment), expression.traced(environment.seen)
+    assert value == traced.value or value == Missing(traced.missing)
+    return traced
 
 
 def holds(text: str, **values: Any) -> bool | None:

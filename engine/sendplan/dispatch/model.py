@@ -12,7 +12,7 @@ from sendplan.plan import Reason
 from sendplan.problems import Exit
 
 if TYPE_CHECKING:
-    from sendplan.decide import Decision
+    from sendplan.decision import Decision
     from sendplan.facts import Facts
 
 

@@ -6,25 +6,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sendplan.expressions.evaluate import Environment, Result, Traced
+from sendplan.expressions.evaluate import Environment, Missing, Result, Seen, Traced
 from sendplan.expressions.evaluate import condition as _evaluate_condition
 from sendplan.expressions.evaluate import evaluate as _evaluate
+from sendplan.expressions.evaluate import traced as _traced
 from sendplan.expressions.grammar import parse
-from sendplan.expressions.nodes import FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, walk
+from sendplan.expressions.nodes import And, FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, walk
 from sendplan.expressions.types import Scope, check, kind_of_value
 from sendplan.fields import Field
 from sendplan.problems import Problem, Span
 
 __all__ = [
+    "And",
     "Condition",
     "Environment",
     "Expression",
     "Kind",
+    "Missing",
     "Node",
     "ParamRef",
     "ParamValue",
     "Result",
     "Scope",
+    "Seen",
     "Sent",
     "Traced",
     "children",
@@ -53,9 +57,13 @@ class Expression:
         object.__setattr__(self, "_fields", frozenset(node.name for node in nodes if isinstance(node, FieldRef)))
         object.__setattr__(self, "_sent", tuple(node for node in nodes if isinstance(node, Sent)))
 
-    def evaluate(self, env: Environment) -> Traced:
-        """Its value with the value of every part; of a condition True, False or None (unknown)."""
+    def evaluate(self, env: Environment) -> Result:
+        """Its value; of a condition True, False or Missing (unknown). That of every part enters `env.seen`."""
         return _evaluate_condition(self.root, env) if self.kind is Kind.CONDITION else _evaluate(self.root, env)
+
+    def traced(self, seen: Seen) -> Traced:
+        """Its value with the value of every part, as they were seen."""
+        return _traced(self.root, seen, asked=self.kind is Kind.CONDITION)
 
     def fields(self) -> frozenset[str]:
         """The fields that it names."""

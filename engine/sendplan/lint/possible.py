@@ -69,9 +69,8 @@ class _Possible:
         for values in product(*domains.values()):
             given = {name: value for name, value in zip(domains, values, strict=True) if value is not None}
             environment = Environment(given, _CALENDAR, self.params, lambda sent: None)
-            outcome = condition(node, environment).value
-            assert outcome is None or isinstance(outcome, bool)
-            found.add(outcome)
+            outcome = condition(node, environment)
+            found.add(outcome if isinstance(outcome, bool) else None)
             if len(found) == len(ANYTHING):
                 break
         return frozenset(found)

@@ -43,7 +43,7 @@ class Unit(StrEnum):
 UNIT_WORDS = {unit.value: unit for unit in Unit} | {unit.value[:-1]: unit for unit in Unit}
 """Every spelling of a unit, plural and singular."""
 
-_DURATION = re.compile(r"(\d+)\s+([a-z]+(?: [a-z]+)?)")
+_DURATION = re.compile(r"(\d{1,40})\s+([a-z]+(?: [a-z]+)?)")
 
 
 @dataclass(frozen=True, slots=True)

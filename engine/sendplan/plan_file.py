@@ -21,13 +21,20 @@ def read_plan(path: Path) -> Plan:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _unusable(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unusable(path, f"is no JSON: {error}") from error
     _check_schema(path, data)
     plan = Plan.from_json(data)
-    if replace(plan, id="").identified().id != plan.id:
+    if not _is_unchanged(plan):
         raise _unusable(path, "was changed after it was written: its id does not match its content", Exit.REFUSED)
     return plan
+
+
+def _is_unchanged(plan: Plan) -> bool:
+    try:
+        return replace(plan, id="").identified().id == plan.id
+    except UnicodeEncodeError:  # half a character, which no plan was written with
+        return False
 
 
 def check_fresh(plan: Plan, project: Project, now: datetime) -> None:

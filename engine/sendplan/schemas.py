@@ -77,7 +77,7 @@ def _leaves(error: ValidationError) -> Iterator[ValidationError]:
     branches: dict[Any, list[ValidationError]] = {}
     for each in error.context or ():
         branches.setdefault(each.schema_path[0], []).append(each)
-    meant = [errors for errors in branches.values() if any(each.path or each.validator not in _OWN for each in errors)]
+    meant = [errors for errors in branches.values() if not all(map(_is_of_another_kind, errors))]
     if not meant:
         telling = [errors[0] for errors in branches.values() if _is_telling(errors[0])]
         yield telling[0] if isinstance(error.instance, str) and telling else error
@@ -97,6 +97,12 @@ def _is_telling(error: ValidationError) -> bool:
 
 _OWN = ("type", "enum", "const", "pattern", "minLength", "required")
 """Where these fail at the value itself, its branch was not meant."""
+
+
+def _is_of_another_kind(error: ValidationError) -> bool:
+    """Whether the error of one branch says that the value itself is something else; a choice of keys asks a mapping."""
+    own = error.validator in _OWN or (error.validator == "oneOf" and not isinstance(error.instance, dict))
+    return own and not error.path
 
 
 class _Reading:
@@ -122,7 +128,9 @@ class _Reading:
                 yield from self._unknown(document)
             case "required":
                 yield from self._missing(wanted, document)
-            case "anyOf" | "oneOf" if all(set(each) == {"required"} for each in wanted):
+            case "anyOf" | "oneOf" if isinstance(self.value, dict) and all(
+                list(each) == ["required"] for each in wanted
+            ):
                 yield from self._choice([key for each in wanted for key in each["required"]], document)
             case "type" | "anyOf" | "oneOf":
                 yield self._wrong_type(span)
@@ -164,14 +172,14 @@ class _Reading:
             yield Problem("missing-key", message, document.key_span(self.path))
 
     def _misspelt(self, key: str) -> bool:
-        """Whether an unknown key was meant to be this one, so that only the unknown one is reported."""
-        known = self.schema.get("properties")
-        return known is not None and bool(
-            get_close_matches(key, [each for each in self.value if each not in known], n=1)
-        )
+        """Whether an unknown key, which is reported itself, was meant to be this one."""
+        if self.schema.get("additionalProperties") is not False:
+            return False
+        unknown = [each for each in self.value if each not in self.schema.get("properties", {})]
+        return bool(get_close_matches(key, unknown, n=1))
 
     def _wrong_type(self, span: Span) -> Problem:
-        if self.value is None:
+        if self.value in (None, ""):
             return Problem("empty-value", f"{self._label()} is empty", span)
         names = [_TYPES[each] for each in self._allowed() if each in _TYPES]
         wanted = " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

@@ -86,7 +86,8 @@ class Document:
         key, place = self._find(path)
         start = place.start if key is None else key.start
         first, last = (start.line + 1, start.column + 1), (place.end.line + 1, place.end.column + 1)
-        return span.file == self.file and first <= (span.line, span.column) < last
+        found = (span.line, span.column)
+        return span.file == self.file and (first <= found < last or found == first)  # a value left empty ends at once
 
     def _find(self, path: KeyPath) -> tuple[Leaf | None, Place]:
         """Key and place at the path, or of its nearest existing ancestor."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from conftest import DATA, ROOT, Project
 from invoices import Invoice, invoices
+from projects import DATA, ROOT, Project
 
 MAPPING = ROOT / "fixtures" / "accounts-receivable.mapping.yaml"
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)

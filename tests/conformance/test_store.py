@@ -316,7 +316,7 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_imports_behave_like_a_dictionary(store: Store, rows: list[tuple[str, dict[str, Value | None]]]) -> None:
     """After any sequence of files every order holds what the last file that carried a field said about it."""
     model: dict[str, dict[str, Value]] = {}

@@ -232,7 +232,7 @@ ZONES = st.sampled_from(
 
 
 @given(moment=MOMENTS, zone=ZONES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_stored_moment_is_read_back(moment: date, zone: str) -> None:
     """In every zone a bare date is read back as that day, and an instant to its second."""
     calendar = Calendar(ZoneInfo(zone), "DE")
@@ -245,7 +245,7 @@ def test_a_stored_moment_is_read_back(moment: date, zone: str) -> None:
 
 
 @given(first=MOMENTS, second=MOMENTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_stored_moments_keep_their_order(first: date, second: date) -> None:
     """What begins earlier is stored as a smaller number, be it a date or an instant."""
     codec = Codec(CALENDAR)

@@ -222,6 +222,13 @@ def test_nesting_is_bounded() -> None:
     assert holds("(" * MAX_DEPTH + "paid" + ")" * MAX_DEPTH) is False
 
 
+@pytest.mark.parametrize("text", ["total > {}", "total > 1.{}", "ordered + {} days > paid"])
+def test_numbers_are_bounded(text: str) -> None:
+    """A number of thousands of digits is a mistake, not a crash."""
+    (problem,) = compiled(text.format("9" * 5000), Kind.CONDITION)[1]
+    assert problem.message == "a number has at most 40 digits"
+
+
 @given(st.text(st.sampled_from("ab 1.\"'=<>!&|+-()[],") | st.characters(codec="utf-8"), max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text crashes the parser, and every mistake points into the text or right behind it."""

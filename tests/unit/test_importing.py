@@ -422,7 +422,7 @@ FILES = st.lists(
 
 
 @given(files=FILES, as_json=st.booleans())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_import_never_erases_what_its_file_does_not_carry(
     take: Importer, files: list[dict[str, str]], as_json: bool
 ) -> None:

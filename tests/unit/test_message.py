@@ -241,7 +241,7 @@ HEADER_TEXT = st.text(
 ).map(lambda text: re.sub(" +", " ", text).strip())
 
 
-@budget(max_examples=60, deadline=None)
+@budget(max_examples=60)
 @given(HEADER_TEXT)
 def test_every_subject_arrives_as_it_was_written(subject: str) -> None:
     """Whatever the characters, a mail program reads the same subject, on lines that every server takes."""
@@ -251,7 +251,7 @@ def test_every_subject_arrives_as_it_was_written(subject: str) -> None:
     assert max(map(len, message.bytes.split(b"\r\n"))) <= 998
 
 
-@budget(max_examples=60, deadline=None)
+@budget(max_examples=60)
 @given(HEADER_TEXT)
 def test_every_name_arrives_as_it_was_written(name: str) -> None:
     """A buyer's name keeps its commas, quotes and umlauts, and never becomes a second address."""
@@ -265,7 +265,7 @@ def test_every_name_arrives_as_it_was_written(name: str) -> None:
 BODY = st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from("\n\r.= \tä漢-_"), max_size=300)
 
 
-@budget(max_examples=60, deadline=None)
+@budget(max_examples=60)
 @given(BODY, BODY)
 def test_every_body_arrives_as_it_was_written(text: str, html: str) -> None:
     """Both parts come back equal but for the kind of line end; no bare CR or LF and no overlong line leaves."""

@@ -86,7 +86,7 @@ def write(world: World, path: Path, *, indexed: bool) -> None:
     connection.close()
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(min_value=0), indexed=st.booleans())
 def test_plan_of_candidates_is_the_plan_of_all_orders(files: Files, seed: int, indexed: bool) -> None:
     """Whatever the rules, orders, ledger and clock, looking only at candidates changes no byte of the plan."""
@@ -104,7 +104,7 @@ def test_plan_of_candidates_is_the_plan_of_all_orders(files: Files, seed: int, i
 DURATIONS = st.builds(Duration, st.integers(0, 40), st.sampled_from(Unit))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     seed=st.integers(min_value=0),
     duration=DURATIONS,

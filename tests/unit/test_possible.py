@@ -155,7 +155,7 @@ ORDERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(CONDITIONS, ORDERS, st.none() | MOMENTS, st.booleans())
 def test_no_order_has_an_impossible_outcome(
     text: str, order: dict[str, Value], sent: datetime | None, switch: bool

@@ -145,7 +145,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp"
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.fixed_dictionaries(
         {},

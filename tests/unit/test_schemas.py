@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -204,6 +204,16 @@ def test_scenario_steps(step: str, message: str) -> None:
     assert any(each.startswith(message) for each in messages), messages
 
 
+def test_an_order_of_a_scenario_needs_its_id() -> None:
+    """A misspelt `id` might be a field of the project's own, so the missing one is told."""
+    text = """\
+        scenario: x
+        orders: [{ids: E1, account: web, ordered: 2026-08-01}]
+        steps: [{at: 2026-08-15, expect: none, because: not_due}]
+    """
+    assert said("scenario", text) == ["2: `id` is missing in an order record"]
+
+
 def test_a_mapping_field_has_one_source() -> None:
     """An imported field comes from a column, a constant or a template, not from two of them."""
     assert said("mapping", "fields: {a: b, c: {column: x, value: y}, d: {decimal: ','}}") == [
@@ -253,8 +263,8 @@ def test_editors_find_a_title_a_description_and_examples_at_every_key(name: str)
         assert schema.get("description"), path
         assert schema.get("examples"), path
         if "$ref" not in str(schema):
-            for example in [*schema["examples"], *([schema["default"]] if "default" in schema else [])]:
-                Draft7Validator(schema).validate(example)
+            for each in [*schema["examples"], *([schema["default"]] if "default" in schema else [])]:
+                Draft7Validator(schema).validate(each)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -262,8 +272,8 @@ def test_whole_examples_are_valid(name: str) -> None:
     """The examples of whole rules, senders, steps and fields follow their own schema."""
     for path, definition in resources.schema(name).get("definitions", {}).items():
         validator = schemas._validator(name).evolve(schema={"$ref": f"{name}.schema.json#/definitions/{path}"})
-        for example in definition.get("examples", ()):
-            assert validator.is_valid(example), (path, example)
+        for each in definition.get("examples", ()):
+            assert validator.is_valid(each), (path, each)
 
 
 VALUES = st.sampled_from(["", "x", "1", "0.5", "true", "null", "[]", "{}", "[1, x]", "{a: 1}", "none", "any", "E1/a"])
@@ -271,6 +281,9 @@ KEYS = sorted({path.rpartition(".")[2] for name in NAMES for path, _ in describe
 
 
 @settings(max_examples=100)
+@example("mapping", {"fields": {"account": ""}})
+@example("mapping", {"fields": {"account": "[1, x]"}})
+@example("rules", {"rules": {"template": ""}})
 @given(st.sampled_from(NAMES), st.dictionaries(st.sampled_from(KEYS), st.dictionaries(st.sampled_from(KEYS), VALUES)))
 def test_no_data_stops_the_check(name: str, data: dict[str, dict[str, str]]) -> None:
     """Any key in any place and any value of any type gives problems with places and codes, never a crash."""

@@ -39,6 +39,8 @@ from sendplan.expressions.tokens import (
 
 MAX_DEPTH = 50
 """Nesting of parentheses and `not` that the parser follows."""
+MAX_DIGITS = 40
+"""As in the rest of a file; Python itself refuses numbers of thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,8 @@ class _Parser:
             help_ = "compare with a field; `orders_from: 2026-08-01` limits a rule to later orders"
             self._stop(date, "an expression holds no fixed date", help_)
         token = self._advance()
+        if len(token.text) > MAX_DIGITS:
+            self._stop(token, f"a number has at most {MAX_DIGITS} digits")
         unit_token = self.token
         if unit_token.kind == "text" or (unit_token.kind == "word" and unit_token.text not in KEYWORDS):
             return self._duration(token)

@@ -65,12 +65,17 @@ class _Reader:
             place = (*path, name)
             if not self._spoiled(place):
                 kept[name] = value
-            elif isinstance(value, dict):
+            elif isinstance(value, dict) and not self._misplaced(place):
                 kept[name] = self._well_formed(place, value)
         return kept
 
     def _spoiled(self, path: KeyPath) -> bool:
         return any(each.span is not None and self.document.holds(path, each.span) for each in self.problems)
+
+    def _misplaced(self, path: KeyPath) -> bool:
+        """Whether a mapping stands where something else belongs."""
+        span = self.document.span(path)
+        return any(each.code == "wrong-type" and each.span == span for each in self.problems)
 
     def note(self, code: str, path: KeyPath, message: str, help_: str = "", *, key: bool = False) -> None:
         span = self.document.key_span(path) if key else self.document.span(path)

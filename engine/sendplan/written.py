@@ -99,8 +99,9 @@ def _written(document: Document, place: KeyPath, data: Mapping[str, Any]) -> Wri
 def _well_formed(
     document: Document, place: KeyPath, rule: Mapping[str, Any], problems: Sequence[Problem]
 ) -> dict[str, Any]:
-    """The rule's keys that no problem lies in; a missing key lies in none."""
-    spans = [each.span for each in problems if each.span is not None and each.code != "missing-key"]
+    """The rule's keys that no problem lies in; a missing key of the rule itself lies in none."""
+    own = document.key_span(place)
+    spans = [each.span for each in problems if each.span is not None and (each.code, each.span) != ("missing-key", own)]
     return {key: value for key, value in rule.items() if not any(document.holds((*place, key), span) for span in spans)}
 
 

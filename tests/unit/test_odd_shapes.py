@@ -128,6 +128,17 @@ def test_no_file_breaks_a_command(shop: Path, name: str, number: int, odd: str) 
         path.write_text(text, encoding="utf-8")
 
 
+@pytest.mark.parametrize("odd", ["{a: b}", "{}", "[{a: b}]"])
+@pytest.mark.parametrize("name", ["sendplan.yaml", "rules/dunning.yaml"])
+def test_a_mapping_or_list_may_stand_anywhere(tmp_path: Path, name: str, odd: str) -> None:
+    """In place of any key or value of the settings and rules, a mapping or list is a problem with a place."""
+    copy_example(tmp_path)
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    for start, end in places(text):
+        (tmp_path / name).write_text(text[:start] + odd + text[end:], encoding="utf-8")
+        assert all(problem.span for problem in projects.load(tmp_path)[1])
+
+
 def test_an_item_left_empty_is_a_broken_rule(shop: Path) -> None:
     """A `-` without a rule behind it is reported, and the rules around it are planned."""
     path = shop / "rules" / "marketing.yaml"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sendplan.decision import Decision
+from sendplan.expressions import Expression, ParamValue, stored_fields
 from sendplan.ledger import MessageKey
 from sendplan.narrowing import BY_ACCOUNT, Index, Narrowing, everything, narrowings
 from sendplan.project import Project
+from sendplan.regions import ADDRESS_FIELDS
 from sendplan.rules import Rule
+from sendplan.settings import Settings
+
+_ALWAYS_READ = frozenset(
+    {"id", "account", "ordered", "portal", "email", "paid", "language", "billing_country", *ADDRESS_FIELDS}
+)
+"""What facts, decisions and entries look at whatever the rules say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,8 @@ class Search:
     """The rule and all whose `sent(…)` it reads, directly or not; None for all rules."""
     ledger: frozenset[str] | None
     """The rules, by present and earlier ids, whose ledger rows matter; None for all."""
+    fields: frozenset[str] | None
+    """The stored fields that matter; None for all."""
 
     def speaks_of(self, decision: Decision) -> bool:
         """Whether it is this search that brings the decision; others were made because it reads them."""
@@ -45,20 +55,20 @@ def searches(
     unknown = wanted - project.settings.accounts.keys()
     if unknown:
         yield Search(
-            None, frozenset(unknown), (everything(unknown),), None if rules is None else frozenset(rules), None
+            None, frozenset(unknown), (everything(unknown),), None if rules is None else frozenset(rules), None, None
         )
-    for accounts in _alike(project, wanted - unknown):
-        some = min(accounts)
-        shared = project.rules_for(some)
-        params = project.settings.accounts[some].params
-        for rule in shared:
-            if rules is not None and rule.id not in rules:
-                continue
+    in_holds = frozenset(name for hold in project.settings.holds for name in hold.when.fields())
+    always = _ALWAYS_READ | stored_fields(in_holds, project.settings.fields)
+    by_id = {name: {rule.id: rule for rule in project.rules_for(name)} for name in sorted(wanted - unknown)}
+    for id_ in (rule.id for rule in project.rules if rules is None or rule.id in rules):
+        for rule, accounts in _alike(project, {name: by_id[name][id_] for name in by_id}):
+            params = project.settings.accounts[min(accounts)].params
             found = narrowings(rule, project.settings, accounts, params, now, hide_after)
             if found:
-                judged = _closure(rule, shared)
-                ledger = frozenset(key[0] for each in shared if each.id in judged for key in _ledger_keys(each))
-                yield Search(rule.id, accounts, found, judged, ledger)
+                judged = _closure(id_, by_id[min(accounts)])
+                ledger = frozenset(key[0] for each in judged.values() for key in _ledger_keys(each))
+                fields = always.union(*(each.reads for each in judged.values()))
+                yield Search(id_, accounts, found, frozenset(judged), ledger, fields)
 
 
 def indexes(project: Project, now: datetime) -> tuple[Index, ...]:
@@ -68,29 +78,42 @@ def indexes(project: Project, now: datetime) -> tuple[Index, ...]:
     return tuple(dict.fromkeys((BY_ACCOUNT, *wanted)))
 
 
-def _alike(project: Project, names: set[str]) -> list[frozenset[str]]:
-    """The accounts in groups of equal params: these share their rules."""
-    groups: list[set[str]] = []
+def _alike(project: Project, rules: Mapping[str, Rule]) -> Iterator[tuple[Rule, frozenset[str]]]:
+    """One rule, as each account's params make it, with the accounts for which it is the same."""
     accounts = project.settings.accounts
-    for name in sorted(names):
-        group = next((each for each in groups if accounts[min(each)].params == accounts[name].params), None)
-        if group is None:
-            groups.append({name})
+    groups: list[tuple[Rule, Mapping[str, ParamValue], list[str]]] = []
+    for name, rule in rules.items():
+        asked = _expressions(rule, project.settings)
+        read = {each: accounts[name].params[each] for expression in asked for each in expression.params()}
+        for alike, params, names in groups:
+            if params == read and alike == rule:
+                names.append(name)
+                break
         else:
-            group.add(name)
-    return [frozenset(group) for group in groups]
+            groups.append((rule, read, [name]))
+    for rule, _, names in groups:
+        yield rule, frozenset(names)
 
 
-def _closure(rule: Rule, rules: tuple[Rule, ...]) -> frozenset[str]:
-    by_id = {each.id: each for each in rules}
-    found: set[str] = set()
-    pending = [rule.id]
+def _expressions(rule: Rule, settings: Settings) -> Iterator[Expression]:
+    """Everything that is evaluated for a rule."""
+    yield rule.due
+    for step in rule.enabled_steps():
+        requires = settings.classes[step.klass].requires
+        yield from (*step.triggers, *((requires,) if requires else ()))
+    yield from (hold.when for hold in settings.holds)
+
+
+def _closure(id_: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
+    """The rule and all whose `sent(…)` it reads, directly or not."""
+    found: dict[str, Rule] = {}
+    pending = [id_]
     while pending:
         id_ = pending.pop()
-        if id_ not in found and id_ in by_id:
-            found.add(id_)
-            pending += [key[0] for key in by_id[id_].sent_keys()]
-    return frozenset(found)
+        if id_ not in found and id_ in rules:
+            found[id_] = rules[id_]
+            pending += [key[0] for key in rules[id_].sent_keys()]
+    return found
 
 
 def _ledger_keys(rule: Rule) -> Iterator[MessageKey]:

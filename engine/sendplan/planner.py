@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
@@ -87,7 +87,7 @@ def judge_candidates(
     imported, operator = source.imported(), source.operator()
     hide_after = clock.now if clock.replay else None
     for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
-        stream = source.candidates(search.narrowings)
+        stream = source.candidates(search.narrowings, search.fields)
         while chunk := list(islice(stream, _CHUNK)):
             histories = source.histories([order.id for order in chunk], search.ledger)
             for order in chunk:
@@ -96,7 +96,8 @@ def judge_candidates(
                 history = histories.get(order.id, History())
                 judged = judge(project, order, history, imported, operator, clock, rules=search.judged, planned=rules)
                 if judged is not None:
-                    yield replace(judged, decisions=tuple(filter(search.speaks_of, judged.decisions)))
+                    spoken_of = tuple(filter(search.speaks_of, judged.decisions))
+                    yield Judged(judged.facts, judged.history, spoken_of)
 
 
 def judge(
@@ -122,11 +123,11 @@ def judge(
     if facts is None:
         return None
     outcomes: dict[MessageKey, Reason] = dict(project.broken_outcomes)
+    situation = Situation(clock.now, facts, history, imported.get(order.account, {}), operator, outcomes)
     decisions = []
     for rule in project.rules_for(order.account):
         if rules is not None and rule.id not in rules:
             continue
-        situation = Situation(clock.now, facts, history, imported.get(order.account, {}), operator, outcomes)
         decision = decide(rule, settings, situation)
         stays = recheck or (planned is not None and rule.id not in planned)
         not_gone_yet = stays and decision.reason is Reason.SEND

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sendplan.expressions.evaluate import Environment, Missing, Result, Seen, Traced
-from sendplan.expressions.evaluate import condition as _evaluate_condition
-from sendplan.expressions.evaluate import evaluate as _evaluate
+from sendplan.expressions.evaluate import Environment, Meaning, Missing, Result, Seen, Traced, condition, meaning
 from sendplan.expressions.evaluate import traced as _traced
 from sendplan.expressions.grammar import parse
 from sendplan.expressions.nodes import And, FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, walk
@@ -50,16 +48,19 @@ class Expression:
     kind: Kind
     _fields: frozenset[str] = field(init=False, repr=False, compare=False)
     _sent: tuple[Sent, ...] = field(init=False, repr=False, compare=False)
+    _meaning: Meaning = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Every decision asks for these, so the tree is walked only once.
         nodes = tuple(walk(self.root))
         object.__setattr__(self, "_fields", frozenset(node.name for node in nodes if isinstance(node, FieldRef)))
         object.__setattr__(self, "_sent", tuple(node for node in nodes if isinstance(node, Sent)))
+        asked = self.kind is Kind.CONDITION
+        object.__setattr__(self, "_meaning", condition(self.root) if asked else meaning(self.root))
 
     def evaluate(self, env: Environment) -> Result:
         """Its value; of a condition True, False or Missing (unknown). That of every part enters `env.seen`."""
-        return _evaluate_condition(self.root, env) if self.kind is Kind.CONDITION else _evaluate(self.root, env)
+        return self._meaning(env)
 
     def traced(self, seen: Seen) -> Traced:
         """Its value with the value of every part, as they were seen."""

@@ -59,109 +59,165 @@ class Environment:
     seen: Seen = field(default_factory=dict)
 
 
-def evaluate(node: Node, env: Environment) -> Result:
-    """The value of an expression; with it, that of everything below it enters `env.seen`.
+Meaning: TypeAlias = Callable[[Environment], Result]
+"""A part of an expression as a function: its value, which also enters `env.seen`."""
 
-    Nothing is short-circuited, so that the trace shows every part. Raises OverflowError beyond the years 1 to 9999.
+
+def meaning(node: Node) -> Meaning:
+    """A node's meaning, put together once and called for every order.
+
+    Nothing is short-circuited, so that the trace shows every part. What it returns raises OverflowError beyond the
+    years 1 to 9999.
     """
-    value = _MEANING[type(node)](node, env)
-    env.seen[id(node)] = value
-    return value
+    compute = _MEANING[type(node)](node)
+    key = id(node)
+
+    def evaluate(env: Environment) -> Result:
+        value = env.seen[key] = compute(env)
+        return value
+
+    return evaluate
 
 
-def condition(node: Node, env: Environment) -> Result:
-    """Like `evaluate`, with a moment read as "is set": true or false, never unknown."""
-    return _asked(node, evaluate(node, env))
+def condition(node: Node) -> Meaning:
+    """Like `meaning`, with a moment read as "is set": true or false, never unknown."""
+    evaluate = meaning(node)
+    if not isinstance(node, _MOMENTS):
+        return evaluate
+    return lambda env: _asked(node, evaluate(env))
+
+
+_MOMENTS = (FieldRef, Sent, Add, Extreme)
+"""What may be a moment. A flag always has a value, so what is missing here is a moment."""
 
 
 def _asked(node: Node, value: Result) -> Result:
     if type(value) is Missing:
-        # A flag always has a value, so what is missing here is a moment.
-        return False if isinstance(node, FieldRef | Sent | Add | Extreme) else value
+        return False if isinstance(node, _MOMENTS) else value
     return True if isinstance(value, date) else value
 
 
-def _literal(node: Literal, env: Environment) -> Result:
-    return node.value
+def _literal(node: Literal) -> Meaning:
+    return lambda env: node.value
 
 
-def _field(node: FieldRef, env: Environment) -> Result:
-    found = env.values.get(node.name)
-    return Missing((node.name,)) if found is None else found
+def _field(node: FieldRef) -> Meaning:
+    name, missing = node.name, Missing((node.name,))
+    return lambda env: env.values.get(name, missing)
 
 
-def _param(node: ParamRef, env: Environment) -> Result:
-    return env.params[node.name]  # type: ignore[return-value]
+def _param(node: ParamRef) -> Meaning:
+    return lambda env: env.params[node.name]  # type: ignore[return-value]
 
 
-def _sent(node: Sent, env: Environment) -> Result:
-    at = env.sent(node)
-    return Missing((f'sent("{node.ref}")',)) if at is None else at
+def _sent(node: Sent) -> Meaning:
+    missing = Missing((f'sent("{node.ref}")',))
+    return lambda env: env.sent(node) or missing
 
 
-def _not(node: Not, env: Environment) -> Result:
-    value = condition(node.operand, env)
-    return value if type(value) is Missing else not value
+def _not(node: Not) -> Meaning:
+    operand = condition(node.operand)
+
+    def evaluate(env: Environment) -> Result:
+        value = operand(env)
+        return value if type(value) is Missing else not value
+
+    return evaluate
 
 
-def _and(node: And, env: Environment) -> Result:
-    values = [condition(part, env) for part in node.parts]
-    return False if False in values else _missing(values) or True
+def _and(node: And) -> Meaning:
+    parts = [condition(part) for part in node.parts]
+
+    def evaluate(env: Environment) -> Result:
+        values = [part(env) for part in parts]
+        return False if False in values else _missing(values) or True
+
+    return evaluate
 
 
-def _or(node: Or, env: Environment) -> Result:
-    values = [condition(part, env) for part in node.parts]
-    return True if True in values else _missing(values) or False
+def _or(node: Or) -> Meaning:
+    parts = [condition(part) for part in node.parts]
+
+    def evaluate(env: Environment) -> Result:
+        values = [part(env) for part in parts]
+        return True if True in values else _missing(values) or False
+
+    return evaluate
 
 
-def _is_set(node: IsSet, env: Environment) -> Result:
-    return (type(evaluate(node.operand, env)) is Missing) == node.negated
+def _is_set(node: IsSet) -> Meaning:
+    operand = meaning(node.operand)
+    return lambda env: (type(operand(env)) is Missing) == node.negated
 
 
-def _in(node: In, env: Environment) -> Result:
-    left = evaluate(node.left, env)
-    return left if type(left) is Missing else (left in _items(node, env, left)) != node.negated
+def _in(node: In) -> Meaning:
+    left = meaning(node.left)
+    texts = item_values(node.items) if isinstance(node.items, tuple) else frozenset()
+    numbers = frozenset(map(number, texts))
+
+    def evaluate(env: Environment) -> Result:
+        value = left(env)
+        if type(value) is Missing:
+            return value
+        if isinstance(node.items, ParamRef):
+            return (value in env.params[node.items.name]) != node.negated  # type: ignore[operator]
+        return (value in (texts if isinstance(value, str) else numbers)) != node.negated
+
+    return evaluate
 
 
-def _compare(node: Compare, env: Environment) -> Result:
-    left, right = evaluate(node.left, env), evaluate(node.right, env)
-    missing = _missing((left, right))
-    if missing:
-        return missing
-    return _OPERATORS[node.operator](_ordinal(left, env.calendar), _ordinal(right, env.calendar))
+def _compare(node: Compare) -> Meaning:
+    left, right, compare = meaning(node.left), meaning(node.right), _OPERATORS[node.operator]
+
+    def evaluate(env: Environment) -> Result:
+        values = left(env), right(env)
+        return _missing(values) or compare(*(_ordinal(value, env.calendar) for value in values))
+
+    return evaluate
 
 
-def _has(node: Has, env: Environment) -> Result:
-    left, right = evaluate(node.left, env), evaluate(node.right, env)
-    return _missing((left, right)) or right in left  # type: ignore[operator]
+def _has(node: Has) -> Meaning:
+    left, right = meaning(node.left), meaning(node.right)
+
+    def evaluate(env: Environment) -> Result:
+        values = left(env), right(env)
+        return _missing(values) or values[1] in values[0]  # type: ignore[operator]
+
+    return evaluate
 
 
-def _add(node: Add, env: Environment) -> Result:
-    left, right = evaluate(node.left, env), evaluate(node.right, env)
-    missing = _missing((left, right))
-    if missing:
-        return missing
-    if isinstance(right, Duration):
-        assert isinstance(left, date)
-        return env.calendar.add(left, right, node.sign)
-    assert isinstance(left, int | Decimal)
-    assert isinstance(right, int | Decimal)
-    return left + node.sign * right
+def _add(node: Add) -> Meaning:
+    left, right = meaning(node.left), meaning(node.right)
+
+    def evaluate(env: Environment) -> Result:
+        first, second = left(env), right(env)
+        missing = _missing((first, second))
+        if missing:
+            return missing
+        if isinstance(second, Duration):
+            assert isinstance(first, date)
+            return env.calendar.add(first, second, node.sign)
+        assert isinstance(first, int | Decimal)
+        assert isinstance(second, int | Decimal)
+        return first + node.sign * second
+
+    return evaluate
 
 
-def _extreme(node: Extreme, env: Environment) -> Result:
-    values = [evaluate(argument.value, env) for argument in node.arguments]
-    counted = [
-        value
-        for value, argument in zip(values, node.arguments, strict=True)
-        if not (argument.if_set and type(value) is Missing)
-    ]
+def _extreme(node: Extreme) -> Meaning:
+    arguments = [(meaning(argument.value), argument.if_set) for argument in node.arguments]
     choose = max if node.name == "max" else min
-    counted = counted or values
-    return _missing(counted) or choose(counted, key=lambda value: _ordinal(value, env.calendar))
+
+    def evaluate(env: Environment) -> Result:
+        values = [(value(env), if_set) for value, if_set in arguments]
+        counted = [value for value, if_set in values if not (if_set and type(value) is Missing)]
+        counted = counted or [value for value, _ in values]
+        return _missing(counted) or choose(counted, key=lambda value: _ordinal(value, env.calendar))
+
+    return evaluate
 
 
-_MEANING: Mapping[type[Node], Callable[[Any, Environment], Result]] = {
+_MEANING: Mapping[type[Node], Callable[[Any], Meaning]] = {
     Literal: _literal,
     FieldRef: _field,
     ParamRef: _param,
@@ -191,16 +247,6 @@ def _missing(values: Iterable[Result]) -> Missing | None:
 def _ordinal(value: Result, calendar: Calendar) -> Any:
     """A value in comparable form: a date counts from its local start."""
     return calendar.instant(value) if isinstance(value, date) else value
-
-
-def _items(node: In, env: Environment, value: Result) -> frozenset[Any]:
-    if isinstance(node.items, ParamRef):
-        listed = env.params[node.items.name]
-        assert isinstance(listed, tuple)
-        return frozenset(listed)
-    if isinstance(value, str):
-        return item_values(node.items)
-    return frozenset(number(item.text) for item in node.items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,12 @@ class _Possible:
         domains = {name: self._domain(name, each) for name, each in constants.items()}
         if prod(map(len, domains.values())) > _MOST:
             return ANYTHING
+        evaluate = condition(node)
         found: set[bool | None] = set()
         for values in product(*domains.values()):
             given = {name: value for name, value in zip(domains, values, strict=True) if value is not None}
             environment = Environment(given, _CALENDAR, self.params, lambda sent: None)
-            outcome = condition(node, environment)
+            outcome = evaluate(environment)
             found.add(outcome if isinstance(outcome, bool) else None)
             if len(found) == len(ANYTHING):
                 break

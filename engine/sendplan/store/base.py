@@ -167,8 +167,13 @@ class OrderSource(Protocol):
     def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
         """These orders, by id; unknown ids are left out."""
 
-    def candidates(self, narrowings: Sequence[Narrowing]) -> Iterator[StoredOrder]:
-        """The orders within any of these narrowings, each once; a store that cannot narrow gives every order."""
+    def candidates(
+        self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
+    ) -> Iterator[StoredOrder]:
+        """The orders within any of these narrowings, each once, with these fields (all: None), or with more.
+
+        A store that cannot narrow gives every order.
+        """
 
     def accounts(self) -> frozenset[str]:
         """The accounts that have orders."""

@@ -48,7 +48,9 @@ class MemoryOrders:
         """These orders, by id."""
         return (self._orders[id_] for id_ in sorted(set(ids)) if id_ in self._orders)
 
-    def candidates(self, narrowings: Sequence[Narrowing]) -> Iterator[StoredOrder]:
+    def candidates(
+        self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
+    ) -> Iterator[StoredOrder]:
         """Every order."""
         return self.orders()
 

@@ -67,29 +67,33 @@ class SqliteReader:
         self._tables = {name: self._columns_of(name) for name in _TABLES}
         self._codec = Codec(calendar, self._zone())
         self._fields = self._readable_fields(fields)
-        self._select = ", ".join(["id", "account", "version", *(quoted(column(each)) for each in self._fields)])
-        self._decoders = [(each.name, self._codec.decoder(each.type)) for each in self._fields]
+        self._all = _Columns(self._fields, self._codec)
 
     def orders(self) -> Iterator[StoredOrder]:
         """Every order, by id."""
         last = ""
-        while rows := self._rows("orders", self._select, "WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
-            yield from map(self._order, rows)
+        while rows := self._rows("orders", self._all.select, "WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
+            yield from map(self._all.order, rows)
             last = rows[-1][0]
 
     def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
         """These orders, by id; unknown ids are left out."""
         for chunk in _chunks(sorted(set(ids))):
-            yield from map(self._order, self._rows("orders", self._select, f"WHERE id IN {_LISTED} ORDER BY id", chunk))
+            rows = self._rows("orders", self._all.select, f"WHERE id IN {_LISTED} ORDER BY id", chunk)
+            yield from map(self._all.order, rows)
 
-    def candidates(self, narrowings: Sequence[Narrowing]) -> Iterator[StoredOrder]:
-        """The orders within any of these narrowings, each once."""
+    def candidates(
+        self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
+    ) -> Iterator[StoredOrder]:
+        """The orders within any of these narrowings, each once, with these fields (all: None)."""
         if self._calendar.zone.key != (self.meta("zone") or self._calendar.zone.key):
             # The bare dates still start where the old zone had it: wait for the next import before comparing them.
             yield from self.orders()
             return
+        wanted = [each for each in self._fields if fields is None or each.name in fields]
+        columns = _Columns(wanted, self._codec)
         for chunk in _chunks(self._rowids(narrowings)):
-            yield from map(self._order, self._rows("orders", self._select, f"WHERE rowid IN {_LISTED}", chunk))
+            yield from map(columns.order, self._rows("orders", columns.select, f"WHERE rowid IN {_LISTED}", chunk))
 
     def accounts(self) -> frozenset[str]:
         """The accounts that have orders."""
@@ -243,7 +247,16 @@ class SqliteReader:
         kept = json.loads(self.meta("fields") or "{}")
         return [field for field in stored_fields(fields).values() if kept.get(column(field)) == field.type]
 
-    def _order(self, row: Row) -> StoredOrder:
+
+class _Columns:
+    """What is fetched of an order, and how it becomes one."""
+
+    def __init__(self, fields: Sequence[Field], codec: Codec) -> None:
+        self.select = ", ".join(["id", "account", "version", *(quoted(column(each)) for each in fields)])
+        self._decoders = [(each.name, codec.decoder(each.type)) for each in fields]
+
+    def order(self, row: Row) -> StoredOrder:
+        """The order in a row of `select`."""
         values: dict[str, Value] = {
             name: decode(cell) if decode else cell
             for (name, decode), cell in zip(self._decoders, row[3:], strict=True)

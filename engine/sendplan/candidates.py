@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,8 +57,6 @@ def searches(
         yield Search(
             None, frozenset(unknown), (everything(unknown),), None if rules is None else frozenset(rules), None, None
         )
-    in_holds = frozenset(name for hold in project.settings.holds for name in hold.when.fields())
-    always = _ALWAYS_READ | stored_fields(in_holds, project.settings.fields)
     by_id = {name: {rule.id: rule for rule in project.rules_for(name)} for name in sorted(wanted - unknown)}
     for id_ in (rule.id for rule in project.rules if rules is None or rule.id in rules):
         for rule, accounts in _alike(project, {name: by_id[name][id_] for name in by_id}):
@@ -67,7 +65,7 @@ def searches(
             if found:
                 judged = _closure(id_, by_id[min(accounts)])
                 ledger = frozenset(key[0] for each in judged.values() for key in _ledger_keys(each))
-                fields = always.union(*(each.reads for each in judged.values()))
+                fields = _fields(judged.values(), project.settings)
                 yield Search(id_, accounts, found, frozenset(judged), ledger, fields)
 
 
@@ -102,6 +100,12 @@ def _expressions(rule: Rule, settings: Settings) -> Iterator[Expression]:
         requires = settings.classes[step.klass].requires
         yield from (*step.triggers, *((requires,) if requires else ()))
     yield from (hold.when for hold in settings.holds)
+
+
+def _fields(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:
+    """The stored fields that decisions of these rules look at."""
+    asked = (each.fields() for rule in rules for each in _expressions(rule, settings))
+    return _ALWAYS_READ | stored_fields(frozenset().union(*asked), settings.fields)
 
 
 def _closure(id_: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:

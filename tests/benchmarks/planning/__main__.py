@@ -12,23 +12,34 @@ from functools import partial
 
 from figures import HEADING, Figure, say
 from keys import engines, history, keys
+from sizes import check, imports, memory, rules, simulate
+from startup import startup
 
 SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "keys": keys,
     "history": history,
     "engines": partial(engines, os.environ.get("SENDPLAN_BENCH_PYTHON")),
+    "memory": memory,
+    "rules": rules,
+    "import": imports,
+    "check": check,
+    "startup": startup,
+    "simulate": partial(simulate, 10_000),
 }
+EXTRA: Mapping[str, Callable[[], Iterator[Figure]]] = {"simulate-100k": partial(simulate, 100_000)}
+"""Only when asked for: it takes long."""
 
 
 def main(names: list[str]) -> None:
     """Print the sections' figures as they come."""
-    unknown = set(names) - SECTIONS.keys()
+    known = {**SECTIONS, **EXTRA}
+    unknown = set(names) - known.keys()
     if unknown:
-        raise SystemExit(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+        raise SystemExit(f"no section {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     print(HEADING, flush=True)
     for name in names or SECTIONS:
         say(name)
-        for figure in SECTIONS[name]():
+        for figure in known[name]():
             print(figure.line(), flush=True)
 
 

@@ -26,8 +26,8 @@ SHOP = Path(__file__).parent / "shop"
 def load(folder: Path) -> Project:
     """The project, which has no problems."""
     project, problems = projects.load(folder)
-    assert project is not None, problems
-    assert not problems, problems
+    assert project is not None, problems[:3]
+    assert not problems, problems[:3]
     return project
 
 

@@ -1,0 +1,121 @@
+"""What grows with size: memory, rules, rule files, imports, simulations."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import contender_sendplan
+import rule_sets
+import yaml
+from children import BARE, SENDPLAN, Child, run
+from figures import Figure, beside, say, timed
+from moments import TODAY
+from stores import CACHE, index, load, path_of, shop
+
+from sendplan import checking
+
+HERE = Path(__file__).parent
+NOW = ("--now", "2035-08-27 12:00")
+
+
+def memory() -> Iterator[Figure]:
+    """The peak of `plan` over five million orders."""
+    project = shop(5_000_000, 3)
+    bare = run(BARE, project.settings.folder).peak
+    for format_ in ("table", "json"):
+        command = (*SENDPLAN, "plan", *NOW, "-o", "var/plan.json", "--format", format_)
+        peak = run(command, project.settings.folder).peak
+        subject = f"`plan -o` over 5 M orders, peak of memory, as {format_}"
+        yield Figure(subject, f"a limit (bare Python: {bare:.0f} MiB)", f"{peak:.0f} MiB", "60 MiB", peak / 60, 1)
+
+
+def rules() -> Iterator[Figure]:
+    """Two hundred rules beside eight."""
+    store = path_of(shop(100_000, 3))
+    medians = {}
+    for times in (1, 25):
+        folder = rule_sets.many(CACHE / f"rules-{8 * times}", times)
+        (folder / "var").mkdir()
+        shutil.copyfile(store, folder / "var" / "shop.db")
+        project = load(folder)
+        index(project)
+        taken = [timed(partial(contender_sendplan.keys, project)) for _ in range(4)]
+        say(f"{8 * times} rules: {len(taken[0][1])} keys")
+        medians[times] = median(seconds for seconds, _ in taken[1:])
+    yield beside("200 rules, 100 k orders → keys", "8 rules", medians[25], medians[1], 30)
+
+
+def imports() -> Iterator[Figure]:
+    """A million rows of CSV into a new store."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        folder = Path(name)
+        file = csv_of(path_of(shop(1_000_000, 3)), folder / "orders.csv")
+        own: list[Child] = []
+        other: list[Child] = []
+        for number in range(2):
+            say(f"import, round {number + 1}")
+            project = folder / f"shop-{number}"
+            shutil.copytree(HERE / "shop", project)
+            own.append(run((*SENDPLAN, "import", str(file)), project))
+            bare = (sys.executable, str(HERE / "contender_import.py"), str(file), f"bare-{number}.db")
+            other.append(run(bare, folder))
+            shutil.rmtree(project)
+            (folder / f"bare-{number}.db").unlink()
+    name = "csv and executemany"
+    yield beside("import of 1 M rows", name, _seconds(own), _seconds(other), 4)
+    peaks = [median(each.peak for each in children) for children in (own, other)]
+    mine, bare_peak = (f"{peak:.0f} MiB" for peak in peaks)
+    yield Figure("import of 1 M rows, peak of memory", name, mine, bare_peak, peaks[0] / peaks[1])
+
+
+def _seconds(children: Sequence[Child]) -> float:
+    return median(each.seconds for each in children)
+
+
+def csv_of(store: Path, file: Path) -> Path:
+    """The orders of a store as a shop system would export them."""
+    connection = sqlite3.connect(store)
+    rows = connection.execute("SELECT * FROM orders_readable")
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow([column for column, *_ in rows.description][:-1])
+        writer.writerows(row[:-1] for row in rows)
+    connection.close()
+    return file
+
+
+def check() -> Iterator[Figure]:
+    """A thousand rule files."""
+    folder = rule_sets.many_files(CACHE / "files-1000", 1000)
+    files = sorted((folder / "rules").iterdir())
+    taken = [(timed(partial(checking.check, folder)), timed(partial(parse, files))[0]) for _ in range(4)]
+    problems = taken[0][0][1]
+    assert not any(problem.is_error for problem in problems), problems[:3]
+    own, other = (median(each) for each in zip(*((own, other) for (own, _), other in taken[1:]), strict=True))
+    yield beside(f"check of 1,000 rule files ({len(problems)} warnings)", "CSafeLoader alone", own, other, 4)
+
+
+def parse(files: Sequence[Path]) -> None:
+    """The least that reading YAML costs."""
+    for file in files:
+        yaml.load(file.read_bytes(), yaml.CSafeLoader)
+
+
+def simulate(orders: int) -> Iterator[Figure]:
+    """A year, day by day."""
+    project = shop(orders, 1)
+    first, last = TODAY - timedelta(days=365), TODAY - timedelta(days=1)
+    command = (*SENDPLAN, "simulate", "--from", f"{first}", "--to", f"{last}", "--format", "json")
+    own = run(command, project.settings.folder).seconds
+    contender_sendplan.keys(project)
+    once = timed(partial(contender_sendplan.keys, project))[0]
+    yield beside(f"simulate a year over {orders:,} orders", "365 plans", own, 365 * once)

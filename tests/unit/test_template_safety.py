@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
-from mail_samples import context, settings, without
+from mail_samples import SHOP, context, settings, without
 
-from sendplan.templates import TemplateError, Templates
+from sendplan.templates import TemplateError, Templates, unsubscribe_link
 from sendplan.templates.sandbox import Limits
 
 EVERYWHERE = """---
@@ -147,6 +147,23 @@ def test_every_text_field_is_harmless(tmp_path: Path, field: str) -> None:
     assert "<i>" not in mail.html
     assert "<a" not in mail.html
     assert attack.lower() in mail.text.lower()
+
+
+def test_every_buyer_gets_the_own_values(tmp_path: Path) -> None:
+    """What the layout and the texts share between mails never carries one buyer's values into another's mail."""
+    (tmp_path / "a.de.md").write_text("---\nsubject: Für {{ order.name }}\n---\n{{ order.number }}\n", encoding="utf-8")
+    (tmp_path / "layout.html").write_text(
+        '<html><head><title>{{ subject }}</title></head><body><b title="{{ subject }}">{{ subject | upper }}</b>'
+        '{{ content }}<a href="{{ shop.unsubscribe }}">{{ shop.unsubscribe }}</a></body></html>',
+        encoding="utf-8",
+    )
+    templates = Templates(tmp_path, settings(tmp_path))
+    for name, number in (('A "x"', "1"), ("<b>&amp;", "2"), ('A "x"', "3")):
+        order = without(name=name, number=number, email=f"{number}@example.net")
+        page = _Page(templates.render("a.de.md", "de", context(order)).html)
+        link = unsubscribe_link(SHOP, f"{number}@example.net")
+        assert page.text.split() == f"Für {name}FÜR {name.upper()}{number} {link}".split()
+        assert page.links == [link]
 
 
 def test_article_names_and_tags_are_harmless(tmp_path: Path) -> None:

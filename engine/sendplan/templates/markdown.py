@@ -1,21 +1,25 @@
-"""Markdown → tokens → HTML, with what a template printed put in after parsing.
+"""Markdown → a document in which what a template printed is put in at the end.
 
 Jinja prints every value as a stand-in (private-use characters around a number). Markdown then only ever sees what the
-template's author wrote, and the values enter the parsed tokens as text, which both renderers escape: whatever a buyer
-typed stays letters, and nothing needs to be escaped twice or unescaped again for the text part.
+template's author wrote, and is parsed once for all buyers; the values enter the text part as they are and the HTML
+escaped, so whatever a buyer typed stays letters.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache, lru_cache, partial
+from html import escape
 from urllib.parse import quote
 
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.ruler import StateBase
 from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
 
 from sendplan.templates.localise import PrintError
 from sendplan.templates.sandbox import Printed
@@ -28,14 +32,28 @@ _BEHIND_HOST = re.compile(r"(?:https?://[^/?#]+[/?#]|mailto:[^?]+\?)", re.IGNORE
 """A link's beginning after which a buyer's value can change neither where it leads nor who is written to."""
 
 
-def parse(source: str, printed: Sequence[Printed], tick: Callable[[], None]) -> list[Token]:
-    """The tokens of a template's output, with the printed values in their places.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A template's output with stand-ins for its values, which is the same for most mails."""
+
+    tree: SyntaxTreeNode
+    """For the text part."""
+    html: str
+    """Without a page around it; its stand-ins are numbered by `places`."""
+    places: tuple[Callable[[Sequence[Printed]], str], ...]
+    """What stands at each stand-in of the HTML."""
+
+    def values(self, printed: Sequence[Printed]) -> list[Printed]:
+        """The printed values as HTML, for the stand-ins of `html`."""
+        return [Printed(place(printed), trusted=True) for place in self.places]
+
+
+def parse(source: str, tick: Callable[[], None]) -> Document:
+    """A template's output parsed, once for all mails in which only the values differ.
 
     `tick` is called for every block and piece of text, and raises when it takes too long.
     """
-    tokens = [_copied(token) for token in _parsed(source, _Tick(tick))]
-    _fill(tokens, printed)
-    return tokens
+    return _parsed(source, _Tick(tick))
 
 
 class _Tick:
@@ -51,39 +69,18 @@ class _Tick:
         return 0
 
 
-@lru_cache(maxsize=64)
-def _parsed(source: str, tick: _Tick) -> list[Token]:
-    """With stand-ins for its values, a template's output is the same for most mails: it is parsed once."""
-    return _parser().parse(source, {"tick": tick.tick})
-
-
-def _copied(token: Token) -> Token:
-    """A token to be filled; the library's own `copy` takes ten times as long."""
-    return Token(
-        token.type,
-        token.tag,
-        token.nesting,
-        dict(token.attrs),
-        token.map,
-        token.level,
-        None if token.children is None else [_copied(child) for child in token.children],
-        token.content,
-        token.markup,
-        token.info,
-        token.meta,
-        token.block,
-        token.hidden,
-    )
-
-
-def to_html(tokens: list[Token]) -> str:
-    """The HTML of these tokens, without a page around it."""
+@lru_cache(maxsize=256)
+def _parsed(source: str, tick: _Tick) -> Document:
     parser = _parser()
-    return str(parser.renderer.render(tokens, parser.options, {}))
+    tokens = parser.parse(source, {"tick": tick.tick})
+    tree = SyntaxTreeNode(deepcopy(tokens))
+    places: list[Callable[[Sequence[Printed]], str]] = []
+    _number(tokens, places)
+    return Document(tree, str(parser.renderer.render(tokens, parser.options, {})), tuple(places))
 
 
 def fill_text(source: str, printed: Sequence[Printed]) -> str:
-    """The values in their places in a text that is no Markdown: the subject."""
+    """The values in their places as they are: in a subject, or in a page for which they were escaped."""
     return _STAND_IN.sub(lambda match: printed[int(match[1])].text, source)
 
 
@@ -110,48 +107,60 @@ def _normalize_link(url: str) -> str:
     return "".join(piece if index % 2 else normalizeLink(piece) for index, piece in enumerate(pieces))
 
 
-def _fill(tokens: list[Token], printed: Sequence[Printed]) -> None:
+def _number(tokens: list[Token], places: list[Callable[[Sequence[Printed]], str]], *, flowing: bool = True) -> None:
+    """Number the stand-ins by their places in the HTML; `flowing` text may break its lines."""
+
+    def place(write: Callable[[str, Sequence[Printed]], str], source: str) -> str:
+        places.append(partial(write, source))
+        return f"\ue000{len(places) - 1}\ue001"
+
     for token in tokens:
         for name, value in token.attrs.items():
             if isinstance(value, str) and "\ue000" in value:
-                token.attrs[name] = _link(value, printed) if name in ("href", "src") else _text(value, printed)
-        token.content = token.content if token.type == "text" else _text(token.content, printed)
+                write = _link_html if name in ("href", "src") else _escaped
+                token.attrs[name] = place(write, value)
+        if "\ue000" in token.content:
+            write = _flowing if flowing and token.type == "text" else _escaped
+            token.content = place(write, token.content)
         token.info = _STAND_IN.sub("", token.info)
         if token.children is not None:
-            _fill(token.children, printed)
-            token.children = [piece for child in token.children for piece in _pieces(child, printed)]
+            _number(token.children, places, flowing=flowing and token.type != "image")
 
 
-def _pieces(token: Token, printed: Sequence[Printed]) -> list[Token]:
-    """A text with the line breaks of its values as breaks."""
-    if token.type != "text" or "\ue000" not in token.content:
-        return [token]
-    pieces: list[Token] = []
-    for line in _text(token.content, printed).split("\n"):
-        pieces += [Token("hardbreak", "br", 0), Token("text", "", 0, content=line)]
-    return pieces[1:]
+def _flowing(source: str, printed: Sequence[Printed]) -> str:
+    """With the line breaks of its values as breaks."""
+    return escape(text(source, printed), quote=False).replace("\n", "<br>\n")
 
 
-def _text(source: str, printed: Sequence[Printed]) -> str:
-    return _STAND_IN.sub(lambda match: _showable(printed[int(match[1])].text), source)
+def _escaped(source: str, printed: Sequence[Printed]) -> str:
+    return escape(text(source, printed))
+
+
+def _link_html(source: str, printed: Sequence[Printed]) -> str:
+    return escape(link(source, printed))
+
+
+def text(source: str, printed: Sequence[Printed]) -> str:
+    """The values in their places in a text of the template."""
+    return _STAND_IN.sub(lambda match: _showable(printed[int(match[1])].text), source) if "\ue000" in source else source
 
 
 def _showable(text: str) -> str:
-    return _UNSHOWABLE.sub("\ufffd", _BREAKS.sub("\n", text))
+    return text if text.isprintable() else _UNSHOWABLE.sub("\ufffd", _BREAKS.sub("\n", text))
 
 
-def _link(source: str, printed: Sequence[Printed]) -> str:
+def link(source: str, printed: Sequence[Printed]) -> str:
     """A link's address: the merchant's values as they are, the buyer's quoted and only behind the host."""
-    link = ""
+    address = ""
     for index, piece in enumerate(_STAND_IN.split(source)):
         if index % 2 == 0:
-            link += piece
+            address += piece
         elif printed[int(piece)].trusted:
-            link += normalizeLink(printed[int(piece)].text)
-        elif _BEHIND_HOST.match(link):
-            link += quote(printed[int(piece)].text, safe="", errors="replace")
+            address += normalizeLink(printed[int(piece)].text)
+        elif _BEHIND_HOST.match(address):
+            address += quote(printed[int(piece)].text, safe="", errors="replace")
         else:
             raise PrintError("a link's address may hold a value of the order only behind the host, `https://…/`")
-    if not _LINK_SCHEME.match(link):
+    if not _LINK_SCHEME.match(address):
         raise PrintError("a link's address must begin with `https://`, `mailto:` or `tel:`")
-    return link
+    return address

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from sendplan.templates.analysis import Analysis
 from sendplan.templates.localise import Localiser, is_known
 from sendplan.templates.sandbox import LAYOUT, RENDERING, LimitError, Limits, MailEnvironment, Rendering, guarded
 from sendplan.templates.source import TemplateSource
-from sendplan.templates.values import Context, Namespace, known_fields, namespace
+from sendplan.templates.values import Context, Namespace, Personal, known_fields, namespace
 
 if TYPE_CHECKING:
     from css_inline import CSSInliner
@@ -111,18 +111,23 @@ class Templates:
             subject = self._run(compiled.subject, names, rendering).lstrip("\n")
             subject = re.sub(" +", " ", markdown.fill_text(subject, rendering.printed)).strip(" ")
             body = self._run(compiled.body, names, rendering)
-            tokens = markdown.parse(body, rendering.printed, rendering.tick)
-            text, content = plaintext.to_text(tokens), markdown.to_html(tokens)
+            document = markdown.parse(body, rendering.tick)
+            text, values = plaintext.to_text(document.tree, rendering.printed), document.values(rendering.printed)
             rendering.tick()
-        page = {"content": Markup(content), "subject": subject, "language": language}
-        return Rendered(subject, text, self._page(names, page, rendering), language)
+        content = {"content": Markup(document.html), "subject": Personal(subject), "language": language}
+        html = self._page({**names, **content}, replace(rendering, printed=values, size=0))
+        return Rendered(subject, text, html, language)
 
-    def _page(self, names: Namespace, page: Mapping[str, object], rendering: Rendering) -> str:
+    def _page(self, names: Namespace, rendering: Rendering) -> str:
+        """The layout around the content: the same for most mails, but for the values."""
+        from sendplan.templates import markdown
+
         layout = self._usable(LAYOUT)
         with self._problems_of(layout.source):
             assert layout.body is not None
             merchant = {name: value for name, value in names.items() if name != "order"}
-            return inline_css(self._run(layout.body, {**merchant, **page}, replace(rendering, size=0)))
+            page = inline_css(self._run(layout.body, merchant, rendering))
+            return markdown.fill_text(page, rendering.printed)
 
     def _run(self, template: Template, names: Namespace, rendering: Rendering) -> str:
         chunks = []
@@ -172,7 +177,7 @@ class Templates:
     def _builder(self, path: str, file: str) -> Callable[[Any], Template]:
         def build(tree: Any) -> Template:
             code = self._environment.compile(guarded(tree), path, file)
-            return Template.from_code(self._environment, code, self._environment.make_globals(None))
+            return Template.from_code(self._environment, code, self._environment.globals)
 
         return build
 
@@ -220,6 +225,7 @@ class _Loader(BaseLoader):
         return self._templates.body_of(name)
 
 
+@lru_cache(maxsize=256)
 def inline_css(html: str) -> str:
     """The page with its style sheet written into the elements, as mail programs need it; nothing is fetched."""
     return _inliner().inline(html)

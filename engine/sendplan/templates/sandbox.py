@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from html import escape
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, Undefined, nodes, pass_context
@@ -19,7 +20,7 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from sendplan.templates.localise import Localiser, PrintError
-from sendplan.templates.values import Trusted, View
+from sendplan.templates.values import Personal, Trusted, View
 
 LAYOUT = "layout.html"
 RENDERING = "a rendering"
@@ -103,6 +104,8 @@ def _finalize(context: JinjaContext, value: object) -> object:
     if isinstance(value, Undefined):
         return str(value)  # raises, naming the field
     if context.name == LAYOUT:
+        if isinstance(value, Personal):
+            return rendering.mark(Trusted(escape(value)))
         return value if isinstance(value, Markup) else rendering.localiser.text(value)
     return rendering.mark(value)
 

@@ -55,6 +55,12 @@ class Trusted(str):
     __slots__ = ()
 
 
+class Personal(Trusted):
+    """Trusted, and another for each buyer: it enters a page when everything else is in place."""
+
+    __slots__ = ()
+
+
 Namespace: TypeAlias = Mapping[str, object]
 
 _COUNTRIES = frozenset({"country", "billing_country"})
@@ -106,7 +112,7 @@ def namespace(context: Context, fields: Mapping[str, Field], zone: ZoneInfo) -> 
     return names if context.step_id is None else names | {"step": _merchant("step", id=context.step_id)}
 
 
-def unsubscribe_link(shop: Shop, email: str) -> str | None:
+def unsubscribe_link(shop: Shop, email: str) -> Personal | None:
     """`shop.unsubscribe` for one buyer, or None when the shop has none.
 
     `{token}` becomes the first 32 hexadecimal digits of SHA-256 over `SHOP NAME`, a newline and the address in lower
@@ -115,7 +121,7 @@ def unsubscribe_link(shop: Shop, email: str) -> str | None:
     if shop.unsubscribe is None:
         return None
     token = hashlib.sha256(f"{shop.name}\n{email.lower()}".encode("utf-8", "replace")).hexdigest()[:32]
-    return shop.unsubscribe.replace("{token}", token)
+    return Personal(shop.unsubscribe.replace("{token}", token))
 
 
 def _merchant(label: str, **values: object) -> View:

@@ -42,19 +42,21 @@ class Disk:
 
 def test_a_change_is_durable_when_its_call_returns() -> None:
     """An intent comes back only after the commit that holds it and everything noted before."""
-    disk, commits, told = Disk(), Commits(), list[object]()
+    disk, told = Disk(), list[object]()
+    commits = Commits(disk.store)
     commits.add(lambda store: disk.note("outcome"), lambda: told.append(list(disk.durable)))
-    assert commits.run(disk.store, lambda store: disk.note("intent")) == "intent"
+    assert commits.run(lambda store: disk.note("intent")) == "intent"
     assert disk.durable == [("outcome", "intent")]
     assert told == [[("outcome", "intent")]]
 
 
 def test_what_gathers_during_a_commit_shares_the_next_one() -> None:
     """While one commit waits for the disk, the changes of all other connections gather for the next."""
-    disk, commits = Disk(), Commits()
+    disk = Disk()
+    commits = Commits(disk.store)
     disk.before_commit.clear()
     threads = [
-        threading.Thread(target=commits.run, args=(disk.store, lambda store, number=number: disk.note(number)))
+        threading.Thread(target=commits.run, args=(lambda store, number=number: disk.note(number),))
         for number in range(5)
     ]
     threads[0].start()
@@ -71,19 +73,21 @@ def test_what_gathers_during_a_commit_shares_the_next_one() -> None:
 
 def test_a_failed_commit_fails_for_everybody_in_it() -> None:
     """When the disk is full, nobody whose change was in the batch takes it for done."""
-    disk, commits, told = Disk(), Commits(), list[object]()
+    disk, told = Disk(), list[object]()
+    commits = Commits(disk.store)
 
     def fail(store: Store) -> None:
         raise OSError("disk full")
 
     commits.add(fail, lambda: told.append("told"))
     with pytest.raises(OSError, match="disk full"):
-        commits.run(disk.store, lambda store: disk.note("intent"))
+        commits.run(lambda store: disk.note("intent"))
     assert (disk.durable, told) == ([], [])
 
 
 def test_nothing_to_commit_asks_for_no_commit() -> None:
     """An idle connection costs no write."""
-    disk, commits = Disk(), Commits()
-    commits.flush(disk.store)
+    disk = Disk()
+    commits = Commits(disk.store)
+    commits.flush()
     assert disk.durable == []

@@ -22,12 +22,14 @@ class _Change:
 
 
 class Commits:
-    """Shared by all connections of an execution; every method may be called from any thread, with that thread's store.
+    """Shared by all connections of an execution; every method may be called from any thread.
 
     A commit waits for the disk, and while it does the changes of the others gather for the next one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        """All changes go through this one `store`, which thus knows what it has written and reads nothing again."""
+        self._store = store
         self._turn = threading.Lock()
         self._gate = threading.Lock()
         self._waiting: list[_Change] = []
@@ -36,16 +38,16 @@ class Commits:
         """Have this done with the next commit, and `then` called once it is durable."""
         self._enter(_Change(make, then))
 
-    def run(self, store: Store, make: Callable[[Store], Any]) -> Any:
+    def run(self, make: Callable[[Store], Any]) -> Any:
         """What `make` returns, once it and everything added before are durable."""
         change = _Change(make, None)
         self._enter(change)
-        self.flush(store)
+        self.flush()
         if change.error is not None:
             raise change.error
         return change.result
 
-    def flush(self, store: Store) -> None:
+    def flush(self) -> None:
         """Return once everything added before is durable, or was tried by another thread, which then has the error."""
         with self._turn:
             with self._gate:
@@ -53,9 +55,9 @@ class Commits:
             if not batch:
                 return
             try:
-                with store.together():
+                with self._store.together():
                     for change in batch:
-                        change.result = change.make(store)
+                        change.result = change.make(self._store)
             except BaseException as error:
                 for change in batch:
                     change.error = error

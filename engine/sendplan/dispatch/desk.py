@@ -25,7 +25,7 @@ FAILURES_IN_A_ROW = 5
 
 
 class Desk:
-    """Belongs to one thread, as its store does; `commits` brings its changes together with those of the others."""
+    """Belongs to one thread and reads its `store`; `commits` brings its changes together with those of the others."""
 
     def __init__(
         self, store: Store, journal: Journal, token: str, clock: Callable[[], datetime], commits: Commits
@@ -51,7 +51,7 @@ class Desk:
                 at=self.clock(),
             )
 
-        intent: Intent = self._commits.run(self.store, make)
+        intent: Intent = self._commits.run(make)
         return intent
 
     def afterwards(self, act: Callable[[], None]) -> None:
@@ -60,7 +60,7 @@ class Desk:
 
     def flush(self) -> None:
         """Return once everything noted so far is durable."""
-        self._commits.flush(self.store)
+        self._commits.flush()
 
     def settle(
         self,

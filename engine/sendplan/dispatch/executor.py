@@ -132,7 +132,7 @@ class _Run:
         self._results: dict[str, Result] = {}
         self._reported: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         """None is a worker's last word."""
-        self._commits = Commits()
+        self._commits = Commits(store)
         self._broken: BaseException | None = None
 
     def to_end(
@@ -193,7 +193,7 @@ class _Run:
                     self._leave_the_rest()
                 if time.monotonic() - renewed > _RENEWAL_SECONDS:
                     renewed = time.monotonic()
-                    if not self._store.renew_lease(self._token, LEASE_SECONDS):
+                    if not self._commits.run(lambda store: store.renew_lease(self._token, LEASE_SECONDS)):
                         self._break_off(LeaseLostError())
                     self._heartbeat()
             except KeyboardInterrupt:
@@ -206,7 +206,7 @@ class _Run:
         try:
             result = self._reported.get(timeout=_POLL_SECONDS)
         except queue.Empty:
-            self._commits.flush(self._store)  # What a connection noted before it began to wait for its server.
+            self._commits.flush()  # What a connection noted before it began to wait for its server.
             return False
         if result is None:
             return True

@@ -1,8 +1,8 @@
 """What every store can do; one conformance suite runs over each of them.
 
 Planning only calls the reading half, which has no side effects. Moments cross this border as aware UTC datetimes or
-bare dates, money as `Decimal`; how a store keeps them is its own business. A reader or store belongs to the thread
-that opened it: every thread opens its own, which is cheap. Every method of the writing half is one short durable
+bare dates, money as `Decimal`; how a store keeps them is its own business. A reader or store serves one
+thread at a time: each opens its own, which is cheap. Every method of the writing half is one short durable
 transaction.
 """
 

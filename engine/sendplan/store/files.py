@@ -31,7 +31,7 @@ class WritableFile:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create(path)
-            self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (sqlite3.Error, OSError) as error:
             raise unreadable(path, error) from error
         try:

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -130,8 +131,8 @@ class _Run:
         self._progress = progress
         self._heartbeat = heartbeat
         self._results: dict[str, Result] = {}
-        self._reported: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
-        """None is a worker's last word."""
+        self._reported: deque[Result] = deque()
+        self._ended: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._commits = Commits(store)
         self._broken: BaseException | None = None
 
@@ -153,7 +154,7 @@ class _Run:
                 judge=judge,
                 compose=compose,
                 stop=self._stop,
-                report=self._reported.put,
+                report=self._reported.append,
                 timeouts=timeouts,
             )
             for lane in self._lanes
@@ -174,7 +175,7 @@ class _Run:
         except BaseException as error:
             self._break_off(error)
         finally:
-            self._reported.put(None)
+            self._ended.put(worker)
 
     def _break_off(self, error: BaseException) -> None:
         """Without a ledger nothing may leave: everything stops, and the error comes up when the rest has ended."""
@@ -188,7 +189,8 @@ class _Run:
         renewed = time.monotonic()
         while working:
             try:
-                working -= self._receive()
+                working -= self._one_ended()
+                self._take_reports()
                 if self._stop.is_set():
                     self._leave_the_rest()
                 if time.monotonic() - renewed > _RENEWAL_SECONDS:
@@ -201,18 +203,21 @@ class _Run:
             except (sqlite3.Error, UserError) as error:
                 self._break_off(error)
 
-    def _receive(self) -> bool:
-        """Take one report; whether it was a worker's last word."""
+    def _one_ended(self) -> bool:
+        """Whether a worker ended within a moment; several are told one by one."""
         try:
-            result = self._reported.get(timeout=_POLL_SECONDS)
+            self._ended.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             self._commits.flush()  # What a connection noted before it began to wait for its server.
             return False
-        if result is None:
-            return True
-        self._results[result.key] = result
-        self._progress(result)
-        return False
+        return True
+
+    def _take_reports(self) -> None:
+        """All of the last moment: being woken for each would cost the workers their turn."""
+        while self._reported:
+            result = self._reported.popleft()
+            self._results[result.key] = result
+            self._progress(result)
 
     def _leave_the_rest(self) -> None:
         for lane in self._lanes:

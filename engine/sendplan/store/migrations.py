@@ -172,7 +172,8 @@ def plans(database: Database) -> None:
     columns = {"id": str, "json": str, "state": str, "created": int, "owner": str, "token": str, "lease_until": int}
     counts = {"sent": int, "failed": int, "uncertain": int}
     _create(database, "plans", {**columns, **counts}, pk="id", not_null={"json", "state", "created", *counts})
-    cast("Table", database["plans"]).create_index(["token"])
+    # Every intent asks for the lease, which stands behind the whole plan in its row.
+    cast("Table", database["plans"]).create_index(["token", "lease_until"])
 
 
 def messages(database: Database) -> None:

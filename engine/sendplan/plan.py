@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
@@ -134,6 +134,9 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan file's content."""
+        return self._head() | {"entries": [entry.to_json() for entry in self.entries]}
+
+    def _head(self) -> dict[str, Any]:
         return {
             "format": 1,
             "id": self.id,
@@ -143,17 +146,29 @@ class Plan:
             "refused": self.refused,
             "summary": self.summary(),
             "warnings": list(self.warnings),
-            "entries": [entry.to_json() for entry in self.entries],
+            "entries": [],
         }
 
     def identified(self) -> Plan:
         """The plan with its `id`, the hash of everything else in it: same rules, store and `now`, same bytes."""
-        content = replace(self, id="").to_json()
-        return replace(self, id=hashlib.sha256(canonical(content)).hexdigest()[:16])
+        before, after = canonical(self._head() | {"id": ""}).split(b'"entries":[]')
+        hashed = hashlib.sha256(before + b'"entries":[')
+        for number, entry in enumerate(self.entries):
+            hashed.update(b"," * (number > 0) + canonical(entry.to_json()))
+        hashed.update(b"]" + after)
+        return replace(self, id=hashed.hexdigest()[:16])
+
+    def chunks(self) -> Iterator[bytes]:
+        """The plan file entry by entry, byte-stable: `to_json` with indents, never whole in memory."""
+        yield _indented(self._head()).removesuffix("]\n}").encode()
+        for number, entry in enumerate(self.entries):
+            lines = _indented(entry.to_json()).replace("\n", "\n  ")
+            yield f"{',' if number else ''}\n  {lines}".encode()
+        yield b"\n ]\n}\n" if self.entries else b"]\n}\n"
 
     def to_bytes(self) -> bytes:
-        """The plan file, byte-stable."""
-        return (json.dumps(self.to_json(), ensure_ascii=False, indent=1, sort_keys=False) + "\n").encode()
+        """The whole plan file."""
+        return b"".join(self.chunks())
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Plan:
@@ -167,6 +182,10 @@ class Plan:
             warnings=tuple(data["warnings"]),
             id=data["id"],
         )
+
+
+def _indented(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=1)
 
 
 def canonical(data: object) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendplan import schemas
-from sendplan.plan import STATUS_OF, Entry, Plan, Reason, Status, key_of, parse_key
+from sendplan.plan import STATUS_OF, Entry, Plan, Reason, Status, canonical, key_of, parse_key
 
 SEND = Entry(
     key="E1/thanks",
@@ -47,6 +48,13 @@ def test_there_and_back() -> None:
     read = Plan.from_json(json.loads(PLAN.to_bytes()))
     assert read == PLAN
     assert read.to_bytes() == PLAN.to_bytes()
+
+
+@pytest.mark.parametrize("plan", [PLAN, replace(PLAN, entries=()).identified()], ids=["entries", "none"])
+def test_written_piece_by_piece(plan: Plan) -> None:
+    """A plan of any length is written and hashed entry by entry; the bytes are those of its JSON as a whole."""
+    assert plan.to_bytes().decode() == json.dumps(plan.to_json(), ensure_ascii=False, indent=1) + "\n"
+    assert plan.id == hashlib.sha256(canonical({**plan.to_json(), "id": ""})).hexdigest()[:16]
 
 
 def test_keys_of_the_file_in_order() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,9 +90,16 @@ def reader_of(project: Project) -> Reader:
     return open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
+@contextmanager
+def store_for(settings: Settings) -> Iterator[Store]:
+    """The store for writing, for a while."""
+    with closing(open_store(settings.store, settings.folder, settings.fields, settings.calendar)) as store:
+        yield store
+
+
 def store_of(settings: Settings) -> Store:
-    """The store for writing."""
-    return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
+    """The store for writing, until the command ends."""
+    return click.get_current_context().with_resource(store_for(settings))
 
 
 def clock_of(now: str | None, calendar: Calendar, option: str = "--now") -> Clock:

@@ -13,7 +13,7 @@ import click
 
 from sendplan import checking, resources
 from sendplan import project as projects
-from sendplan.commands.context import reader_of, store_of
+from sendplan.commands.context import reader_of, store_for
 from sendplan.commands.init_command import copy_example
 from sendplan.commands.output import clean, print_problems
 from sendplan.commands.plan_command import print_plan
@@ -47,9 +47,8 @@ def command() -> int:
 
         _heading("sendplan import fixtures/orders.csv", "sample orders")
         orders = resources.shipped() / "fixtures" / "orders.csv"
-        store = store_of(project.settings)
-        done = import_file(orders, None, project.settings, store, datetime.now(UTC))
-        store.close()
+        with store_for(project.settings) as store:
+            done = import_file(orders, None, project.settings, store, datetime.now(UTC))
         click.echo(f"{done.inserted} orders imported, {done.bad} bad rows")
 
         _heading(f'sendplan plan --now "{NOW}"', "what would be sent, to whom, when and why; nothing is sent yet")

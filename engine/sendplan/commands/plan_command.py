@@ -96,9 +96,11 @@ def _exit_code(project: Project, problems: Iterable[Problem], different: bool) -
 
 def _output_plan(plan: Plan, output: Path | None, format_: str) -> None:
     if output is not None:
-        output.write_bytes(plan.to_bytes())
+        with output.open("wb") as file:
+            file.writelines(plan.chunks())
     if format_ == "json":
-        click.echo(plan.to_bytes().decode(), nl=False)
+        for chunk in plan.chunks():
+            click.echo(chunk, nl=False)
     elif format_ == "csv":
         click.echo(entries_csv(plan.entries), nl=False)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from sendplan.commands.context import (
     now_option,
     project_option,
     reader_of,
-    store_of,
+    store_for,
 )
 from sendplan.commands.output import clean, print_problems
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
@@ -53,7 +52,7 @@ def command(now: str | None, every: str | None, format_: str, log_format: str | 
 def _run_once(project_dir: Path | None, now: str | None, format_: str, stop: threading.Event) -> int:
     project, problems = load_project(project_dir)
     clock = clock_of_sending(now, project.settings.calendar)
-    with closing(store_of(project.settings)) as store:
+    with store_for(project.settings) as store:
         store.ensure_indexes(indexes(project, clock().now))
     plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:

@@ -16,6 +16,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sendplan.fields import Moment
+from sendplan.problems import Problem, UserError
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAYS_AHEAD = 366 * 3
@@ -273,10 +274,17 @@ def cron_minutes(cron: str, after: datetime) -> Iterator[datetime]:
 
 @lru_cache(maxsize=256)
 def public_holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
-    """The public holidays of a country (ISO alpha-2) and subdivision in one year."""
+    """The public holidays of a country (ISO alpha-2) and subdivision in one year.
+
+    Raises UserError when they are unknown.
+    """
     import holidays
 
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    except NotImplementedError:
+        message = subdivision_error(country, subdivision) or f"no public holidays are known for {year}"
+        raise UserError(Problem("wrong-value", message, None, "correct `shop` in sendplan.yaml")) from None
 
 
 def subdivision_error(country: str, subdivision: str | None) -> str | None:

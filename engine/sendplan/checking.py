@@ -15,7 +15,7 @@ def check(folder: Path) -> list[Problem]:
     from sendplan.lint import lint, read_subject
     from sendplan.templates import Templates
 
-    project, problems = projects.load(folder)
+    project, problems = projects.load(folder, thorough=True)
     if project is None:
         return problems
     problems += Templates(folder / projects.TEMPLATES, project.settings).check()

@@ -67,12 +67,12 @@ def find_folder(start: Path) -> Path:
     raise UserError(Problem("no-project", message, None, help_), Exit.USAGE)
 
 
-def load(folder: Path) -> tuple[Project | None, list[Problem]]:
-    """A project and everything wrong with it.
+def load(folder: Path, *, thorough: bool = False) -> tuple[Project | None, list[Problem]]:
+    """A project and everything wrong with it; `thorough` also asks what takes long to find out.
 
     There is no project when the settings cannot be used; a broken rule is in `broken`, and the others stand.
     """
-    settings, document, problems = read_settings(folder)
+    settings, document, problems = read_settings(folder, thorough=thorough)
     files = read_rules(folder)
     problems += files.problems
     if settings is None or document is None:

@@ -31,8 +31,12 @@ _HOURS = re.compile(r"(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})")
 _RESERVED_REGIONS = ("all", "any")
 
 
-def read_settings(folder: Path) -> tuple[Settings | None, Document | None, list[Problem]]:
-    """The settings of a project's folder, with the document for later checks; no settings when there are problems."""
+def read_settings(folder: Path, *, thorough: bool = False) -> tuple[Settings | None, Document | None, list[Problem]]:
+    """The settings of a project's folder, with the document for later checks; no settings when there are problems.
+
+    `thorough` also asks whether the place's public holidays are known, which takes longer than everything else here;
+    without it, whoever needs them is told.
+    """
     document, problems = load(folder / FILE, FILE)
     if document is None:
         return None, None, problems
@@ -40,6 +44,8 @@ def read_settings(folder: Path) -> tuple[Settings | None, Document | None, list[
     problems += schema_problems
     reader = _Reader(folder, document, data if isinstance(data, dict) else {}, problems)
     settings = reader.settings()
+    if thorough:
+        reader.check_holidays()
     return (settings if not any(each.is_error for each in problems) else None), document, problems
 
 
@@ -97,7 +103,6 @@ class _Reader:
         holds = tuple(self._hold(name, each, scope) for name, each in self._section("holds"))
         fresh_within = self._fresh_within(fields)
         languages = self._languages()
-        self._check_holidays(calendar, windows)
         self._check_address(("redirect",), self.data.get("redirect"))
         if shop is None or calendar is None:
             return None
@@ -176,18 +181,16 @@ class _Reader:
             return None
         return Calendar(zone, shop.country, self.data["shop"].get("subdivision"), tuple(closed))
 
-    def _check_holidays(self, calendar: Calendar | None, windows: Mapping[str, Window]) -> None:
-        """Only where holidays matter: asking the library takes longer than everything else here."""
-        if calendar is None or not ("subdivision" in self.data["shop"] or self._asks_holidays(windows)):
+    def check_holidays(self) -> None:
+        """Whether the place's public holidays are known, where anything in the settings depends on them."""
+        shop = self.data.get("shop")
+        closed = any(each.get("holidays") == "closed" for _, each in self._section("windows"))
+        if shop is None or not (closed or "subdivision" in shop):
             return
-        wrong = subdivision_error(calendar.country, calendar.subdivision)
+        wrong = subdivision_error(shop["country"], shop.get("subdivision"))
         if wrong is not None:
             key = "country" if "country" in wrong else "subdivision"
             self.note("wrong-value", ("shop", key), wrong, "give the ISO 3166 codes of the shop's place")
-
-    @staticmethod
-    def _asks_holidays(windows: Mapping[str, Window]) -> bool:
-        return any(window.holidays_closed for window in windows.values())
 
     def _store(self) -> str:
         url: str = self.data.get("store", "")

@@ -21,7 +21,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and list positions (from 0) that lead from the top to a value."""
 
 _LINES = re.compile(r"\r\n|\r|\n")
-_REFUSED = re.compile(r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_REFUSED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _IGNORE = re.compile(
     r"(?:^|(?<=\s))#[ \t]*sendplan:[ \t]*ignore(?:\[(?P<codes>[^\]\r\n]*)\])?[ \t]*(?P<reason>[^\r\n]*)", re.M
 )

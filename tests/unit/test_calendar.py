@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sendplan.calendar import Calendar, Duration, Unit, Window, cron_error, public_holidays, subdivision_error
 from sendplan.fields import Moment
+from sendplan.problems import UserError
 
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"), "DE", "NW", ((date(2026, 12, 24), date(2027, 1, 3)),))
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -395,3 +396,5 @@ def test_places_without_known_holidays() -> None:
     assert subdivision_error("DE", None) is None
     assert (subdivision_error("XX", None) or "").startswith("no public holidays are known")
     assert (subdivision_error("DE", "XX") or "").startswith("`XX` is no subdivision of DE")
+    with pytest.raises(UserError, match="no public holidays are known for country `XX`"):
+        public_holidays("XX", None, 2026)

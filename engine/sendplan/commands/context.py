@@ -13,7 +13,7 @@ import click
 
 from sendplan import project as projects
 from sendplan.calendar import Calendar
-from sendplan.commands.output import console
+from sendplan.commands.output import colored
 from sendplan.planner import Clock
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project import Project
@@ -127,10 +127,13 @@ def progress_bar(what: str, unit: str, total: int | None = None) -> Iterator[Cal
     if not sys.stderr.isatty():
         yield lambda done: None
         return
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    # Rich's own answer to NO_COLOR would keep bold and dim.
+    console = Console(stderr=True, color_system="auto" if colored(sys.stderr) else None)
     columns = (TextColumn(what), BarColumn(), TextColumn("{task.completed:,.0f} " + unit), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 

@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import Any
+from unicodedata import combining, east_asian_width
 
 import click
 
 from sendplan.problems import Problem
 from sendplan.report import clean as clean
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 _PIPE_WIDTH = 160
 """Columns of a table that no terminal shows."""
+_LEAST_WIDTH = 10
+"""To which columns shrink; a still narrower terminal breaks the lines itself."""
+_GAP = "   "
+_LEAST_WIDTH = 10
+"""To which columns shrink; a still narrower terminal breaks the lines itself."""
+_GAP = "   "
 
 
 def print_json(data: Any) -> None:
@@ -44,37 +51,36 @@ def colored(stream: Any) -> bool:
     return not os.environ.get("NO_COLOR") and bool(stream.isatty())
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A rich console that does not cut off what is piped."""
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
-        file=stream,
-        width=None if stream.isatty() else _PIPE_WIDTH,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        # Rich's own answer to NO_COLOR would keep bold and dim.
-        color_system=None if os.environ.get("NO_COLOR") else "auto",
-    )
-
-
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """A table whose last column wraps; a title above it."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    """A table with a title above it; where it is too wide, the cells of its widest columns wrap."""
+    cells = [[" ".join(clean(cell).expandtabs(1).splitlines()) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
+    room = (get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH) - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > room and max(widths) > _LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, title_justify="left", title_style="bold")
-    if title:
-        table.title = title
-    for number, heading in enumerate(headings):
-        table.add_column(heading, overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
-    # Rich pads every line to the table's width; trailing blanks help nobody who copies or compares the output.
-    out = console()
-    with out.capture() as captured:
-        out.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
+    color = colored(sys.stdout)
+    above = [*([title] if title else []), *_lines(headings, widths)]
+    lines = [click.style(each, bold=True) if color else each for each in above]
+    lines.append("─" * len(_GAP.join("─" * width for width in widths)))
+    for row in cells:
+        lines += _lines(row, widths)
+    click.echo("\n".join(lines) + "\n", color=color)
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """A row of a table; blanks at a line's end would help nobody who copies or compares the output."""
+    parts = [
+        wrap(cell, width, break_on_hyphens=False) if _width(cell) > width else [cell]
+        for cell, width in zip(row, widths, strict=True)
+    ]
+    for line in zip_longest(*parts, fillvalue=""):
+        padded = (part + " " * (width - _width(part)) for part, width in zip(line, widths, strict=True))
+        yield _GAP.join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,11 +21,13 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json, print_problems, print_table
-from sendplan.funnel import Funnel, funnels, funnels_json
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planner import judge_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project import Project
+
+if TYPE_CHECKING:
+    from sendplan.funnel import Funnel
 
 HEADINGS = {
     Status.SEND: "Send now",
@@ -76,6 +79,8 @@ def command(
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     selected, account = known_rules(project, rules), known_account(project, account)
     if funnel:
+        from sendplan.funnel import funnels
+
         judged = judge_orders(project, reader, clock, rules=selected, account=account)
         found = funnels(judged, project.settings.calendar)
         _print_funnels(found, project, format_)
@@ -168,6 +173,8 @@ def entries_csv(entries: Iterable[Entry]) -> str:
 def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> None:
     calendar = project.settings.calendar
     if format_ == "json":
+        from sendplan.funnel import funnels_json
+
         print_json(funnels_json(found, calendar))
         return
     rows = [(each, stage) for each in found for stage in each.stages]

@@ -28,7 +28,7 @@ def alternatives(file: str, schema: Any) -> Iterator[Schema]:
         return
     reference = schema.get("$ref")
     if reference is not None:
-        yield from alternatives(*_resolved(file, reference))
+        yield from alternatives(*resolved(file, reference))
         return
     yield file, schema
     for keyword in ("anyOf", "oneOf", "allOf"):
@@ -75,7 +75,8 @@ def _of_key(key: str, schemas: Sequence[Schema]) -> Iterator[Schema]:
             yield from alternatives(file, each)
 
 
-def _resolved(file: str, reference: str) -> tuple[str, Any]:
+def resolved(file: str, reference: str) -> tuple[str, Any]:
+    """The schema that a reference in a schema file means, with the name of its own file."""
     target, _, pointer = reference.partition("#")
     name = target.removesuffix(".schema.json") or file
     found: Any = resources.schema(name)

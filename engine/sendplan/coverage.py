@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from sendplan.decision import Check, Decision
 from sendplan.expressions import Expression, Node, Traced, children
 from sendplan.expressions.nodes import And, Literal, Not, Or
-from sendplan.lint.possible import possible_outcomes
+from sendplan.lint.possible import Possible
 from sendplan.plan import Reason
 from sendplan.project import Project
 from sendplan.rules import Rule, Step
@@ -149,11 +149,12 @@ class Coverage:
             if each.requires is not None and name in used:
                 conditions.append((f"class {name}", each.requires))
         conditions += [(f"hold {hold.name}", hold.when) for hold in settings.holds]
+        possible = Possible(settings.fields, settings.params)
         parts: dict[Part, set[bool | None]] = {}
         for where, condition in conditions:
             for node in _parts_of(condition.root):
                 part = (where, condition.text, condition.text[node.start : node.end])
-                parts[part] = set(possible_outcomes(node, settings.fields, settings.params))
+                parts[part] = set(possible.outcomes(node))
         return parts
 
     def _regions(self) -> Iterator[Gap | None]:

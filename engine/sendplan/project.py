@@ -117,12 +117,30 @@ def _rules_by_account(
     for name, account in settings.accounts.items():
         rules = next((each for params, each in built if params == account.params), None)
         if rules is None:
-            rules, wrong, found = build_rules(files, settings, document, account.params, templates)
+            same = _independent(files, settings, shared, account.params)
+            rules, wrong, found = build_rules(files, settings, document, account.params, templates, same)
             broken += wrong
             problems += found
             built.append((account.params, rules))
         by_account[name] = rules
     return by_account, broken, problems
+
+
+def _independent(
+    files: RuleFiles, settings: Settings, shared: tuple[Rule, ...], params: Mapping[str, ParamValue]
+) -> dict[str, Rule]:
+    """By id, the rules that name no param that an account changes, neither themselves nor in what all rules share."""
+    changed = [name for name, value in params.items() if not _equal(value, settings.params.get(name))]
+    requires = [each.requires.text for each in settings.classes.values() if each.requires is not None]
+    if any(name in f"{settings.defaults} {requires}" for name in changed):
+        return {}
+    naming = {each.id for each in files.written if any(name in str(each.data) for name in changed)}
+    return {rule.id: rule for rule in shared if rule.id not in naming}
+
+
+def _equal(first: ParamValue, second: ParamValue | None) -> bool:
+    """`1` and `true` are not."""
+    return type(first) is type(second) and first == second
 
 
 def _check_skips(settings: Settings, document: Document, known: set[str]) -> Iterator[Problem]:

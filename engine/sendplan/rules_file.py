@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 from typing import Any
 
 from sendplan.calendar import Duration
@@ -27,8 +28,12 @@ def build_rules(
     settings_document: Document,
     params: Mapping[str, ParamValue],
     templates: frozenset[str],
+    same: Mapping[str, Rule] = MappingProxyType({}),
 ) -> tuple[tuple[Rule, ...], list[BrokenRule], list[Problem]]:
-    """The rules for one set of params, each after those whose `sent(…)` it reads; broken ones apart."""
+    """The rules for one set of params, each after those whose `sent(…)` it reads; broken ones apart.
+
+    Rules that are known to be the `same` as with other params, by id, are not built again.
+    """
     messages = {ref: keys for rule in files.written for ref, keys in _messages(rule).items()}
     ladders = frozenset(rule.id for rule in files.written if rule.steps)
     scope = Scope(settings.fields, params, messages, ladders, files.broken_ids())
@@ -37,6 +42,9 @@ def build_rules(
     problems: list[Problem] = []
     taken = earlier_ids_taken(files)
     for written in files.written:
+        if written.id in same:
+            rules.append(same[written.id])
+            continue
         builder = _Builder(written, settings, settings_document, scope, templates)
         rule = builder.rule()
         builder.problems += taken.get(written.id, ())

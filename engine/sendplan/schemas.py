@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendplan import resources
 from sendplan.coercion import alternatives, coerced, types
+from sendplan.conformity import follows, pattern_of
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.source import Document, KeyPath
 from sendplan.syntax import EXPRESSION_KEYS
@@ -37,6 +37,8 @@ def validated(document: Document, name: str) -> tuple[Any, list[Problem]]:
     A missing key is placed at the mapping that lacks it, an unknown key at itself, anything else at the value.
     """
     data = coerced(document.data, name)
+    if follows(data, name):
+        return data, []
     problems: dict[Problem, None] = {}
     for error in _validator(name).iter_errors(data):
         for leaf in _leaves(error):
@@ -46,7 +48,7 @@ def validated(document: Document, name: str) -> tuple[Any, list[Problem]]:
 
 def valid(data: Any, name: str) -> bool:
     """Whether data that was never YAML, such as a plan's JSON, follows the schema `name`."""
-    return bool(_validator(name).is_valid(data))
+    return follows(data, name) or bool(_validator(name).is_valid(data))
 
 
 @cache
@@ -62,10 +64,9 @@ def _validator(name: str) -> Validator:
 
 
 def _pattern(validator: Validator, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """Draft-07's `$` is the end of the text; Python's would also allow a line break after it."""
     from jsonschema.exceptions import ValidationError
 
-    if isinstance(instance, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), instance):
+    if isinstance(instance, str) and not pattern_of(pattern).search(instance):
         yield ValidationError(f"does not match {pattern}")
 
 

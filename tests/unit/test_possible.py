@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sendplan.calendar import Calendar
 from sendplan.expressions import Environment, Expression, Kind, Missing, ParamValue, Scope, compile_expression
 from sendplan.fields import FieldType, Value, with_own
-from sendplan.lint.possible import possible_outcomes
+from sendplan.lint.possible import Possible
 from sendplan.problems import Span
 
 FIELDS = with_own({"colour": FieldType.TEXT, "sizes": FieldType.LIST})
@@ -31,7 +31,7 @@ def compiled(text: str) -> Expression:
 
 
 def outcomes(text: str) -> set[bool | None]:
-    return set(possible_outcomes(compiled(text).root, FIELDS, PARAMS))
+    return set(Possible(FIELDS, PARAMS).outcomes(compiled(text).root))
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_no_order_has_an_impossible_outcome(
     environment = Environment(order, calendar, PARAMS | {"on": switch}, lambda node: sent)
     value = expression.evaluate(environment)
     outcome = None if isinstance(value, Missing) else value
-    assert outcome in possible_outcomes(expression.root, FIELDS, PARAMS)
+    assert outcome in Possible(FIELDS, PARAMS).outcomes(expression.root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import NoReturn
 
 from sendplan.calendar import UNIT_WORDS, Duration
@@ -60,11 +61,18 @@ class _StopError(Exception):
 
 def parse(text: str) -> tuple[Node | None, list[Mistake]]:
     """The tree of an expression, or None, with everything that is wrong with its syntax."""
+    root, mistakes = _parsed(text)
+    return root, list(mistakes)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[Node | None, tuple[Mistake, ...]]:
+    """Many rules say the same."""
     parser = _Parser(text)
     try:
-        return parser.whole(), parser.mistakes
+        return parser.whole(), tuple(parser.mistakes)
     except _StopError:
-        return None, parser.mistakes
+        return None, tuple(parser.mistakes)
 
 
 class _Parser:
@@ -95,7 +103,7 @@ class _Parser:
         return token
 
     def _at(self, *texts: str) -> bool:
-        return self.token.kind in ("word", "operator") and self.token.text in texts
+        return self.token.text in texts  # texts keep their quotes, so nothing else reads like a word or an operator
 
     def _accept(self, *texts: str) -> Token | None:
         return self._advance() if self._at(*texts) else None
@@ -114,7 +122,7 @@ class _Parser:
 
     def _accept_operator(self, right: str, *wrong: str) -> Token | None:
         """Accept `right`; also its foreign spellings, each noted as a mistake so that the parse can go on."""
-        if self._at(*wrong):
+        if self.token.text in wrong:
             self._note(self.token, f"`{self.token.text}` is not an operator here", f"write `{right}` instead")
             return self._advance()
         return self._accept(right)

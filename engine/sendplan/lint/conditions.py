@@ -5,33 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sendplan.expressions import Expression
-from sendplan.expressions.nodes import And, Node
-from sendplan.lint.possible import Outcomes, possible_outcomes
-from sendplan.lint.subject import Subject, Variant, warning
+from sendplan.expressions.nodes import And
+from sendplan.lint.possible import Outcomes, Possible
+from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
 from sendplan.rules import Rule, Step
 
 
 def constant_triggers(subject: Subject) -> Iterator[Problem]:
     """A trigger that holds for every order, or for none; also together with its step's and its class's condition."""
-    for variant, rule in subject.rules():
-        for step in rule.written:
-            found = [*_each_trigger(subject, variant, rule, step)]
-            yield from found
-            if not found:
-                yield from _together(subject, variant, rule, step)
+    for variant in subject.variants:
+        possible = Possible(subject.project.settings.fields, variant.params)
+        for rule in variant.rules:
+            for step in rule.written:
+                found = [*_each_trigger(subject, possible, rule, step)]
+                yield from found
+                if not found:
+                    yield from _together(subject, possible, rule, step)
 
 
-def _each_trigger(subject: Subject, variant: Variant, rule: Rule, step: Step) -> Iterator[Problem]:
+def _each_trigger(subject: Subject, possible: Possible, rule: Rule, step: Step) -> Iterator[Problem]:
     for number, trigger in enumerate(step.triggers):
         place = subject.span(rule, "trigger") if number == 0 else subject.step_span(rule, step, "trigger")
-        yield from _constant(_outcomes(subject, variant, trigger.root), place)
+        yield from _constant(possible.outcomes(trigger.root), place)
 
 
-def _together(subject: Subject, variant: Variant, rule: Rule, step: Step) -> Iterator[Problem]:
+def _together(subject: Subject, possible: Possible, rule: Rule, step: Step) -> Iterator[Problem]:
     requires = subject.project.settings.classes[step.klass].requires
     parts = [*step.triggers, *([requires] if requires is not None else [])]
-    if len(parts) > 1 and True not in _outcomes(subject, variant, And(0, 0, tuple(each.root for each in parts))):
+    if len(parts) > 1 and True not in possible.outcomes(And(0, 0, tuple(each.root for each in parts))):
         others = "the rule's and the step's triggers" if len(step.triggers) > 1 else "the trigger"
         other = f" and what class `{step.klass}` requires" if requires is not None else ""
         message = f"{others}{other} are never true together: nothing is sent"
@@ -47,12 +49,9 @@ def constant_settings(subject: Subject) -> Iterator[Problem]:
     for name, each in settings.classes.items():
         if each.requires is not None:
             conditions.append((each.requires, subject.settings_span("classes", name, "requires")))
+    possible = Possible(settings.fields, settings.params)
     for condition, place in conditions:
-        yield from _constant(_outcomes(subject, subject.variants[0], condition.root), place)
-
-
-def _outcomes(subject: Subject, variant: Variant, node: Node) -> Outcomes:
-    return possible_outcomes(node, subject.project.settings.fields, variant.params)
+        yield from _constant(possible.outcomes(condition.root), place)
 
 
 def _constant(outcomes: Outcomes, place: Span) -> Iterator[Problem]:

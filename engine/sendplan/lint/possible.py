@@ -14,18 +14,20 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise, product
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
 from sendplan.expressions import Environment, Node, ParamRef, ParamValue, Sent, walk
 from sendplan.expressions.evaluate import condition
-from sendplan.expressions.nodes import Add, And, Compare, Extreme, FieldRef, In, IsSet, Literal, Not, Or
+from sendplan.expressions.nodes import Add, And, Compare, Extreme, FieldRef, In, IsSet, Item, Literal, Not, Or
 from sendplan.expressions.types import number
 from sendplan.fields import Field, FieldType, Value
 
 Outcomes: TypeAlias = frozenset[bool | None]
 """None is unknown."""
+
+_Leaf = TypeVar("_Leaf", bound=Node)
 
 ANYTHING: Outcomes = frozenset({True, False, None})
 _MOST = 5_000
@@ -37,26 +39,36 @@ _CALENDAR = Calendar(ZoneInfo("UTC"), "DE")
 """No condition that is tried counts days."""
 
 
-def possible_outcomes(node: Node, fields: Mapping[str, Field], params: Mapping[str, ParamValue]) -> Outcomes:
-    """Everything that a checked condition can evaluate to, over all orders; it may hold more, never less."""
-    return _Possible(fields, params).of(_Simplifier(fields, params).condition(node))
+class Possible:
+    """The outcomes of conditions under one set of params; a part that comes again is not tried again."""
 
-
-class _Possible:
     def __init__(self, fields: Mapping[str, Field], params: Mapping[str, ParamValue]) -> None:
         self.fields = fields
         self.params = params
+        self.simplifier = _Simplifier(fields, params)
+        self.known: dict[Node, Outcomes] = {}
 
-    def of(self, node: Node) -> Outcomes:
+    def outcomes(self, node: Node) -> Outcomes:
+        """Everything that a checked condition can evaluate to, over all orders; it may hold more, never less."""
+        return self._of(self.simplifier.condition(node))
+
+    def _of(self, node: Node) -> Outcomes:
         """Parts that share no field are independent, and joined by the tables of three-valued logic alone."""
         if isinstance(node, Not):
-            return frozenset(None if each is None else not each for each in self.of(node.operand))
+            return frozenset(None if each is None else not each for each in self._of(node.operand))
         if isinstance(node, And | Or):
             groups = list(_groups(node.parts))
             if len(groups) > 1:
-                found = [self.of(_joined(node, group)) for group in groups]
-                return frozenset(_kleene(each, isinstance(node, Or)) for each in product(*found))
-        return self._tried(node)
+                decisive = isinstance(node, Or)
+                found: Outcomes = frozenset({not decisive})
+                for group in groups:
+                    pairs = product(found, self._of(_joined(node, group)))
+                    found = frozenset(_kleene(each, decisive) for each in pairs)
+                return found
+        known = self.known.get(node)
+        if known is None:
+            known = self.known[node] = self._tried(node)
+        return known
 
     def _tried(self, node: Node) -> Outcomes:
         constants: dict[str, set[Any]] = {name: set() for name in _names(node)}
@@ -148,7 +160,7 @@ def _constants(node: Node, params: Mapping[str, ParamValue]) -> Iterator[tuple[s
 
 
 class _Simplifier:
-    """Rewrites a condition so that it only compares fields with constants.
+    """Rewrites a condition so that it only compares fields with constants, and forgets where it stands.
 
     What is not of that kind becomes a made-up field: the same part the same field, free to be anything.
     """
@@ -160,23 +172,21 @@ class _Simplifier:
     def condition(self, node: Node) -> Node:
         match node:
             case Not(operand=operand):
-                return replace(node, operand=self.condition(operand))
+                return Not(0, 0, self.condition(operand))
             case And(parts=parts) | Or(parts=parts):
-                return replace(node, parts=tuple(self.condition(part) for part in parts))
+                return type(node)(0, 0, tuple(self.condition(part) for part in parts))
             case Literal() | FieldRef():
-                return node
+                return _anywhere(node)
             case Compare():
                 return self._compare(node)
-            case IsSet(operand=FieldRef()):
-                return node
-            case In(left=FieldRef()):
-                return self._in(node)
-            case IsSet(operand=operand):
-                return replace(node, operand=_made_up(operand))
+            case IsSet(operand=operand, negated=negated):
+                return IsSet(0, 0, _anywhere(operand) if isinstance(operand, FieldRef) else _made_up(operand), negated)
+            case In(left=FieldRef(name=name), items=items, negated=negated):
+                return self._in(FieldRef(0, 0, name), items, negated)
+            case In(negated=True):
+                return Not(0, 0, _may_be_anything(replace(node, negated=False)))
             case ParamRef() | Sent() | Add() | Extreme():
-                return IsSet(node.start, node.end, _made_up(node), negated=False)
-        if isinstance(node, In) and node.negated:
-            return Not(node.start, node.end, _may_be_anything(replace(node, negated=False)))
+                return IsSet(0, 0, _made_up(node), negated=False)
         return _may_be_anything(node)
 
     def _compare(self, node: Compare) -> Node:
@@ -186,41 +196,41 @@ class _Simplifier:
         if not isinstance(right, Literal) or not isinstance(left, Literal | FieldRef):
             # Both sides together may lie in any order, the same one wherever they are compared.
             left, right = _made_up(Compare(0, 0, "==", left, right)), Literal(0, 0, 0)
-        return replace(node, operator=operator, left=left, right=right)
+        return Compare(0, 0, operator, left, right)
 
     def _plain(self, node: Node) -> Node:
         """A param's number or text as a literal; a switch stays a param, for an account may turn it."""
         value = self.params[node.name] if isinstance(node, ParamRef) else None
         if value is None or isinstance(value, bool | tuple):
-            return node
-        return Literal(node.start, node.end, value)
+            return _anywhere(node) if isinstance(node, Literal | FieldRef) else node
+        return Literal(0, 0, value)
 
-    def _in(self, node: In) -> Node:
+    def _in(self, field: FieldRef, items: tuple[Item, ...] | ParamRef, negated: bool) -> Node:
         """Items of a number field are compared as the numbers that they are."""
-        if not isinstance(node.items, tuple) or self._is_text(node.left):
-            return node
-        equal = tuple(
-            Compare(item.start, item.end, "==", node.left, Literal(item.start, item.end, found))
-            for item in node.items
-            if (found := number(item.text)) is not None
-        )
-        either = Or(node.start, node.end, equal)
-        return Not(node.start, node.end, either) if node.negated else either
-
-    def _is_text(self, node: Node) -> bool:
-        return isinstance(node, FieldRef) and self.fields[node.name].type is FieldType.TEXT
+        if isinstance(items, ParamRef):
+            return In(0, 0, field, _anywhere(items), negated)
+        if self.fields[field.name].type is FieldType.TEXT:
+            return In(0, 0, field, tuple(_anywhere(item) for item in items), negated)
+        numbers = [found for item in items if (found := number(item.text)) is not None]
+        either = Or(0, 0, tuple(Compare(0, 0, "==", field, Literal(0, 0, each)) for each in numbers))
+        return Not(0, 0, either) if negated else either
 
 
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
+def _anywhere(node: _Leaf) -> _Leaf:
+    """The same leaf, wherever it stands."""
+    return replace(node, start=0, end=0)
+
+
 def _may_be_anything(node: Node) -> Node:
-    return Compare(node.start, node.end, "==", _made_up(node), Literal(0, 0, 0))
+    return Compare(0, 0, "==", _made_up(node), Literal(0, 0, 0))
 
 
 def _made_up(node: Node) -> FieldRef:
     """The field that stands for a part: the same one for the same part."""
-    return FieldRef(node.start, node.end, f"({_key(node)})")
+    return FieldRef(0, 0, f"({_key(node)})")
 
 
 def _key(value: Any) -> str:

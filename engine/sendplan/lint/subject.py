@@ -25,7 +25,7 @@ _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The rules under one set of params: the project's own, or those of accounts that override some."""
+    """The rules under one set of params: the project's own, or those that an account's params change."""
 
     params: Mapping[str, ParamValue]
     rules: tuple[Rule, ...]
@@ -125,7 +125,9 @@ def _variants(project: Project) -> Iterator[Variant]:
     for name, account in project.settings.accounts.items():
         if account.params not in seen:
             seen.append(account.params)
-            yield Variant(account.params, project.by_account[name])
+            shared = {rule.id: rule for rule in project.rules}
+            changed = (rule for rule in project.by_account[name] if rule is not shared.get(rule.id))
+            yield Variant(account.params, tuple(changed))
 
 
 def _places(project: Project) -> Iterator[tuple[str, tuple[Document, KeyPath]]]:

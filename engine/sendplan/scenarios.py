@@ -26,6 +26,8 @@ FOLDER = Path("fixtures/scenarios")
 FIRST_RETRY = timedelta(minutes=5)
 
 Observer: TypeAlias = Callable[[Decision], None]
+_Message: TypeAlias = tuple[str, str, str]
+"""Order, rule and step; the step is empty without a ladder, or where a scenario leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ class _Runner:
             else:
                 self._change((*path, id_), id_, fields)
 
-    def _key(self, path: KeyPath, key: str, *, any_step: bool = False) -> tuple[str, str, str] | None:
+    def _key(self, path: KeyPath, key: str, *, any_step: bool = False) -> _Message | None:
         """The message of a written key; with `any_step` a ladder's may leave its step out."""
         steps = self.project.steps_by_rule()
         parsed = parse_key(key, steps) or (parse_key(key, dict.fromkeys(steps, ())) if any_step else None)
@@ -215,42 +217,51 @@ class _Runner:
                 self.observe(decision)
         plan = plan_from(self.project, self.orders, clock, judged.values(), rules=self.rules, show_addresses=True)
         result = self._compare(step, plan, judged)
+        outcomes = {
+            message: (key, State(str(outcome)))
+            for key, outcome in step.get("outcome", {}).items()
+            if (message := self._key((*path, "outcome", key), key, any_step=True)) is not None
+        }
+        sent: set[_Message] = set()
         if plan.refused is None:
             self._changes((*path, "before_send"), step.get("before_send", {}))
-            self._send(path, step, plan, clock)
+            sent = self._send(plan, {message: state for message, (_, state) in outcomes.items()}, clock)
+        for message, (key, _) in outcomes.items():
+            # Of a step that failed only the difference is told.
+            if result.passed and message not in sent:
+                help_ = "remove it, or let the step send the message"
+                self.note((*path, "outcome", key), f"`{key}` is not sent in this step", help_)
         return result
 
-    def _send(self, path: KeyPath, step: Mapping[str, Any], plan: Plan, clock: Clock) -> None:
-        """Count the plan's sends as sent, each decided again like the dispatcher does."""
-        outcomes = {
-            self._key((*path, "outcome", key), key, any_step=True): State(str(outcome))
-            for key, outcome in step.get("outcome", {}).items()
-        }
+    def _send(self, plan: Plan, outcomes: Mapping[_Message, State], clock: Clock) -> set[_Message]:
+        """Count the plan's sends as sent, each decided again like the dispatcher does; which left."""
         by_order: dict[str, set[str]] = {}
         for entry in plan.with_status(Status.SEND):
             assert entry.order is not None
             by_order.setdefault(entry.order, set()).add(entry.rule)
+        sent: set[_Message] = set()
         for id_, rules in by_order.items():
             for rule in self.project.rules:
-                if rule.id in rules:
-                    self._send_one(id_, rule.id, outcomes, clock)
+                if rule.id in rules and (step := self._send_one(id_, rule.id, outcomes, clock)) is not None:
+                    sent |= {(id_, rule.id, step), (id_, rule.id, "")}
+        return sent
 
-    def _send_one(
-        self, order: str, rule: str, outcomes: Mapping[tuple[str, str, str] | None, State], clock: Clock
-    ) -> None:
+    def _send_one(self, order: str, rule: str, outcomes: Mapping[_Message, State], clock: Clock) -> str | None:
+        """The step that was sent (empty without a ladder), or None."""
         stored = next(self.orders.orders_by_id([order]))
         history = self.orders.histories([order]).get(order, History())
         imported, operator = self.orders.imported(), self.orders.operator()
         judged = judge(self.project, stored, history, imported, operator, clock, rules=self.rules, recheck=True)
         decision = next((each for each in judged.decisions if each.rule.id == rule), None) if judged else None
         if decision is None or decision.reason is not Reason.SEND:
-            return
+            return None
         key = decision.key
         before = history.find((key,))
         state = outcomes.get((order, *key)) or outcomes.get((order, rule, "")) or State.SENT
         retry = clock.now + FIRST_RETRY if state is State.DEFERRED else None
         attempts = (before.attempts if before else 0) + 1
         self.orders.record(Record(*key, order, state, clock.now, attempts, retry))
+        return key[1]
 
     # --- comparing ---
 

@@ -260,6 +260,26 @@ def test_an_outcome_names_the_message_with_or_without_its_step(small: Small, key
     assert played["passed"], played
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "at: 2026-08-07, expect: none, because: not_due, outcome: {E1/dunning: failed}",
+        "at: 2026-08-08, expect: [{order: E1, rule: dunning, step: one}], outcome: {E1/dunning/two: failed}",
+        "at: 2026-08-08, expect: [{order: E1, rule: dunning, step: one}], before_send: {E1: {paid: 2026-08-08}},"
+        " outcome: {E1/dunning: failed}",
+    ],
+)
+def test_an_outcome_of_a_message_that_is_not_sent_is_an_error(small: Small, step: str) -> None:
+    """Whoever says how a send ends is told when nothing is sent, with the place."""
+    line = f"  - {{{step}}}\n"
+    played = small.play(line)
+    assert not played["passed"]
+    assert [each["passed"] for each in played["steps"]] == [True]
+    (problem,) = played["problems"]
+    assert "is not sent in this step" in problem["message"]
+    assert problem["column"] == line.index("failed") + 1
+
+
 def test_a_scenario_plays_everything_that_can_happen(small: Small) -> None:
     """Changes, mails sent by hand, stale data and a payment between plan and send are played like in real life."""
     played = small.play(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeAlias
 
 from sendplan import resources
@@ -75,6 +76,7 @@ def _of_key(key: str, schemas: Sequence[Schema]) -> Iterator[Schema]:
             yield from alternatives(file, each)
 
 
+@cache
 def resolved(file: str, reference: str) -> tuple[str, Any]:
     """The schema that a reference in a schema file means, with the name of its own file."""
     target, _, pointer = reference.partition("#")

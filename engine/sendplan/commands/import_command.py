@@ -41,7 +41,6 @@ def command(file: Path, mapping: Path | None, strict: bool, format_: str, projec
             file, mapping, settings, store, datetime.now(UTC).replace(microsecond=0), strict=strict, progress=progress
         )
     _index(settings, store)
-    store.close()
     counts = {
         "rows": done.rows,
         "inserted": done.inserted,

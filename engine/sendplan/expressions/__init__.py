@@ -55,8 +55,13 @@ class Expression:
         nodes = tuple(walk(self.root))
         object.__setattr__(self, "_fields", frozenset(node.name for node in nodes if isinstance(node, FieldRef)))
         object.__setattr__(self, "_sent", tuple(node for node in nodes if isinstance(node, Sent)))
-        asked = self.kind is Kind.CONDITION
-        object.__setattr__(self, "_meaning", condition(self.root) if asked else meaning(self.root))
+        object.__setattr__(self, "_meaning", self._first)
+
+    def _first(self, env: Environment) -> Result:
+        """The first evaluation: most expressions of a large project are only checked."""
+        made = condition(self.root) if self.kind is Kind.CONDITION else meaning(self.root)
+        object.__setattr__(self, "_meaning", made)
+        return made(env)
 
     def evaluate(self, env: Environment) -> Result:
         """Its value; of a condition True, False or Missing (unknown). That of every part enters `env.seen`."""

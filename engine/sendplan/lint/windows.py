@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from functools import cache
 
 from sendplan.calendar import Calendar, Duration, Unit, Window
 from sendplan.expressions import Node
@@ -28,18 +29,20 @@ def closed_windows(subject: Subject) -> Iterator[Problem]:
 
 def short_expiries(subject: Subject) -> Iterator[Problem]:
     """A message that is due while its window is shut, and expires before it opens."""
-    calendar = subject.project.settings.calendar
-    gaps: dict[str, list[tuple[datetime, datetime]]] = {}
+    settings = subject.project.settings
+    gaps = cache(lambda window: list(_gaps(settings.calendar, settings.windows[window])))
+
+    @cache
+    def lost(window: str, expires: Duration, dates: bool) -> tuple[datetime, datetime] | None:
+        return next((each for each in gaps(window) if _is_lost(settings.calendar, each, expires, dates)), None)
+
     for variant, rule in subject.rules():
         for position, step in enumerate(rule.steps):
             if step.window is None or step.expires is None:
                 continue
-            if step.window not in gaps:
-                gaps[step.window] = list(_gaps(calendar, subject.project.settings.windows[step.window]))
-            dates = _counts_dates(variant, rule, position)
-            lost = next((each for each in gaps[step.window] if _is_lost(calendar, each, step.expires, dates)), None)
-            if lost is not None:
-                yield _warning(subject, rule, step, lost)
+            gap = lost(step.window, step.expires, _counts_dates(variant, rule, position))
+            if gap is not None:
+                yield _warning(subject, rule, step, gap)
 
 
 def _warning(subject: Subject, rule: Rule, step: Step, gap: tuple[datetime, datetime]) -> Problem:

@@ -35,6 +35,7 @@ def written(project: Project, path: Path) -> list[str]:
     """The plan file, and the keys of its `send` entries, sorted."""
     reader = reader_of(project)
     plan = make_plan(project, reader, Clock(NOW))
-    path.write_bytes(plan.to_bytes())
+    with path.open("wb") as file:
+        file.writelines(plan.chunks())
     reader.close()
     return sorted(entry.key for entry in plan.entries if entry.reason is Reason.SEND)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
+from sys import intern
 from typing import Any
 
 from sendplan import languages
@@ -208,18 +209,18 @@ def entry_of(project: Project, facts: Facts, decision: Decision, *, show_address
         key=key_of(facts.id, decision.rule.id, step.id if step else None),
         status=status,
         reason=decision.reason,
-        why=decision.why,
+        why=intern(decision.why),
         rule=decision.rule.id,
         step=(step.id or None) if step else None,
         order=facts.id,
-        account=facts.account,
+        account=intern(facts.account),
         region=decision.region,
         klass=step.klass if step else None,
         sender=account.sender if account else None,
         template=step.template if step else None,
         language=_language(project, facts, step.template) if step else None,
-        due=calendar.text(decision.due) if decision.due is not None else None,
-        send_at=calendar.text(decision.send_at) if decision.send_at is not None else None,
+        due=intern(calendar.text(decision.due)) if decision.due is not None else None,
+        send_at=intern(calendar.text(decision.send_at)) if decision.send_at is not None else None,
         to=to,
         facts={name: _hidden(fact_json(value, calendar), email, to) for name, value in decision.facts.items()},
     )
@@ -227,7 +228,10 @@ def entry_of(project: Project, facts: Facts, decision: Decision, *, show_address
 
 def _hidden(shown: Any, email: str | None, to: str | None) -> Any:
     """A fact in which the buyer's address is shown like `to`: `customer` holds it where the shop names no customer."""
-    return shown.replace(email, to) if isinstance(shown, str) and email and to else shown
+    if not isinstance(shown, str):
+        return shown
+    # Many orders share countries, days and amounts: each text is kept once, however long the plan is.
+    return intern(shown.replace(email, to) if email and to else shown)
 
 
 def fact_json(value: Value | None, calendar: Calendar) -> Any:

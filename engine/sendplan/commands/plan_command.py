@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -107,7 +108,7 @@ def _output_plan(plan: Plan, output: Path | None, format_: str) -> None:
         for chunk in plan.chunks():
             click.echo(chunk, nl=False)
     elif format_ == "csv":
-        click.echo(entries_csv(plan.entries), nl=False)
+        write_csv(plan.entries, sys.stdout)
     else:
         print_plan(plan)
         if output is not None:
@@ -160,14 +161,11 @@ def _short(moment: str | None) -> str:
     return (moment or "")[:16].replace("T", " ")
 
 
-def entries_csv(entries: Iterable[Entry]) -> str:
+def write_csv(entries: Iterable[Entry], out: TextIO) -> None:
     """The entries as CSV, one line each."""
-    out = io.StringIO()
     writer = csv.DictWriter(out, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for entry in entries:
-        writer.writerow(entry.to_json())
-    return out.getvalue()
+    writer.writerows(entry.to_json() for entry in entries)
 
 
 def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> None:

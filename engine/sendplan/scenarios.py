@@ -8,18 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sendplan.addresses import masked
 from sendplan.calendar import Calendar
 from sendplan.conversion import ConversionError, convert
 from sendplan.decision import Decision
-from sendplan.explain import explanation_text
+from sendplan.expectations import Comparison, named
 from sendplan.ledger import History, Record, State
-from sendplan.plan import Entry, Plan, Reason, Status, parse_key
-from sendplan.planner import Clock, Judged, fact_json, judge, judge_orders, plan_from
+from sendplan.plan import Plan, Reason, Status, parse_key
+from sendplan.planner import Clock, Judged, judge, judge_orders, plan_from
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import Project
 from sendplan.schemas import validated
-from sendplan.source import Document, KeyPath, Plain, load
+from sendplan.source import Document, KeyPath, load
 from sendplan.store.memory import MemoryOrders
 
 FOLDER = Path("fixtures/scenarios")
@@ -268,7 +267,9 @@ class _Runner:
     def _check_because(self, path: KeyPath, step: Mapping[str, Any]) -> None:
         because = step.get("because")
         reasons = [because] if isinstance(because, str) else []
-        if isinstance(because, str) and (len(self.raw) > 1 or self._rules_looked_at() > 1):
+        if isinstance(because, str) and not self._rules_looked_at():
+            self.note((*path, "because"), "no rule is looked at, so there is no reason", "see `sendplan check`")
+        elif isinstance(because, str) and (len(self.raw) > 1 or self._rules_looked_at() > 1):
             help_ = f"write `because: {{{next(iter(self.raw))}: {{RULE: {because}}}}}`"
             self.note((*path, "because"), "one reason is not enough where several orders or rules are looked at", help_)
         if isinstance(because, Mapping):
@@ -291,119 +292,16 @@ class _Runner:
         return len(self.project.rules) if self.rules is None else len(self.rules)
 
     def _compare(self, step: Mapping[str, Any], plan: Plan, judged: Mapping[str, Judged]) -> StepResult:
-        expected = step.get("expect")
-        wanted: list[Mapping[str, Any]] = expected if isinstance(expected, list) else []
-        got = list(plan.with_status(Status.SEND))
-        differing: list[tuple[str, str]] = []
-        lines: list[str] = []
-        if expected is not None:
-            lines += self._differences(wanted, got, differing)
-        lines += self._because_differences(step.get("because"), judged, differing)
-        if plan.refused != step.get("refused"):
-            lines.append(f"refused: expected {step.get('refused') or 'no'}, got {plan.refused or 'no'}")
-        if lines:
-            lines += self._explanations(dict.fromkeys(differing), judged)
-        return StepResult(
-            at=self.calendar.text(self._moment(("at",), str(step["at"]))),
-            passed=not lines,
-            expected=expected if expected is not None else {"refused": step.get("refused")},
-            got=[_named(entry) for entry in got],
-            message="\n".join(lines),
-        )
-
-    def _differences(
-        self, wanted: list[Mapping[str, Any]], got: list[Entry], differing: list[tuple[str, str]]
-    ) -> list[str]:
-        """Expected and got side by side, where they differ."""
-        rest = list(got)
-        rows: list[tuple[str, str]] = []
-        for item in wanted:
-            named = next((entry for entry in rest if _is_named(item, entry)), None)
-            if named is not None:
-                rest.remove(named)
-                wrong = {name: value for name, value in item.items() if not self._equal(name, value, named)}
-                if not wrong:
-                    continue
-                shown = {name: named.to_json().get(name) for name in wrong}
-                rows.append((_flow(item), f"{_flow(_named(named))} with {_flow(shown)}"))
-            else:
-                rows.append((_flow(item), "nothing"))
-            differing.append((str(item.get("order")), str(item.get("rule"))))
-        for entry in rest:
-            rows.append(("nothing", _flow(_named(entry))))
-            differing.append((entry.order or "", entry.rule))
-        width = max((len(left) for left, _ in rows), default=0)
-        return [f"expected {left:<{width}}   got {right}" for left, right in rows]
-
-    def _equal(self, name: str, value: Any, entry: Entry) -> bool:
-        actual = entry.to_json().get(name)
-        if name == "to" and actual is not None:
-            return str(value) in (actual, masked(actual))
-        if name == "facts" and isinstance(value, Mapping):
-            return all(self._is_fact(fact, each, entry.facts.get(fact)) for fact, each in value.items())
-        if name in ("due", "send_at") and value is not None and actual is not None:
-            return self.calendar.parse(str(value)) == self.calendar.parse(actual)
-        return _same(value, actual)
-
-    def _is_fact(self, name: str, written: Any, actual: Any) -> bool:
-        """Whether a fact has the value that is written here as an order would write it."""
-        field = self.project.settings.fields.get(name)
-        if field is None or (isinstance(written, Plain) and written.value is None):
-            return actual is None
-        try:
-            return bool(fact_json(convert(field, written, self.calendar), self.calendar) == actual)
-        except ConversionError:
-            return False
-
-    def _because_differences(
-        self, because: Any, judged: Mapping[str, Judged], differing: list[tuple[str, str]]
-    ) -> list[str]:
-        if because is None:
-            return []
+        because = step.get("because")
         if isinstance(because, str):
             rule = next(iter(self.rules)) if self.rules else self.project.rules[0].id
             because = {next(iter(self.raw)): {rule: because}}
-        lines = []
-        for id_, rules in because.items():
-            for rule, reason in rules.items():
-                decision = self._decision(judged, id_, rule)
-                found = decision.reason.value if decision else "no order yet"
-                if found != reason:
-                    lines.append(f"{id_}/{rule}: expected because {reason}, got {found}")
-                    differing.append((id_, rule))
-        return lines
-
-    def _explanations(self, differing: Iterable[tuple[str, str]], judged: Mapping[str, Judged]) -> Iterator[str]:
-        for id_, rule in differing:
-            decision = self._decision(judged, id_, rule)
-            if decision is not None:
-                yield f"\n{id_}, {explanation_text(decision, None, self.calendar)}"
-            elif id_ in self.raw:
-                yield f"\n{id_} was not ordered yet, or rule `{rule}` is not looked at"
-
-    @staticmethod
-    def _decision(judged: Mapping[str, Judged], id_: str, rule: str) -> Decision | None:
-        decisions = judged[id_].decisions if id_ in judged else ()
-        return next((each for each in decisions if each.rule.id == rule), None)
-
-
-def _is_named(item: Mapping[str, Any], entry: Entry) -> bool:
-    return all(_same(item.get(name), getattr(entry, name)) for name in ("order", "rule", "step"))
-
-
-def _named(entry: Entry) -> dict[str, Any]:
-    named = {"order": entry.order, "rule": entry.rule, "step": entry.step}
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def _same(value: Any, actual: Any) -> bool:
-    """Equal as written: `20.00` is the amount 20.00, whatever YAML made of it."""
-    if isinstance(value, list) and isinstance(actual, list):
-        return len(value) == len(actual) and all(map(_same, value, actual))
-    if value is None or actual is None or isinstance(value, bool) or isinstance(actual, bool):
-        return value is actual
-    return str(value) == str(actual)
-
-
-def _flow(item: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{name}: {value}" for name, value in item.items()) + "}"
+        comparison = Comparison(self.project.settings, plan, judged)
+        lines = comparison.differences(step.get("expect"), because or {}, step.get("refused"))
+        return StepResult(
+            at=self.calendar.text(self._moment(("at",), str(step["at"]))),
+            passed=not lines,
+            expected=step.get("expect", {"refused": step.get("refused")}),
+            got=[named(entry) for entry in plan.with_status(Status.SEND)],
+            message="\n".join([*lines, *comparison.explanations(self.raw)]),
+        )

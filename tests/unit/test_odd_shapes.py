@@ -160,3 +160,15 @@ def test_a_plan_file_of_half_characters_or_endless_lists_is_refused(shop: Path, 
     assert '"refused": null' in text
     (shop / "odd.json").write_text(text.replace('"refused": null', f'"refused": {odd}', 1), encoding="utf-8")
     assert ended("send", "odd.json", *NOW, "--to-dir", "mails") in (2, 3)
+
+
+def test_a_reason_needs_a_rule(tmp_path: Path) -> None:
+    """A scenario of a project without a rule that works is told so."""
+    copy_example(tmp_path)
+    for path in (tmp_path / "rules").iterdir():
+        path.write_text("rules: []\n", encoding="utf-8")
+    scenario = tmp_path / "scenario.yaml"
+    order = "{id: E1, account: ebay-de, ordered: 2026-08-01}"
+    step = "{at: 2026-08-15, expect: none, because: not_due}"
+    scenario.write_text(f"scenario: x\norders: [{order}]\nsteps: [{step}]\n", encoding="utf-8")
+    assert ended("test", str(scenario), "--project", str(tmp_path)) == 1

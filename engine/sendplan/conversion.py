@@ -99,18 +99,20 @@ def _characters(raw: object) -> str:
     raise ConversionError(f"is no text: {_shown(raw)}")
 
 
-@lru_cache(maxsize=4096)
 def _country(raw: object) -> str | None:
+    name = _word(raw)
+    return None if name is None else _country_code(name)
+
+
+@lru_cache(maxsize=4096)
+def _country_code(name: str) -> str:
     from sendplan.countries import alpha2, known_names
 
-    name = _word(raw)
-    if name is None:
-        return None
     code = alpha2(name)
     if code is None:
         help = did_you_mean(name, known_names())
         raise ConversionError(
-            f"names no country: {_shown(raw)}",
+            f"names no country: {_shown(name)}",
             help if help.startswith("did") else "write the ISO code, such as DE, or the country's name",
         )
     return code

@@ -76,7 +76,10 @@ def _is_lost(calendar: Calendar, gap: tuple[datetime, datetime], expires: Durati
         due = day if calendar.instant(day) >= shut else day + timedelta(days=1)
     if calendar.instant(due) >= opens:
         return False
-    return calendar.instant(calendar.add(due, expires)) <= opens
+    try:
+        return calendar.instant(calendar.add(due, expires)) <= opens
+    except OverflowError:  # it expires beyond the calendar
+        return False
 
 
 def _counts_dates(variant: Variant, rule: Rule, position: int) -> bool:

@@ -164,7 +164,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
 
     @pass_context
     def tick(self, context: JinjaContext) -> None:
-        """What `guarded` puts into every loop."""
+        """What `guarded` puts into every loop and before every part."""
         _rendering(context).tick()
 
     @pass_context
@@ -174,9 +174,8 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
 
 
 def guarded(tree: nodes.Template) -> nodes.Template:
-    """The template with its loops under the deadline and `~` within bounds."""
+    """The template with its loops and parts under the deadline and `~` within bounds."""
     guarded_tree: nodes.Template = _Guard().visit(tree)
-    guarded_tree.body.insert(0, _tick(1))
     return guarded_tree
 
 
@@ -185,6 +184,9 @@ class _Guard(NodeTransformer):
         self.generic_visit(node)
         node.body.insert(0, _tick(node.lineno))
         return node
+
+    def visit_Include(self, node: nodes.Include) -> list[nodes.Node]:  # noqa: N802
+        return [_tick(node.lineno), node]
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Call:  # noqa: N802
         self.generic_visit(node)

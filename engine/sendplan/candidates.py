@@ -63,7 +63,7 @@ def searches(
             params = project.settings.accounts[min(accounts)].params
             found = narrowings(rule, project.settings, accounts, params, now, hide_after)
             if found:
-                judged = _closure(id_, by_id[min(accounts)])
+                judged = closure(id_, by_id[min(accounts)])
                 ledger = frozenset(key[0] for each in judged.values() for key in _ledger_keys(each))
                 fields = _fields(judged.values(), project.settings)
                 yield Search(id_, accounts, found, frozenset(judged), ledger, fields)
@@ -108,7 +108,7 @@ def _fields(rules: Iterable[Rule], settings: Settings) -> frozenset[str]:
     return _ALWAYS_READ | stored_fields(frozenset().union(*asked), settings.fields)
 
 
-def _closure(id_: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
+def closure(id_: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
     """The rule and all whose `sent(…)` it reads, directly or not."""
     found: dict[str, Rule] = {}
     pending = [id_]

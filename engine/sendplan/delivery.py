@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from sendplan.adoption import check_store, keep_mark
+from sendplan.candidates import closure
 from sendplan.dispatch import (
     Compose,
     DispatchReport,
@@ -161,7 +162,8 @@ def decide_again(
     if order is None:
         return Verdict(Reason.ERROR, f"order {entry.order} is not in the store any more")
     history = store.histories([order.id]).get(order.id, History())
-    judged = judge(project, order, history, imported, operator, clock, recheck=True)
+    rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(order.account)})
+    judged = judge(project, order, history, imported, operator, clock, rules=rules, recheck=True)
     decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
     if judged is None or decision is None:
         return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} cannot be decided on any more")

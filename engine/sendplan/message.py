@@ -11,10 +11,10 @@ import binascii
 import builtins
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from email.header import Header
+from email import base64mime, quoprimime
 from email.utils import format_datetime, quote
 from typing import TYPE_CHECKING
 
@@ -210,11 +210,30 @@ def _mailbox_header(name: str, mailbox: Mailbox) -> str:
 def _folded(text: str, header: str) -> str:
     """ASCII folded at blanks; encoded words (RFC 2047) for all other text, and for words that no line could hold."""
     room = _FOLDED - len(header) - 2
-    plain = text.isascii() and "  " not in text and max(map(len, text.split(" "))) <= room
-    if plain and len(text) <= room:
-        return text
-    folded = Header(text, "us-ascii" if plain else "utf-8", maxlinelen=_FOLDED, header_name=header)
-    return folded.encode(splitchars=" ", linesep="\r\n")
+    if not text.isascii() or "  " in text or max(map(len, text.split(" "))) > room:
+        return "\r\n ".join(_encoded_words(text, room))
+    first, *words = text.split(" ")
+    lines = [first]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\r\n ".join(lines)
+
+
+def _encoded_words(text: str, room: int) -> Iterator[str]:
+    """RFC 2047, in the shorter form; the first word has to fit behind the header's name. No character is divided."""
+    characters = [character.encode("utf-8", "replace") for character in text]
+    form = min((quoprimime, base64mime), key=lambda each: each.header_length(b"".join(characters)))
+    word, left = b"", room - len("=?utf-8?q??=")
+    for character in characters:
+        left -= form.header_length(character)
+        if left < 0:
+            yield form.header_encode(word, "utf-8")
+            word, left = b"", _FOLDED - 1 - len("=?utf-8?q??=") - form.header_length(character)
+        word += character
+    yield form.header_encode(word, "utf-8")
 
 
 def _part(subtype: str, text: str) -> tuple[str, str, list[str]]:

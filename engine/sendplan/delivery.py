@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 
@@ -27,13 +29,15 @@ from sendplan.dispatch import (
 from sendplan.ledger import History, Operator
 from sendplan.mails import compose, templates_of
 from sendplan.message import Message
-from sendplan.plan import Entry, Plan, Reason
+from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planner import Clock, judge
 from sendplan.project import Project
 from sendplan.store import Store, open_store
+from sendplan.store.base import StoredOrder
 
 JOURNALS = Path("var/journals")
 STANDING_SECONDS = 1.0
+ORDERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,10 @@ def deliver(
     templates = templates_of(project)
     redirect = rehearsal.redirect if rehearsal else None
 
-    standing = _Standing()
+    standing, orders = _Standing(), _Orders(plan)
 
     def judged(store: Store, entry: Entry) -> Verdict:
-        return decide_again(project, store, clock(), entry, *standing.now(store))
+        return decide_again(project, clock(), entry, *orders.now(store, entry), *standing.now(store))
 
     def composed(verdict: Verdict) -> Message:
         facts, decision = verdict.facts, verdict.decision
@@ -149,19 +153,50 @@ class _Standing:
         return self._read
 
 
+class _Orders:
+    """The orders of a plan with their histories, read for several mails at once.
+
+    What was read may be a second old when it is decided on; the intent asks whether the order is still the same. An
+    order with several mails is read for each of them: the later ones depend on what became of the earlier.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        mails = Counter(entry.order or "" for entry in plan.with_status(Status.SEND))
+        self._following = iter([order for order, number in mails.items() if number == 1])
+        self._read: dict[str, tuple[float, StoredOrder | None, History]] = {}
+        self._lock = threading.Lock()
+
+    def now(self, store: Store, entry: Entry) -> tuple[StoredOrder | None, History]:
+        """An entry's order and its history; called by several threads. Nothing is handed out twice."""
+        id_ = entry.order or ""
+        with self._lock:
+            read_at, order, history = self._read.pop(id_, _UNREAD)
+            if time.monotonic() - read_at > STANDING_SECONDS:
+                self._fetch(store, [id_, *islice(self._following, ORDERS_AT_ONCE)])
+                _, order, history = self._read.pop(id_)
+            return order, history
+
+    def _fetch(self, store: Store, ids: list[str]) -> None:
+        now, histories = time.monotonic(), store.histories(ids)
+        orders = {order.id: order for order in store.orders_by_id(ids)}
+        self._read |= {id_: (now, orders.get(id_), histories.get(id_, History())) for id_ in ids}
+
+
+_UNREAD: tuple[float, None, History] = (float("-inf"), None, History())
+
+
 def decide_again(
     project: Project,
-    store: Store,
     clock: Clock,
     entry: Entry,
+    order: StoredOrder | None,
+    history: History,
     imported: Mapping[str, Mapping[str, datetime]],
     operator: Operator,
 ) -> Verdict:
     """What an entry is decided to be on the order and the ledger as they are now."""
-    order = next(iter(store.orders_by_id([entry.order or ""])), None)
     if order is None:
         return Verdict(Reason.ERROR, f"order {entry.order} is not in the store any more")
-    history = store.histories([order.id]).get(order.id, History())
     rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(order.account)})
     judged = judge(project, order, history, imported, operator, clock, rules=rules, recheck=True)
     decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None

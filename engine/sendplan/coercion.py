@@ -29,7 +29,7 @@ def alternatives(file: str, schema: Any) -> Iterator[Schema]:
         return
     reference = schema.get("$ref")
     if reference is not None:
-        yield from alternatives(*resolved(file, reference))
+        yield from alternatives(*_resolved(file, reference))
         return
     yield file, schema
     for keyword in ("anyOf", "oneOf", "allOf"):
@@ -77,7 +77,7 @@ def _of_key(key: str, schemas: Sequence[Schema]) -> Iterator[Schema]:
 
 
 @cache
-def resolved(file: str, reference: str) -> tuple[str, Any]:
+def _resolved(file: str, reference: str) -> tuple[str, Any]:
     """The schema that a reference in a schema file means, with the name of its own file."""
     target, _, pointer = reference.partition("#")
     name = target.removesuffix(".schema.json") or file

@@ -226,6 +226,23 @@ def test_a_message_opened_again_leaves_with_the_next_run(small: Small, sink: Sin
     assert small("status", *NOW).code == 0
 
 
+def test_status_lists_what_cannot_be_written(small: Small) -> None:
+    """A mail whose template prints what the order lacks is an error for a person, until the template is mended."""
+    small.add("A1", "A2")
+    small.write("templates/mail.en.md", '---\nsubject: "Order"\n---\nDear {{ order.name }}.\n')
+    assert small("run", *NOW).code == 4
+    status = small("status", *NOW, "--format", "json")
+    assert status.code == 1
+    assert [(each["key"], "`order.name` is missing" in each["why"]) for each in status.json["errors"]] == [
+        ("A1/thanks", True),
+        ("A2/thanks", True),
+    ]
+    assert "now: 0 to send" in small("status", *NOW).out
+    small.write("templates/mail.en.md", '---\nsubject: "Order"\n---\nHello.\n')
+    assert small("status", *NOW).code == 0
+    assert "now: 2 to send" in small("status", *NOW).out
+
+
 def test_a_mail_sent_by_hand_moves_the_ladder_on(small: Small) -> None:
     """The next step counts from the day on which a person sent the one before."""
     small.add("A1", paid=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ from sendplan.adoption import doubt_or_unreadable
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.output import clean, print_json, print_table
 from sendplan.ledger import Record, State
-from sendplan.plan import Plan, Status, key_of
-from sendplan.planner import Clock, make_plan
-from sendplan.problems import Exit
+from sendplan.plan import Entry, Plan, Reason, Status, key_of
+from sendplan.planner import Clock, judge_orders, make_plan
+from sendplan.problems import Exit, UserError
 from sendplan.project import Project
 from sendplan.store import Reader
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 """What a person settles; a mail on its way only when the run that sent it has vanished."""
+
+TRIED = 200
+"""How many of the mails that are due are written to see whether they can be."""
 
 
 @click.command("status")
@@ -27,7 +31,7 @@ UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 @format_option("text", "json")
 @project_option
 def command(now: str | None, format_: str, project_dir: Path | None) -> int:
-    """Show what needs a person: unknown outcomes, failures, held messages, a refused plan or store.
+    """Show what needs a person: unknown outcomes, failures, held and unwritable messages, a refused plan or store.
 
     Exit 1 when there is any.
     """
@@ -47,7 +51,33 @@ def _look(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Re
     unsettled = [
         each for each in reader.records(UNSETTLED) if each.state is not State.SENDING or each.token not in at_work
     ]
-    return make_plan(project, reader, clock), unsettled
+    return _tried(project, reader, clock, make_plan(project, reader, clock)), unsettled
+
+
+def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
+    """The plan with an error for each mail that cannot be written, such as for a field that its order lacks.
+
+    The first ones are tried out: what stayed open for this in earlier runs is the oldest.
+    """
+    due = {each.key: each for each in plan.with_status(Status.SEND)[:TRIED]}
+    if not due:
+        return plan
+    from sendplan.mails import compose, templates_of
+
+    templates = templates_of(project)
+    wrong: dict[str, Entry] = {}
+    orders = reader.orders_by_id(each.order or "" for each in due.values())
+    for judged in judge_orders(project, reader, clock, orders=orders):
+        for decision in judged.decisions:
+            entry = due.get(key_of(judged.facts.id, *decision.key))
+            if entry is None or decision.step is None:
+                continue
+            try:
+                compose(project, templates, judged.facts, decision.rule, decision.step, now=clock.now)
+            except UserError as error:
+                why = f"its mail cannot be written: {error}"
+                wrong[entry.key] = replace(entry, status=Status.ERROR, reason=Reason.ERROR, why=why)
+    return replace(plan, entries=tuple(wrong.get(each.key, each) for each in plan.entries))
 
 
 def print_status(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:

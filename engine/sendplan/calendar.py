@@ -177,8 +177,8 @@ class Calendar:
         return soon or next((each for each in self._openings(window, now) if each > now), None)
 
     def _minutes_of_change(self, now: datetime) -> Iterator[datetime]:
-        """Each minute of the next hours when the clock changes in them: windows may open and close twice, or late."""
-        if self.local(now).utcoffset() != self.local(now + _CLOCK_CHANGE).utcoffset():
+        """Each minute of the next hours when the clock changes about now: windows may open and close twice, or late."""
+        if self.local(now - _CLOCK_CHANGE).utcoffset() != self.local(now + _CLOCK_CHANGE).utcoffset():
             minute = now.replace(second=0, microsecond=0)
             for number in range(1, int(_CLOCK_CHANGE.total_seconds()) // 60):
                 yield minute + timedelta(minutes=number)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sendplan.calendar import Calendar, Duration, Unit, Window, cron_error, public_holidays, subdivision_error
@@ -336,6 +336,7 @@ def test_both_kinds_of_window_agree(naive: datetime) -> None:
 
 
 @given(CHANGES, st.integers(0, 7), st.integers(1, 12))
+@example(datetime(2026, 10, 25, 1, 0), 5, 1)
 def test_a_window_opens_as_soon_as_it_is_open(naive: datetime, opens: int, quarters: int) -> None:
     """No open minute lies before the next opening, and no shut one before the closing."""
     now = naive.replace(second=0, microsecond=0, tzinfo=UTC)

@@ -229,7 +229,8 @@ def _moment(calendar: Calendar, format: str | None) -> Converter:
             raise ConversionError(f"lies in the year {moment.year}")
         if not isinstance(moment, datetime):
             return moment
-        moment = moment.replace(microsecond=0)
+        if moment.microsecond:
+            moment = moment.replace(microsecond=0)
         return moment.astimezone(UTC) if moment.tzinfo else calendar.localize(moment)
 
     def from_any(raw: object) -> Moment | None:

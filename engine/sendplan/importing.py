@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby, islice
@@ -224,26 +224,26 @@ class _Layout:
     def convert(self, batch: Sequence[Row]) -> tuple[Columns, dict[int, BadRow]]:
         """The values column by column, and by number what is wrong with a row."""
         bad: dict[int, BadRow] = {}
-        columns = [self._column(index, batch, bad) for index in range(len(self.names))]
+        cells = dict(zip(self._header, zip(*(cells for _, cells in batch), strict=True), strict=True))
+        columns = [self._column(index, batch, cells, bad) for index in range(len(self.names))]
         for name in REQUIRED:
             if name in self.names:
                 self._require(name, columns[self.names.index(name)], batch, bad)
         return columns, bad
 
-    def _column(self, index: int, batch: Sequence[Row], bad: dict[int, BadRow]) -> Sequence[Value | None]:
+    def _column(
+        self, index: int, batch: Sequence[Row], cells: Mapping[str, Sequence[Any]], bad: dict[int, BadRow]
+    ) -> Sequence[Value | None]:
         source, convert = self._sources[index], self._converters[index]
         if not source.columns():
             return [source.constant] * len(batch)
-        raws = self._raws(source, batch)
+        raws = cells[source.column] if source.column is not None else self._filled(source, batch)
         try:
             return _converted(convert, raws)
         except ConversionError:
             return [self._cell(source, convert, number, raw, bad) for (number, _), raw in zip(batch, raws, strict=True)]
 
-    def _raws(self, source: FieldSource, batch: Sequence[Row]) -> list[Any]:
-        if source.column is not None:
-            at = self._header.index(source.column)
-            return [cells[at] for _, cells in batch]
+    def _filled(self, source: FieldSource, batch: Sequence[Row]) -> list[str | None]:
         parts = [(text, None if name is None else self._header.index(name)) for text, name in source.template]
         return [_filled(parts, cells) for _, cells in batch]
 
@@ -270,7 +270,7 @@ class _Layout:
                     bad.setdefault(number, BadRow(number, message, did_you_mean(str(value), self._accounts), column))
 
 
-def _converted(convert: Converter, raws: list[Any]) -> list[Value | None]:
+def _converted(convert: Converter, raws: Sequence[Any]) -> list[Value | None]:
     """A whole column; where its texts repeat, as countries and dates do, each is converted once."""
     distinct = set(raws) if set(map(type, raws)) == {str} else set()
     if not distinct or len(distinct) * 2 > len(raws):

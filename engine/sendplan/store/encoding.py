@@ -111,14 +111,13 @@ class Codec:
         return decoders.get(type_)
 
 
-def _encode_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
 def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"no JSON form for {value!r}")
+
+
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 def _decode_list(cell: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 from typing import TypeAlias
@@ -28,14 +29,64 @@ Message: TypeAlias = tuple[str, str, str, str, int, int | None]
 
 BLOCK = 1000
 """Orders drawn from one seed."""
-PLANNED = ("ebay-de",) * 5 + ("ebay-fr",) * 2 + ("amazon-de",) * 7 + ("shop-de",) * 4 + ("shop-eu",) * 2
-DE = (("20095", "Hamburg", "Steinweg 3"), ("50667", "Köln", "Am Hof 12"), ("01067", "Dresden", "Wallstraße 8"))
-ISLANDS = (("25980", "Sylt", "Dünenweg 1"), ("26465", "Langeoog", "Hafen 2"), ("53111", "Bonn", "Packstation 117"))
+ACCOUNTS = ("ebay-de",) * 5 + ("ebay-fr",) * 2 + ("amazon-de",) * 7 + ("shop-de",) * 4 + ("shop-eu",) * 2
+HOME = (
+    ("DE", "20095", "Hamburg", "Steinweg 3"),
+    ("DE", "50667", "Köln", "Am Hof 12"),
+    ("DE", "01067", "Dresden", "Wallstraße 8"),
+)
+ISLANDS = (
+    ("DE", "25980", "Sylt", "Dünenweg 1"),
+    ("DE", "26465", "Langeoog", "Hafen 2"),
+    ("DE", "53111", "Bonn", "Packstation 117"),
+)
 ABROAD = {
-    "ebay-fr": (("FR", "69002", "Lyon"), ("BE", "1000", "Bruxelles")),
-    "shop-eu": (("CH", "8001", "Zürich"), ("NO", "0150", "Oslo"), ("AT", "1010", "Wien"), ("GB", "E1 6AN", "London")),
+    "ebay-fr": (("FR", "69002", "Lyon", "3 rue Neuve"), ("BE", "1000", "Bruxelles", "5 rue Haute")),
+    "shop-eu": (
+        ("CH", "8001", "Zürich", "Rennweg 7"),
+        ("NO", "0150", "Oslo", "Storgata 2"),
+        ("AT", "1010", "Wien", "Graben 1"),
+        ("GB", "E1 6AN", "London", "1 Main Street"),
+    ),
 }
 HOUR = 3_600_000
+TWO_WORKING_DAYS, THREE_MONTHS = Duration(2, Unit.BUSINESS_DAYS), Duration(3, Unit.MONTHS)
+
+
+@dataclass(slots=True)
+class Order:
+    """What became of an order; events are days of the history, None: never."""
+
+    number: int
+    account: str
+    address: tuple[str, str, str, str]
+    """Country, postcode, city, street."""
+    email: str | None
+    ordered: int
+    invoice: bool
+    due: int | None
+    paid: int | None
+    cancelled: int | None
+    consent: bool
+    loyalty: str | None
+    items: int
+    time: int
+    """Of everything that happens on a day, in milliseconds."""
+    shipped: int | None = None
+    delivered: int | None = None
+    feedback: int | None = None
+    answer: int | None = None
+    returned: int | None = None
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """Later orders have greater ids."""
+        return f"E-{100_000_000 - self.number}"
+
+    @property
+    def ebay(self) -> bool:
+        return self.account.startswith("ebay")
 
 
 class Shop:
@@ -52,136 +103,149 @@ class Shop:
         self.last_run = self.run[self.today] - 3 * 24 * HOUR
         self.after = {
             duration: [(calendar.day(calendar.add(day, duration)) - first).days for day in dates]
-            for duration in (Duration(2, Unit.BUSINESS_DAYS), Duration(3, Unit.MONTHS))
+            for duration in (TWO_WORKING_DAYS, THREE_MONTHS)
         }
 
     def blocks(self) -> Iterator[tuple[list[Row], list[Message]]]:
         """All orders, oldest first, with their messages."""
         for block in reversed(range((self.orders + BLOCK - 1) // BLOCK)):
             random = Random(block)
-            drawn = [self.order(number, random) for number in range(block * BLOCK, (block + 1) * BLOCK)]
-            rows, messages = zip(*reversed(drawn), strict=True)
-            yield list(rows), [each for order in messages for each in order]
+            rows, messages = [], []
+            for number in range(block * BLOCK, (block + 1) * BLOCK):
+                order = self.order(number, random)
+                self.mail(order, random)
+                rows.append(self.row(order, random))
+                messages.append(order.messages)
+            yield rows[::-1], [each for own in reversed(messages) for each in own]
 
-    def order(self, number: int, random: Random) -> tuple[Row, list[Message]]:
+    def order(self, number: int, random: Random) -> Order:
         """The order that has `number` newer ones."""
         chance = random.random
-        id_ = f"E-{100_000_000 - number}"
-        age = number / self.per_day
-        place = self.today + 0.4 - age
-        day = int(place)
-        account = PLANNED[int(chance() * len(PLANNED))]
-        ebay = account.startswith("ebay")
-        island = False
-        if account in ABROAD:
-            country, postcode, city = ABROAD[account][int(chance() * len(ABROAD[account]))]
-            street = "1 Main Street"
-        else:
-            island = chance() < 0.03
-            postcode, city, street = (ISLANDS if island else DE)[int(chance() * 3)]
-            country = "DE"
+        day = int(self.today + 0.4 - number / self.per_day)
+        account = ACCOUNTS[int(chance() * len(ACCOUNTS))]
+        addresses = ABROAD.get(account) or (ISLANDS if chance() < 0.03 else HOME)
         invoice = chance() < 0.15
-
-        # When things happen, as days of the history; None: never.
-        due = day + 14 if invoice else None
-        paid: int | None = day + int(chance() ** 2 * 3)
-        if invoice:
-            paid = day + 3 + int(chance() ** 3 * 70)
+        paid: int | None = day + 3 + int(chance() ** 3 * 70) if invoice else day + int(chance() ** 2 * 3)
         if chance() < 0.015:
             paid = None
         cancelled = day + 1 if chance() < 0.02 else None
         if paid is None and cancelled is None and chance() < 0.97:
             cancelled = day + 75
-        began = day if invoice else paid
-        shipped = delivered = feedback = answer = returned = None
-        if began is not None and (cancelled is None or cancelled > day + 1):
-            shipped = began + 1 + int(chance() ** 3 * 9)
-            if chance() < 0.96:
-                delivered = shipped + 1 + int(chance() * 5)
-                if ebay and chance() < 0.5:
-                    answer = delivered + 1 + int(chance() * 20)
-                if chance() < 0.04:
-                    returned = delivered + 3 + int(chance() * 15)
-            if ebay and chance() < 0.9:
-                feedback = shipped + int(chance() * 6)
-        items = 1 + int(chance() ** 3 * 14)
-        total = (500 + int(chance() ** 2 * 20_000)) * 100
-        part = total // 2 if paid is None and chance() < 0.1 else None
-        loyalty = ("gold", "silver")[int(chance() * 2)] if chance() < 0.2 else None
-        consent = chance() < 0.6
-        parked, disputed = (chance() < 0.01, chance() < 0.01) if age < 60 else (False, False)
-        email = f"buyer{number % 250_007}@example.{'org' if ebay else 'net'}" if chance() < 0.995 else None
-
-        messages: list[Message] = []
-
-        def mail(rule: str, due_day: int, step: str = "", offset: int = 0) -> int | None:
-            """The ledger's row of the run that sent it: the day, or None; `offset`: milliseconds within `due_day`."""
-            if email is None or due_day > self.today:
-                return None
-            at = self.run[due_day] if offset <= 12 * HOUR else self.run[due_day + 1]
-            if at > self.last_run:
-                return None
-            # Some were forgotten, and a few of the last run's were put off by the server.
-            if chance() < 0.002:
-                return None
-            deferred = at == self.last_run and chance() < 0.02
-            state, attempt = ("deferred", NOW_MS - HOUR) if deferred else ("sent", None)
-            messages.append((id_, rule, step, state, at, attempt))
-            return None if deferred else bisect_right(self.start, at) - 1
-
-        def before(event: int | None, moment: int) -> bool:
-            return event is not None and event <= moment
-
-        hours = int((8 + chance() * 10) * HOUR) // 1000 * 1000
-        if shipped is not None:
-            if account != "amazon-de":
-                mail("shipped-notice", shipped, offset=hours)
-            customs = self.after[Duration(2, Unit.BUSINESS_DAYS)][min(shipped, self.today)]
-            if country in ("CH", "NO", "GB"):
-                mail("customs-note", customs)
-            if feedback is not None and ebay and consent:
-                asked = max(shipped, feedback) + (10 if account == "ebay-fr" else 7)
-                if not before(answer, asked) and not before(returned, asked):
-                    mail("feedback-reminder", asked)
-            if delivered is not None and account != "amazon-de" and items < 4 and not before(returned, delivered + 10):
-                mail("review-request", delivered + 10)
-            again = self.after[Duration(3, Unit.MONTHS)][min(shipped, self.today)]
-            if loyalty and consent and account != "amazon-de" and items < 10 and returned is None:
-                mail("reorder", again)
-        if ebay and not before(paid, day + 3) and not before(cancelled, day + 3):
-            mail("checkout-reminder", day + 3)
-        if island and (shipped is None or shipped > day + 1) and (invoice or before(paid, day + 1)):
-            mail("island-delay", day + 1)
-        reminded: int | None = (due or day) + 7
-        for step, wait in (("payment-reminder", 7), ("first-dunning", 10), ("second-dunning", 0)):
-            if reminded is None or before(paid, reminded) or before(cancelled, reminded) or before(returned, reminded):
-                break
-            if step == "second-dunning" and country != "DE":
-                break
-            sent = mail("dunning", reminded, step)
-            reminded = None if sent is None else sent + wait
-
-        def on(event: int | None) -> int | None:
-            """A bare date."""
-            return None if event is None or event >= self.today else self.start[event] + 1
-
-        def at(event: int | None) -> int | None:
-            """An instant."""
-            return None if event is None or event >= self.today else self.start[event] + hours
-
-        row = (
-            *(id_, account, 1, "done" if shipped else "open", "invoice" if invoice else "paypal", "[]"),
-            *(email, f"Buyer {number}", street, postcode, city, country, items, total, part, 49_000, "EUR"),
-            *(self.start[day] + int((place - day) * 22 * 3600) * 1000, on_due(self.start, due)),
-            *(at(day) if ebay and paid is not None else None, on(paid), at(shipped), at(delivered)),
-            *(on(feedback), on(answer), on(cancelled), on(returned), int(parked), int(disputed), int(consent), loyalty),
+        order = Order(
+            number,
+            account,
+            addresses[int(chance() * len(addresses))],
+            f"buyer{number % 250_007}@example.net" if chance() < 0.995 else None,
+            day,
+            invoice,
+            day + 14 if invoice else None,
+            paid,
+            cancelled,
+            consent=chance() < 0.6,
+            loyalty=("gold", "silver")[int(chance() * 2)] if chance() < 0.2 else None,
+            items=1 + int(chance() ** 3 * 14),
+            time=int((8 + chance() * 10) * HOUR) // 1000 * 1000,
         )
-        return row, messages
+        began = day if invoice else paid
+        if began is not None and cancelled != day + 1:
+            order.shipped = shipped = began + 1 + int(chance() ** 3 * 9)
+            if order.ebay and chance() < 0.9:
+                order.feedback = shipped + int(chance() * 6)
+            if chance() < 0.96:
+                order.delivered = delivered = shipped + 1 + int(chance() * 5)
+                if order.ebay and chance() < 0.5:
+                    order.answer = delivered + 1 + int(chance() * 20)
+                if chance() < 0.04:
+                    order.returned = delivered + 3 + int(chance() * 15)
+        return order
+
+    # --- messages, about as the rules send them; what is forgotten here is due today ---
+
+    def mail(self, order: Order, random: Random) -> None:
+        """Everything that was sent until Friday."""
+        day, amazon, country = order.ordered, order.account == "amazon-de", order.address[0]
+        if order.shipped is not None:
+            shipped = min(order.shipped, self.today)
+            if not amazon:
+                self.sent(order, random, "shipped-notice", order.shipped, time=order.time)
+            if country in ("CH", "NO", "GB"):
+                self.sent(order, random, "customs-note", self.after[TWO_WORKING_DAYS][shipped])
+            if order.feedback is not None and order.consent:
+                asked = max(order.shipped, order.feedback) + (10 if order.account == "ebay-fr" else 7)
+                if not _before(order.answer, asked) and not _before(order.returned, asked):
+                    self.sent(order, random, "feedback-reminder", asked)
+            if order.delivered is not None and not amazon and order.items < 4:
+                asked = order.delivered + 10
+                if not _before(order.returned, asked):
+                    self.sent(order, random, "review-request", asked)
+            if order.loyalty and order.consent and not amazon and order.items < 10 and order.returned is None:
+                self.sent(order, random, "reorder", self.after[THREE_MONTHS][shipped])
+        if order.ebay and not _before(order.paid, day + 3) and not _before(order.cancelled, day + 3):
+            self.sent(order, random, "checkout-reminder", day + 3)
+        waiting = not _before(order.shipped, day + 1) and (order.invoice or _before(order.paid, day + 1))
+        if waiting and order.address in ISLANDS:
+            self.sent(order, random, "island-delay", day + 1)
+        self.dun(order, random)
+
+    def dun(self, order: Order, random: Random) -> None:
+        """Each step some days after the one before."""
+        due: int | None = (order.due or order.ordered) + 7
+        for step, wait in (("payment-reminder", 7), ("first-dunning", 10), ("second-dunning", 0)):
+            if due is None or any(_before(each, due) for each in (order.paid, order.cancelled, order.returned)):
+                return
+            if step == "second-dunning" and order.address[0] != "DE":
+                return
+            sent = self.sent(order, random, "dunning", due, step)
+            due = None if sent is None else sent + wait
+
+    def sent(self, order: Order, random: Random, rule: str, due: int, step: str = "", time: int = 0) -> int | None:
+        """The ledger's row of the run that sent it, and the day of that; None when it did not go out."""
+        if order.email is None or due > self.today:
+            return None
+        at = self.run[due if time <= 12 * HOUR else due + 1]
+        # Some were forgotten, and a few of the last run's were put off by the server.
+        if at > self.last_run or random.random() < 0.002:
+            return None
+        deferred = at == self.last_run and random.random() < 0.02
+        state, attempt = ("deferred", NOW_MS - HOUR) if deferred else ("sent", None)
+        order.messages.append((order.id, rule, step, state, at, attempt))
+        return None if deferred else bisect_right(self.start, at) - 1
+
+    # --- cells ---
+
+    def row(self, order: Order, random: Random) -> Row:
+        """The order as the store keeps it this Monday."""
+        chance = random.random
+        age = order.number / self.per_day
+        country, postcode, city, street = order.address
+        total = (500 + int(chance() ** 2 * 20_000)) * 100
+        part = total // 2 if order.paid is None and chance() < 0.1 else None
+        parked, disputed = (chance() < 0.01, chance() < 0.01) if age < 60 else (False, False)
+        place = self.today + 0.4 - age
+        ordered = self.start[order.ordered] + int((place - order.ordered) * 22 * 3600) * 1000
+        checkout = self.instant(order, order.ordered) if order.ebay and order.paid is not None else None
+        return (
+            *(order.id, order.account, 1, "done" if order.shipped else "open"),
+            *("invoice" if order.invoice else "paypal", "[]", order.email, f"Buyer {order.number}"),
+            *(street, postcode, city, country, order.items, total, part, 49_000, "EUR"),
+            *(ordered, None if order.due is None else self.start[order.due] + 1, checkout),
+            *(self.date(order.paid), self.instant(order, order.shipped), self.instant(order, order.delivered)),
+            *(self.date(order.feedback), self.date(order.answer)),
+            *(self.date(order.cancelled), self.date(order.returned)),
+            *(int(parked), int(disputed), int(order.consent), order.loyalty),
+        )
+
+    def date(self, event: int | None) -> int | None:
+        """A bare date; None while it lies ahead."""
+        return None if event is None or event >= self.today else self.start[event] + 1
+
+    def instant(self, order: Order, event: int | None) -> int | None:
+        """The order's time on a day; None while it lies ahead."""
+        return None if event is None or event >= self.today else self.start[event] + order.time
 
 
-def on_due(start: list[int], due: int | None) -> int | None:
-    """The payment's due date, which may lie ahead."""
-    return None if due is None else start[due] + 1
+def _before(event: int | None, moment: int) -> bool:
+    return event is not None and event <= moment
 
 
 def _working_day(day: date) -> date:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from sendplan.addresses import mask_all
@@ -72,6 +73,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\
 _TEXT_LIMIT = 400
 
 
+@lru_cache(maxsize=256)  # A server says the same about most mails.
 def parse(code: int, text: bytes) -> Reply:
     """The reply from its basic code and the text of its lines, joined by newlines.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from sendplan.dispatch.breaker import Breaker
@@ -25,7 +25,7 @@ class Lane:
         self.sender = sender
         self.stopped: tuple[Cause, str] | None = None
         """Why nothing more leaves."""
-        self._waiting = list(entries)
+        self._waiting = deque(entries)
         self._orders: set[str | None] = set()
         self._tries: Counter[str] = Counter()
         self._pauses = pauses
@@ -96,7 +96,7 @@ class Lane:
             if self.stopped is not None or self._tries[entry.key] >= TRIES:
                 return False
             self._orders.discard(entry.order)
-            self._waiting.insert(0, entry)
+            self._waiting.appendleft(entry)
             self._changed.notify_all()
             return True
 

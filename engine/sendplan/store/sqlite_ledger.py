@@ -153,12 +153,11 @@ class SqliteLedger(SqliteReader):
         charged: bool = True,
     ) -> bool:
         """The outcome of an intent: only with its token, from `sending`, or late from `uncertain`; else False."""
-        origins = [state.value for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state]]
+        origins = ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state])
         with self._file.transaction() as connection:
             changed = connection.execute(
                 "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
-                f" attempts = attempts - ?, repeat_from = NULL WHERE {_KEY} AND token = ?"
-                " AND state IN (SELECT value FROM json_each(?))",
+                f" attempts = attempts - ?, repeat_from = NULL WHERE {_KEY} AND token = ? AND state IN ({origins})",
                 (
                     to.value,
                     encode_instant(at),
@@ -170,7 +169,6 @@ class SqliteLedger(SqliteReader):
                     order,
                     *key,
                     token,
-                    json.dumps(origins),
                 ),
             )
             return changed.rowcount == 1

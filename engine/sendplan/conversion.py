@@ -153,22 +153,18 @@ _CENTS, _FINEST = Decimal("0.01"), Decimal("0.0001")
 
 
 def _integer(raw: object) -> int | None:
-    if isinstance(raw, str):
-        text = raw.strip()
-        if not text:
-            return None
-        if not _INTEGER.fullmatch(text):
-            raise ConversionError(f"is no whole number: {_shown(raw)}")
-        value = int(text) if len(text) <= 20 else _LARGEST_INTEGER + 1
-    elif raw is None:
+    if raw is None or (isinstance(raw, str) and not raw.strip()):
         return None
-    elif isinstance(raw, (int, Decimal)) and not isinstance(raw, bool) and raw == raw // 1:
-        value = int(raw)
+    if isinstance(raw, str):
+        number = Decimal(raw.strip()) if _INTEGER.fullmatch(raw.strip()) else None
     else:
-        raise ConversionError(f"is no whole number: {_shown(raw)}")
-    if abs(value) > _LARGEST_INTEGER:
+        number = Decimal(raw) if isinstance(raw, (int, Decimal)) and not isinstance(raw, bool) else None
+    # The size is compared before `int` writes out every digit of 1e999999999.
+    if number is not None and number.copy_abs() > _LARGEST_INTEGER:
         raise ConversionError(f"is too large: {_shown(raw)}")
-    return value
+    if number is None or number != int(number):
+        raise ConversionError(f"is no whole number: {_shown(raw)}")
+    return int(number)
 
 
 def _decimal(separator: str) -> Converter:
@@ -193,7 +189,7 @@ def _decimal(separator: str) -> Converter:
             raise ConversionError(f"is no number: {_shown(raw)}")
         if value is None:
             return None
-        if not value.is_finite() or abs(value) >= _LARGEST_AMOUNT:
+        if not value.is_finite() or value.copy_abs() >= _LARGEST_AMOUNT:
             raise ConversionError(f"is too large: {_shown(raw)}")
         for places in (_CENTS, _FINEST):
             exact = value.quantize(places) + 0

@@ -13,6 +13,7 @@ from sendplan.conversion import ConversionError, Converter, converter
 from sendplan.fields import Value
 from sendplan.mapping import FieldSource, FileMapping, importable, read_mapping
 from sendplan.problems import Problem, Severity, UserError, did_you_mean
+from sendplan.report import clean
 from sendplan.rows import BadRow, Header, Row, RowFile
 from sendplan.settings import Settings
 from sendplan.store.base import ImportRun, Refusal, RefusedRow, Store
@@ -65,7 +66,7 @@ def import_file(
         mapping = read
     work = _Import(RowFile(path, mapping), mapping, settings)
     try:
-        with store.importing(path.name, at) as run:
+        with store.importing(clean(path.name), at) as run:
             return work.run(run, strict, progress or (lambda rows: None))
     except UserError as error:
         return replace(work.report(), problems=error.problems)

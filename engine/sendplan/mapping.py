@@ -87,8 +87,9 @@ class _Reader:
     def mapping(self, data: Mapping[str, Any]) -> FileMapping:
         encoding = data.get("encoding", "utf-8")
         try:
+            " ".encode(encoding)  # refuses what is a codec and yet none of text, such as `hex`
             encoding = codecs.lookup(encoding).name
-        except LookupError:
+        except (LookupError, ValueError):
             self.note(
                 "wrong-value", ("encoding",), f"unknown encoding `{encoding}`", "such as utf-8, cp1252 or iso-8859-15"
             )

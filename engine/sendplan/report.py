@@ -9,7 +9,7 @@ from typing import Any
 
 from sendplan.problems import Problem, Severity
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _COLORS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m"}
 _RESET = "\x1b[0m"
 
@@ -48,7 +48,10 @@ def problems_github(problems: Iterable[Problem]) -> str:
 
 
 def clean(text: str) -> str:
-    """Text from outside without characters that could move the cursor, colour the terminal or turn the line around."""
+    """Text from outside without characters that could move the cursor, colour the terminal or turn the line around.
+
+    Half a character, which no terminal takes, goes with them.
+    """
     return _CONTROL.sub("\ufffd", text)
 
 

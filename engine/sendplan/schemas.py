@@ -75,9 +75,15 @@ def _name_of(uri: str) -> str:
 @cache
 def _validator(name: str) -> Validator:
     from jsonschema import Draft7Validator, validators
-    from referencing import Registry, Resource
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT7
 
-    registry: Any = Registry(retrieve=lambda uri: Resource.from_contents(resources.schema(_name_of(uri))))  # type: ignore[call-arg]
+    def retrieved(uri: str) -> Any:
+        # A schema that names its own draft would be judged without `_pattern`.
+        schema = resources.schema(_name_of(uri))
+        return DRAFT7.create_resource({key: each for key, each in schema.items() if key != "$schema"})
+
+    registry: Any = Registry(retrieve=retrieved)  # type: ignore[call-arg]
     extend: Any = validators.extend
     made = extend(Draft7Validator, {"pattern": _pattern})
     validator: Validator = made(resources.schema(name), registry=registry)

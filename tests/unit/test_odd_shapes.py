@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -93,8 +95,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def ended(*args: str) -> int:
-    """The exit code of a command; an exception passes through."""
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    """The exit code of a command that prints as to a terminal; an exception passes through."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    with redirect_stdout(out), redirect_stderr(err):
         return cli.run(list(args))
 
 
@@ -160,6 +163,30 @@ def test_a_plan_file_of_half_characters_or_endless_lists_is_refused(shop: Path, 
     assert '"refused": null' in text
     (shop / "odd.json").write_text(text.replace('"refused": null', f'"refused": {odd}', 1), encoding="utf-8")
     assert ended("send", "odd.json", *NOW, "--to-dir", "mails") in (2, 3)
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+@pytest.mark.parametrize("value", ["1e999", "-1e999999999", "1e-999999", '"\\ud800"'])
+@pytest.mark.parametrize("field", ["items", "total", "tags", "paid", "consent", "lines"])
+def test_a_row_of_odd_values_is_a_bad_row(shop: Path, field: str, value: str, format_: str) -> None:
+    """Endless numbers and half characters in an order file are told, also where they are printed."""
+    row = f'{{"id": "O-2", "account": "ebay-de", "ordered": "2026-08-20", "{field}": {value}}}'
+    (shop / "odd.jsonl").write_text(row, encoding="utf-8")
+    assert ended("import", "odd.jsonl", "--format", format_) == 1
+
+
+def test_a_file_name_that_is_no_text_is_imported(shop: Path) -> None:
+    """Names of files are bytes, and not all of them are UTF-8."""
+    name = os.fsdecode(b"b\xfcro.csv")
+    shutil.copy(shop / "fixtures" / "orders.csv", shop / name)
+    assert ended("import", name) == 0
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "undefined", "no-such", '"a\\0b"'])
+def test_an_encoding_that_makes_no_text_is_a_problem(shop: Path, encoding: str) -> None:
+    """A mapping's encoding must turn bytes into text."""
+    (shop / "odd.yaml").write_text(MAPPING.replace("encoding: utf-8", f"encoding: {encoding}"), encoding="utf-8")
+    assert ended("import", "fixtures/orders.csv", "--mapping", "odd.yaml") == 1
 
 
 def test_a_reason_needs_a_rule(tmp_path: Path) -> None:

@@ -204,6 +204,17 @@ def test_scenario_steps(step: str, message: str) -> None:
     assert any(each.startswith(message) for each in messages), messages
 
 
+@pytest.mark.parametrize("id_", ["' '", "' E1'", '"E1\\n"'])
+def test_an_orders_id_is_no_blank(id_: str) -> None:
+    """An import would take the blanks away, so that a scenario's id is never one of blanks."""
+    text = f"""\
+        scenario: x
+        orders: [{{id: {id_}, account: web, ordered: 2026-08-01}}]
+        steps: [{{at: 2026-08-15, expect: none, because: not_due}}]
+    """
+    assert said("scenario", text) == ["2: `id` must neither begin nor end with a blank"]
+
+
 def test_an_order_of_a_scenario_needs_its_id() -> None:
     """A misspelt `id` might be a field of the project's own, so the missing one is told."""
     text = """\

@@ -11,7 +11,7 @@ from sendplan import project as projects
 from sendplan import report
 from sendplan.candidates import indexes
 from sendplan.commands.context import format_option, load_settings, progress_bar, project_option, store_of
-from sendplan.commands.output import print_json, print_problems
+from sendplan.commands.output import clean, print_json, print_problems
 from sendplan.importing import import_file
 from sendplan.problems import Exit
 from sendplan.settings import Settings
@@ -56,7 +56,7 @@ def command(file: Path, mapping: Path | None, strict: bool, format_: str, projec
         if problems:
             print_problems(problems, "text", err=True)
         said = f"{done.inserted} new, {done.updated} updated, {done.unchanged} unchanged, {done.bad} bad"
-        click.echo(f"{file}: {done.rows} rows: {said}" + ("" if done.stored else "; nothing was stored"))
+        click.echo(f"{clean(str(file))}: {done.rows} rows: {said}" + ("" if done.stored else "; nothing was stored"))
     return Exit.FINDINGS if done.problems else Exit.DONE
 
 

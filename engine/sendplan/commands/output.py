@@ -28,8 +28,8 @@ _GAP = "   "
 
 
 def print_json(data: Any) -> None:
-    """Data for machines."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1))
+    """Data for machines; half a character, which UTF-8 lacks, is written as JSON's escape."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode())
 
 
 def print_problems(problems: Iterable[Problem], format_: str, *, err: bool = False) -> None:

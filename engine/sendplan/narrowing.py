@@ -20,7 +20,9 @@ from sendplan.expressions.bounds import (
     Bound,
     Compared,
     Constant,
+    Contains,
     Latest,
+    Length,
     Listed,
     Never,
     Operand,
@@ -227,7 +229,7 @@ class _Narrower:
         if lookback is not None and _days(lookback) < _days(step.expires):
             return self._open_index(step) or BY_ACCOUNT
         for part in conjuncts(fresh):
-            if isinstance(part, Compared) and part.operator in (">", ">=") and not isinstance(part.operand, Balance):
+            if isinstance(part, Compared) and part.operator in (">", ">=") and isinstance(part.operand, str | Latest):
                 return BY_ACCOUNT if part.operand == "ordered" else Index((part.operand,))
         return self._open_index(step) or self._begin_index()
 
@@ -289,7 +291,7 @@ def _days(duration: Duration) -> float:
 
 
 def in_regions(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> Bound:
-    """Met by every address in one of these regions; postcodes and streets are left to the interpreter."""
+    """Met by every address in one of these regions."""
     if allowed is None or allowed >= {region.name for region in regions}:
         return ALWAYS  # an unknown region passes, too
     parts: list[Bound] = []
@@ -311,5 +313,29 @@ def _at(entry: Entry, elsewhere: frozenset[str]) -> Bound:
         country: Bound = Listed("country", countries) if countries else NEVER
     else:
         country = Listed("country", elsewhere, negated=True) if elsewhere else Present("country")
-    postcode = Present("postcode") if entry.postcodes else ALWAYS
-    return all_of((country, postcode, Present("street") if entry.street_words else ALWAYS))
+    return all_of((country, _in_postcodes(entry.postcodes), _in_streets(entry.street_words)))
+
+
+def _in_postcodes(ranges: tuple[tuple[str, str], ...]) -> Bound:
+    """As written; one of another length may still be in a range without its blanks or its `D-`."""
+    if not all(first.isascii() and (first + last).isdecimal() for first, last in ranges):
+        return Present("postcode")  # letters may be written small
+    plain = [all_of((Compared("postcode", ">=", first), Compared("postcode", "<=", last))) for first, last in ranges]
+    others = [Compared(Length("postcode"), "!=", length) for length in sorted({len(first) for first, _ in ranges})]
+    return any_of((*plain, *others)) if ranges else ALWAYS
+
+
+FOLDED = (
+    "\u00df\u0130\u0149\u017f\u01f0\u1e96\u1e97\u1e98\u1e99\u1e9a\u1e9e\u212a\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06"
+)
+"""The other characters that are ASCII letters, or hold some, when case is ignored."""
+
+
+def _in_streets(words: tuple[str, ...]) -> Bound:
+    """Holding a word in ASCII letters, or a character that may stand for some of them."""
+    folded = [word.casefold() for word in words]
+    if not all(word.isascii() for word in folded):
+        return Present("street")
+    letters = {char: "".join(filter(str.isascii, char.casefold())) for char in FOLDED}
+    odd = [char for char in FOLDED if any(letters[char] in word for word in folded)]
+    return any_of(Contains("street", each) for each in (*folded, *odd)) if words else ALWAYS

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import ge, gt, le, lt
@@ -12,22 +14,25 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_projects import FIELDS, Maker, World
 
 from sendplan.calendar import Calendar, Duration, Unit
 from sendplan.candidates import indexes
 from sendplan.expressions.inverse import before_adding
+from sendplan.fields import Value
+from sendplan.narrowing import FOLDED, Narrowing, in_regions
 from sendplan.planner import judge_orders, make_plan, plan_from
+from sendplan.regions import ADDRESS_FIELDS, Entry, Region, locate
 from sendplan.store import open_store
 from sendplan.store.encoding import Codec, encode_instant
 from sendplan.store.files import ReadOnlyFile
 from sendplan.store.sqlite import SqliteReader
-from sendplan.store.sqlite_candidates import definitions
+from sendplan.store.sqlite_candidates import CandidateQueries, definitions
 
 EXAMPLES = int(os.environ.get("SENDPLAN_EXAMPLES", "150"))
-"""How many random worlds are tried; `make prove` tries thousands."""
+"""How many random worlds are tried."""
 
 
 COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge}
@@ -99,6 +104,60 @@ def test_plan_of_candidates_is_the_plan_of_all_orders(files: Files, seed: int, i
         assert make_plan(world.project, reader, world.clock).to_bytes() == scanned.to_bytes()
     finally:
         reader.close()
+
+
+WORDS = st.sampled_from(["Packstation", "Postfiliale", "strasse", "kiosk", "Süd", "i", "a-b"])
+STREETS = st.lists(WORDS | st.sampled_from([*FOLDED, " ", "s", "x", "STATION", "kIoSK", "\u0307"]), max_size=4).map(
+    "".join
+)
+RANGES = st.sampled_from([("25980", "25999"), ("8000", "8000"), ("10115", "10115"), ("AB1", "AB9"), ("1000", "1299")])
+POSTCODES = st.text("0125809 D-ABab\t", max_size=7) | st.sampled_from(
+    ["25980", "D-25985", "259 90", " 8000", "d-8000", "ab2"]
+)
+
+
+def found_in(entries: Sequence[Entry], addresses: Sequence[Mapping[str, Value]]) -> list[int]:
+    """Which of the addresses are candidates of a rule for the region of these entries."""
+    regions = (Region("here", tuple(entries)), Region("elsewhere", None))
+    queries = CandidateQueries([FIELDS[name] for name in ADDRESS_FIELDS], frozenset(), has_ledger=False)
+    query = queries.rowids(Narrowing(in_regions(regions, frozenset({"here"})), ()))
+    if query is None:
+        return []
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(f"CREATE TABLE orders ({' TEXT, '.join(ADDRESS_FIELDS)} TEXT)")
+        rows = [[each.get(name) for name in ADDRESS_FIELDS] for each in addresses]
+        connection.executemany("INSERT INTO orders VALUES (?, ?, ?)", rows)
+        return [rowid - 1 for (rowid,) in connection.execute(*query)]
+
+
+@settings(max_examples=2 * EXAMPLES)
+@given(
+    entry=st.builds(
+        Entry,
+        st.frozensets(st.sampled_from(["DE", "AT"]), max_size=1),
+        st.lists(RANGES, max_size=2).map(tuple),
+        st.lists(WORDS, max_size=2).map(tuple),
+    ),
+    address=st.fixed_dictionaries({"country": st.just("DE")}, optional={"postcode": POSTCODES, "street": STREETS}),
+)
+@example(Entry(postcodes=(("25980", "25999"),)), {"country": "DE", "postcode": "D-259 85"})
+@example(Entry(street_words=("kiosk",)), {"country": "DE", "street": "Am \u212aio\u017fk 1"})
+def test_an_address_in_a_region_is_found(entry: Entry, address: dict[str, Value]) -> None:
+    """However a postcode or street is written, an order of an allowed region is among the candidates."""
+    located = locate((Region("here", (entry,)), Region("elsewhere", None)), address)
+    assert found_in([entry], [address]) or located.region != "here"
+
+
+def test_every_character_that_folds_to_a_letter_is_known() -> None:
+    """No character beyond those listed becomes an ASCII letter when case is ignored."""
+    assert {chr(n) for n in range(128, 0x110000) if any(map(str.isascii, chr(n).casefold()))} == set(FOLDED)
+
+
+def test_regions_are_told_apart_by_postcode_and_street() -> None:
+    """An everyday address elsewhere is no candidate of a region of islands and parcel stations."""
+    island = [Entry(frozenset({"DE"}), (("25980", "25999"),)), Entry(street_words=("Packstation",))]
+    city = {"country": "DE", "postcode": "10115", "street": "Hauptstraße 5"}
+    assert found_in(island, [city, city | {"postcode": "25985"}, city | {"street": "PACKSTATION 7"}]) == [1, 2]
 
 
 DURATIONS = st.builds(Duration, st.integers(0, 40), st.sampled_from(Unit))

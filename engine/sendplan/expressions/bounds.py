@@ -32,7 +32,14 @@ class Balance:
     minus: tuple[str, ...]
 
 
-Operand: TypeAlias = str | Latest | Balance
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many characters a text has."""
+
+    column: str
+
+
+Operand: TypeAlias = str | Latest | Balance | Length
 """A column by its field's name, or what is calculated from several."""
 
 
@@ -79,6 +86,14 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """The text holds another, which is in small letters; ASCII letters of the column count as small ones."""
+
+    column: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """Every part."""
 
@@ -92,7 +107,7 @@ class AnyOf:
     parts: tuple[Bound, ...]
 
 
-Bound: TypeAlias = Always | Never | Present | Absent | Compared | Listed | AllOf | AnyOf
+Bound: TypeAlias = Always | Never | Present | Absent | Compared | Listed | Contains | AllOf | AnyOf
 
 ALWAYS = Always()
 NEVER = Never()

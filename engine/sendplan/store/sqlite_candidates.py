@@ -16,7 +16,9 @@ from sendplan.expressions.bounds import (
     Balance,
     Bound,
     Compared,
+    Contains,
     Latest,
+    Length,
     Listed,
     Never,
     Operand,
@@ -68,6 +70,10 @@ class _Writer:
                 return f"{self._column(name)} IS NULL" if name in self.fields else _TRUE
             case Listed():
                 return self._listed(bound)
+            case Contains(column=name, text=text):
+                if name not in self.fields:
+                    return _FALSE
+                return f"instr(lower({self._column(name)}), {self.constant(text)}) > 0"
             case Compared():
                 return self._compared(bound)
 
@@ -98,15 +104,22 @@ class _Writer:
                     return None
                 less = "".join(f" - coalesce({self._column(each)}, 0)" for each in minus if each in self.fields)
                 return f"({self._column(name)}{less})"
+            case Length(column=name):
+                return f"length({self._column(name)})" if name in self.fields else None
         return self._column(operand) if operand in self.fields else None
 
     def _column(self, name: str) -> str:
         return quoted(column(self.fields[name]))
 
     def _type(self, operand: Operand) -> FieldType:
-        if isinstance(operand, Latest):
-            return FieldType.MOMENT
-        return self.fields[operand.column if isinstance(operand, Balance) else operand].type
+        match operand:
+            case Latest():
+                return FieldType.MOMENT
+            case Length():
+                return FieldType.INTEGER
+            case Balance(column=name):
+                return self.fields[name].type
+        return self.fields[operand].type
 
     def _compared(self, bound: Compared) -> str:
         operand, value = self.operand(bound.operand), bound.value

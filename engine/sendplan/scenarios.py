@@ -111,8 +111,9 @@ class _Runner:
 
     # --- reading ---
 
-    def note(self, path: KeyPath, message: str, help_: str = "", code: str = "scenario") -> None:
-        self.problems.append(Problem(code, message, self.document.span(path), help_))
+    def note(self, path: KeyPath, message: str, help_: str = "", code: str = "scenario", *, key: bool = False) -> None:
+        span = self.document.key_span(path) if key else self.document.span(path)
+        self.problems.append(Problem(code, message, span, help_))
 
     def _selected_rules(self) -> frozenset[str] | None:
         if "rules" not in self.data:
@@ -132,7 +133,8 @@ class _Runner:
         for name, raw in given.items():
             place = (*path, name)
             if name not in fields or fields[name].derived_from:
-                self.note(place, f"an order has no field `{name}`", did_you_mean(name, fields), "unknown-field")
+                help_ = did_you_mean(name, fields)
+                self.note(place, f"an order has no field `{name}`", help_, "unknown-field", key=True)
                 continue
             try:
                 value = convert(fields[name], raw, self.calendar)
@@ -182,19 +184,24 @@ class _Runner:
             if parsed is not None:
                 order, rule, step_id = parsed
                 self.orders.settle(order, (rule, step_id), State.SENT, self._moment(place, str(text)))
-        names = [name for name, each in self.project.settings.fields.items() if not each.derived_from]
+        imported = dict.fromkeys(
+            (name for name, each in self.project.settings.fields.items() if not each.derived_from), at
+        )
+        for name, text in step.get("imported", {}).items():
+            place = (*path, "imported", name)
+            if name not in imported:
+                help_ = did_you_mean(name, imported)
+                self.note(place, f"no import carries a field `{name}`", help_, "unknown-field", key=True)
+            imported[name] = self._moment(place, str(text))
         for account in self.project.settings.accounts:
-            self.orders.carry(account, names, at)
-            for name, text in step.get("imported", {}).items():
-                if name not in names:
-                    place = (*path, "imported", name)
-                    self.note(place, f"no import carries a field `{name}`", did_you_mean(name, names), "unknown-field")
-                self.orders.carry(account, [name], self._moment((*path, "imported", name), str(text)))
+            for name, moment in imported.items():
+                self.orders.carry(account, [name], moment)
 
     def _changes(self, path: KeyPath, changes: Mapping[str, Mapping[str, Any]]) -> None:
         for id_, fields in changes.items():
             if id_ not in self.raw:
-                self.note((*path, id_), f"there is no order `{id_}`", did_you_mean(id_, self.raw), "unknown-order")
+                help_ = did_you_mean(id_, self.raw)
+                self.note((*path, id_), f"there is no order `{id_}`", help_, "unknown-order", key=True)
             else:
                 self._change((*path, id_), id_, fields)
 
@@ -204,7 +211,7 @@ class _Runner:
         parsed = parse_key(key, steps) or (parse_key(key, dict.fromkeys(steps, ())) if any_step else None)
         if parsed is None or parsed[0] not in self.raw:
             help_ = "write ORDER/RULE, with a ladder ORDER/RULE/STEP"
-            self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-message")
+            self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-message", key=True)
             return None
         return parsed[0], parsed[1], parsed[2] or ""
 
@@ -229,7 +236,7 @@ class _Runner:
             # Of a step that failed only the difference is told.
             if result.passed and message not in sent:
                 help_ = "remove it, or let the step send the message"
-                self.note((*path, "outcome", key), f"`{key}` is not sent in this step", help_)
+                self.note((*path, "outcome", key), f"`{key}` is not sent in this step", help_, key=True)
         return result
 
     def _send(self, plan: Plan, outcomes: Mapping[_Message, State], clock: Clock) -> set[_Message]:
@@ -277,11 +284,12 @@ class _Runner:
             for id_, rules in because.items():
                 if id_ not in self.raw:
                     help_ = did_you_mean(id_, self.raw)
-                    self.note((*path, "because", id_), f"there is no order `{id_}`", help_, "unknown-order")
+                    self.note((*path, "because", id_), f"there is no order `{id_}`", help_, "unknown-order", key=True)
                 for rule in rules:
                     if rule not in known or (self.rules is not None and rule not in self.rules):
                         place = (*path, "because", id_, rule)
-                        self.note(place, f"rule `{rule}` is not looked at", did_you_mean(rule, known), "unknown-name")
+                        help_ = did_you_mean(rule, known)
+                        self.note(place, f"rule `{rule}` is not looked at", help_, "unknown-name", key=True)
                 reasons += rules.values()
         for reason in reasons:
             if reason not in set(Reason):

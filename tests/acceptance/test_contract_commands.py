@@ -294,7 +294,24 @@ def test_an_outcome_of_a_message_that_is_not_sent_is_an_error(small: Small, step
     assert [each["passed"] for each in played["steps"]] == [True]
     (problem,) = played["problems"]
     assert "is not sent in this step" in problem["message"]
-    assert problem["column"] == line.index("failed") + 1
+    assert problem["column"] == line.rindex("E1/dunning") + 1
+
+
+@pytest.mark.parametrize(
+    ("part", "word"),
+    [
+        ("imported: {payd: 2026-08-01}", "payd"),
+        ("change: {E1: {payd: 2026-08-01}}", "payd"),
+        ("change: {E7: {paid: 2026-08-01}}", "E7"),
+        ("record: {E7/dunning/one: 2026-08-01}", "E7/dunning/one"),
+        ("imported: {paid: 2026-02-30}", "2026-02-30"),
+    ],
+)
+def test_a_slip_in_a_scenario_is_told_once_at_its_place(small: Small, part: str, word: str) -> None:
+    """A name that nothing has and a time that never was are reported once, where they stand."""
+    line = f"  - {{at: 2026-08-07, {part}, expect: none, because: not_due}}\n"
+    (problem,) = small.play(line)["problems"]
+    assert problem["column"] == line.index(word) + 1
 
 
 def test_a_scenario_plays_everything_that_can_happen(small: Small) -> None:

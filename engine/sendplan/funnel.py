@@ -13,6 +13,7 @@ from sendplan.decision import Decision
 from sendplan.fields import Moment
 from sendplan.plan import Reason
 from sendplan.planner import Judged
+from sendplan.report import counted
 
 NEAREST = 3
 """Orders that are named at each reason."""
@@ -50,8 +51,9 @@ class Funnel:
 
     def text(self) -> str:
         """`12,410 orders: 9,900 trigger_false, 2,100 not_due, 214 send`."""
-        orders = "1 order" if self.orders == 1 else f"{self.orders:,} orders"
-        return f"{orders}: {', '.join(f'{stage.count:,} {stage.reason}' for stage in self.stages)}"
+        return (
+            f"{counted(self.orders, 'order')}: {', '.join(f'{stage.count:,} {stage.reason}' for stage in self.stages)}"
+        )
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from sendplan.fields import Value, decimal_text
 from sendplan.ledger import History, MessageKey, Operator
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.project import Project
+from sendplan.report import counted
 from sendplan.store.base import OrderSource, StoredOrder
 
 _CHUNK = 500
@@ -280,8 +281,7 @@ def _warnings(
     yield from never_carried(project, source.imported(), rules)
     for rule, count in sorted(expired.items()):
         if count:
-            messages = "1 message" if count == 1 else f"{count} messages"
-            yield f"{rule}: {messages} expired while held"
+            yield f"{rule}: {counted(count, 'message')} expired while held"
 
 
 def never_carried(

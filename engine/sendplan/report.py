@@ -55,6 +55,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 order`, `12,410 orders`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _ordered(problems: Iterable[Problem]) -> list[Problem]:
     def place(problem: Problem) -> tuple[str, int, int]:
         return (problem.span.file, problem.span.line, problem.span.column) if problem.span else ("", 0, 0)
@@ -79,11 +84,7 @@ def _count(problems: list[Problem]) -> str:
     if not problems:
         return "no problems found"
     counts = Counter(problem.severity for problem in problems)
-    return ", ".join(
-        f"{counts[severity]} {severity.value}{'' if counts[severity] == 1 else 's'}"
-        for severity in Severity
-        if counts[severity]
-    )
+    return ", ".join(counted(counts[severity], severity.value) for severity in Severity if counts[severity])
 
 
 def _annotation(problem: Problem) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from html import escape
 
 from sendplan.chart import Series, svg
+from sendplan.report import counted
 from sendplan.volumes import Compared, Periods, Row, Volumes, message_rows, period_rows, region_rows
 
 COLOURS = 7
@@ -60,7 +61,7 @@ def page(
         other = Series(f"all rules with {compared.other_name}", periods.totals(compared.other.by_day))
     labels = [str(day) for day in periods.starts]
     described = f"Messages by rule; the table “{periods.span}” below holds the same numbers."
-    chart = svg(labels, series, other, f"{title}: {compared.present.total:,} messages", described)
+    chart = svg(labels, series, other, f"{title}: {counted(compared.present.total, 'message')}", described)
     total = compared.present.total
     parts = [
         f"<h1>{escape(title)}</h1>",

@@ -56,7 +56,10 @@ def command(file: Path, mapping: Path | None, strict: bool, format_: str, projec
         if problems:
             print_problems(problems, "text", err=True)
         said = f"{done.inserted} new, {done.updated} updated, {done.unchanged} unchanged, {done.bad} bad"
-        click.echo(f"{clean(str(file))}: {done.rows} rows: {said}" + ("" if done.stored else "; nothing was stored"))
+        click.echo(
+            f"{clean(str(file))}: {report.counted(done.rows, 'row')}: {said}"
+            + ("" if done.stored else "; nothing was stored")
+        )
     return Exit.FINDINGS if done.problems else Exit.DONE
 
 

@@ -18,6 +18,7 @@ from sendplan.fields import Moment
 from sendplan.planner import never_carried
 from sendplan.problems import Exit
 from sendplan.project import Project
+from sendplan.report import counted
 from sendplan.revisions import broken_there, project_at
 from sendplan.simulate import DAILY, Send, Simulation, closed_windows, simulate, starts_of
 from sendplan.simulation_page import page
@@ -199,9 +200,9 @@ def _title(project: Project, span: _Span) -> str:
 
 
 def _subtitle(project: Project, done: Simulation, total: Volumes, every: str = "") -> str:
-    runs = "1 run" if len(done.runs) == 1 else f"{len(done.runs):,} runs"
+    runs, messages = counted(len(done.runs), "run"), counted(total.total, "message")
     rhythm = f" ({every})" if every else ""
-    return f"{runs}{rhythm}, {project.settings.shop.timezone}: {total.total:,} messages"
+    return f"{runs}{rhythm}, {project.settings.shop.timezone}: {messages}"
 
 
 def _print(

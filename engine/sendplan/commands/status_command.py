@@ -17,6 +17,7 @@ from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.planner import Clock, judge_orders, make_plan
 from sendplan.problems import Exit, UserError
 from sendplan.project import Project
+from sendplan.report import counted
 from sendplan.store import Reader
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
@@ -116,8 +117,9 @@ def _print(project: Project, reader: Reader, plan: Plan, records: list[Record]) 
         click.echo(f"warning: {clean(warning)}")
     for pause in reader.pauses():
         click.echo(clean(f"paused: {pause.name} {pause.reason}".rstrip()))
-    counts = reader.counts()
-    click.echo(", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing in the store")
+    counts = [(count, name) for name, count in reader.counts().items() if count]
+    told = [counted(count, "order") if name == "orders" else f"{count} {name}" for count, name in counts]
+    click.echo(", ".join(told) or "nothing in the store")
     click.echo(f"now: {len(plan.with_status(Status.SEND))} to send, {len(plan.with_status(Status.LATER))} later")
     runs = reader.plan_records(5)
     if runs:

@@ -15,6 +15,8 @@ from projects import ROOT, Project, received
 
 from sendplan import cli
 from sendplan.commands.output import print_table
+from sendplan.commands.sending import print_report
+from sendplan.dispatch import DispatchReport
 from sendplan.sink import Drop, Say, Sink, Step, at
 
 NOW = ("--now", "2026-08-10T10:00")
@@ -439,6 +441,12 @@ def test_an_account_that_is_gone_is_an_error_of_its_orders(small: Small, sink: S
     assert "`old`" in small("preview", "A1/thanks", *NOW).err
     assert small("run", *NOW).code == 0
     assert len(sink.mails) == 1
+
+
+def test_an_interrupted_run_tells_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run has no plan file that could be sent again; the next run goes on, and the report says so."""
+    print_report(DispatchReport("8e9cb334e547ff0b-1c9f04d7", (), {}, interrupted=True), "text")
+    assert "the next run sends what is left" in capsys.readouterr().out
 
 
 def test_no_color(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,5 +57,5 @@ def command(
     check_brake(plan, project, approve)
     with stopping() as stop, logging_to(sys.stderr, log_format):
         report = deliver_with_progress(plan, project, clock, stop, rehearsal)
-    print_report(report, format_)
+    print_report(report, format_, rest="`sendplan send` with the same plan continues it")
     return report.exit_code

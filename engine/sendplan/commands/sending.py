@@ -56,8 +56,8 @@ def deliver_with_progress(
         return deliver(plan, project, clock, stop=stop, rehearsal=rehearsal, progress=progress)
 
 
-def print_report(report: DispatchReport, format_: str) -> None:
-    """What became of each entry."""
+def print_report(report: DispatchReport, format_: str, *, rest: str = "the next run sends what is left") -> None:
+    """What became of each entry; `rest` says how an interrupted plan goes on."""
     if format_ == "json":
         print_json(report_json(report))
         return
@@ -70,7 +70,7 @@ def print_report(report: DispatchReport, format_: str) -> None:
     counts = Counter(result.ending.value for result in report.results)
     click.echo(f"Plan {report.plan}: " + ", ".join(f"{counts[ending.value]} {ending.value}" for ending in Ending))
     if report.interrupted:
-        click.echo("It was interrupted; `sendplan send` with the same plan continues it.")
+        click.echo(f"It was interrupted; {rest}.")
 
 
 def report_json(report: DispatchReport) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _read_file(path: Path, name: str, files: RuleFiles) -> None:
     document, problems = load(path, name)
     if document is None:
         files.problems += problems
-        files.broken.append(BrokenRule(path.stem, problems[0]))
+        files.broken.append(BrokenRule(path.name, problems[0]))
         files.unreadable = True
         return
     data, schema_problems = validated(document, "rules")
@@ -81,15 +81,15 @@ def _read_file(path: Path, name: str, files: RuleFiles) -> None:
         error = next((problems[n] for n in own if problems[n].is_error), None)
         if error is not None:
             id_ = rule.get("id") if isinstance(rule, dict) else None
-            files.broken.append(BrokenRule(id_ if isinstance(id_, str) else path.stem, error))
+            files.broken.append(BrokenRule(id_ if isinstance(id_, str) else path.name, error))
             if isinstance(rule, dict):
                 kept = _well_formed(document, place, rule, [problems[n] for n in own])
-                files.malformed.append(_written(document, place, {"id": path.stem, "title": "", **kept}))
+                files.malformed.append(_written(document, place, {"id": path.name, "title": "", **kept}))
         else:
             files.written.append(_written(document, place, rule))
     rest = [each for n, each in enumerate(problems) if n not in taken and each.is_error]
     if rest:
-        files.broken.append(BrokenRule(path.stem, rest[0]))
+        files.broken.append(BrokenRule(path.name, rest[0]))
 
 
 def _written(document: Document, place: KeyPath, data: Mapping[str, Any]) -> Written:

@@ -283,7 +283,7 @@ def test_a_reader_of_a_rule_in_an_unreadable_file_waits(tmp_path: Path) -> None:
     (folder / "rules" / "other.yaml").write_text("rules: [", encoding="utf-8")
     project, problems = broken_project(folder)
     assert [problem.code for problem in problems] == ["yaml-syntax"]
-    assert lines(planned(project, orders({}))) == ["E1/thanks send", "other error"]
+    assert lines(planned(project, orders({}))) == ["E1/thanks send", "other.yaml error"]
 
 
 def test_a_circle_stops_its_rules_only(tmp_path: Path) -> None:
@@ -311,3 +311,13 @@ def test_a_problem_in_the_settings_stops_everything(tmp_path: Path) -> None:
     project, problems = projects.load(write_project(tmp_path, rules, settings=settings))
     assert project is None
     assert [problem.code for problem in problems] == ["wrong-value", "unknown-field"]
+
+
+def test_a_rule_without_an_id_stops_no_other(tmp_path: Path) -> None:
+    """A rule that has no id is in error under its file's name, also where a rule of that name is in order."""
+    text = RULES + "  - {title: O, trigger: not cancelled, due: ordered, template: mail}\n"
+    folder = write_project(tmp_path, text)
+    (folder / "rules" / "rules.yaml").rename(folder / "rules" / "thanks.yaml")
+    project, problems = broken_project(folder)
+    assert [problem.code for problem in problems] == ["missing-key"]
+    assert lines(planned(project, orders({}))) == ["E1/thanks send", "thanks.yaml error"]

@@ -20,8 +20,8 @@ from servers import running
 
 HERE = Path(__file__).parent
 ENGINE = HERE.parents[2] / "engine"
-MAILS = 600
-"""Of each contender and round."""
+MAILS = 2_000
+"""Of each contender and round: enough that its start hardly counts."""
 SESSIONS = 4
 ROUND_TRIP = 0.02
 """Seconds that the relay adds, there and back together."""

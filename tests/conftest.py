@@ -1,8 +1,12 @@
-"""What all tests share: examples take as long as they take, since no test depends on the machine's speed."""
+"""What all tests share: random examples are the same in every run, and take as long as they take.
+
+`--hypothesis-profile=explore` draws new examples each time.
+"""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("suite")

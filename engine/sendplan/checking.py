@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sendplan import project as projects
+from sendplan.declarations import project as projects
 from sendplan.problems import Problem
-from sendplan.source import Document
+from sendplan.reading.source import Document
 
 
 def check(folder: Path) -> list[Problem]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from sendplan.adoption import check_store, keep_mark
-from sendplan.candidates import closure
+from sendplan.declarations.project import Project
 from sendplan.dispatch import (
     Compose,
     DispatchReport,
@@ -27,11 +27,11 @@ from sendplan.dispatch import (
     rehearse_to_folder,
 )
 from sendplan.ledger import History, Operator
-from sendplan.mails import compose, templates_of
-from sendplan.message import Message
+from sendplan.mail.mails import compose, templates_of
+from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
-from sendplan.planner import Clock, judge
-from sendplan.project import Project
+from sendplan.planning.candidates import closure
+from sendplan.planning.planner import Clock, judge
 from sendplan.store import Store, open_store
 from sendplan.store.base import StoredOrder
 

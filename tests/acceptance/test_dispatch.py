@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sendplan.calendar import Calendar
-from sendplan.dialing import Timeouts
+from sendplan.declarations.settings import Limits, Sender
 from sendplan.dispatch import (
     Cause,
     DispatchReport,
@@ -26,10 +26,10 @@ from sendplan.dispatch import (
 )
 from sendplan.fields import Value, catalogue
 from sendplan.ledger import Record, State
-from sendplan.message import Message
+from sendplan.mail.dialing import Timeouts
+from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.settings import Limits, Sender
 from sendplan.sink import Action, Drop, Moment, Say, Sink, Step, at
 from sendplan.store import Store, open_store
 
@@ -589,7 +589,7 @@ def test_an_answer_in_the_journal_survives_a_crash(shop: Shop, monkeypatch: pyte
 
 def test_an_intent_without_an_answer_becomes_uncertain(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that died right after the dot leaves a message that nobody repeats; a person is told."""
-    from sendplan.smtp import Session
+    from sendplan.mail.smtp import Session
 
     def die(session: Session, *arguments: object) -> None:
         session.close()

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from projects import ROOT, Project
 
-from sendplan.smtp import Session
+from sendplan.mail.smtp import Session
 from sendplan.store.sqlite_ledger import SqliteLedger
 
 NOW = ("--now", "2026-08-24 12:00")

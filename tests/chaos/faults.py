@@ -17,7 +17,7 @@ from server import FAULTS
 from shop import NOW, Row, shop
 
 from sendplan.ledger import State
-from sendplan.smtp import Session
+from sendplan.mail.smtp import Session
 
 Fault = Callable[[], Row]
 

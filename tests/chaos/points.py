@@ -10,11 +10,11 @@ from itertools import count
 from typing import Any
 
 from sendplan import delivery
-from sendplan.connection import Connection
 from sendplan.dispatch.desk import Desk
 from sendplan.dispatch.journal import Journal
+from sendplan.mail.connection import Connection
+from sendplan.mail.smtp import Session
 from sendplan.replies import Phase
-from sendplan.smtp import Session
 from sendplan.store.sqlite_ledger import SqliteLedger
 
 NTH = 4

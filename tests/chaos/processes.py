@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sendplan import cli, store
-from sendplan.dialing import Timeouts
 from sendplan.dispatch import Pauses, executor, rehearsal, worker  # noqa: F401
+from sendplan.mail.dialing import Timeouts
 from sendplan.store import files
 
 TIMEOUTS = Timeouts(connect=1, command=0.5, data=0.5, body=1, result=0.5)

@@ -9,10 +9,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
+from sendplan.declarations.settings import Limits
 from sendplan.fields import Field, FieldType, Value, with_own
 from sendplan.ledger import MessageKey
 from sendplan.plan import Plan
-from sendplan.settings import Limits
 from sendplan.store import Reader, Store, open_reader, open_store
 from sendplan.store.base import Imported, Intent
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from stores import KEY, NOW, Stores, intend, lease, order, plan, put
 
+from sendplan.declarations.settings import Limits
 from sendplan.ledger import MOVES, MessageKey, State
-from sendplan.settings import Limits
 from sendplan.store import Store
 from sendplan.store.base import Intention, PlanRecord
 

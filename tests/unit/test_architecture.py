@@ -10,7 +10,7 @@ from import_graph import graph, path_between, reachable, sources
 
 PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
 
-PLANNING_ROOMS = ("sendplan.checking", "sendplan.planner", "sendplan.decide")
+PLANNING_ROOMS = ("sendplan.checking", "sendplan.planning.planner", "sendplan.deciding.decide")
 """One module of each room on the planning side."""
 PLANNING_COMMANDS = ("check", "plan", "explain", "test", "diff", "simulate")
 MAIL_LIBRARIES = frozenset(
@@ -23,12 +23,14 @@ def _room_by_module() -> dict[str, int]:
     listing = re.search(r"<!-- rooms -->\n```text\n(.*?)```", PAGE, re.S)
     assert listing is not None
     rooms: dict[str, int] = {}
-    number = 0
+    number, package = 0, ""
     for line in listing[1].splitlines():
         if line and not line.startswith(" "):
             number += 1
-        elif name := re.match(r"  (\S+?)(\.py|/) ", line):
-            module = "sendplan." + name[1].replace("/", ".")
+        elif name := re.match(r"(?:  |    )(\S+?)(\.py|/)(?: |$)", line):
+            inner = line.startswith("    ")
+            module = f"{package if inner else 'sendplan'}.{name[1]}"
+            package = package if inner else module
             assert module not in rooms, f"{module} is listed twice"
             rooms[module] = number
     return rooms
@@ -93,15 +95,16 @@ def _planning_modules() -> list[str]:
 @pytest.mark.parametrize("module", _planning_modules())
 def test_a_dry_run_cannot_send(module: str) -> None:
     """Whoever plans, explains, tests, compares or simulates never even loads what could reach a mail server."""
-    sending = {name for name in sources() if ROOMS.get(_listed_as(name)) == ROOMS["sendplan.smtp"]}
-    assert {"sendplan.smtp", "sendplan.message", "sendplan.delivery"} <= sending
+    sending = {name for name in sources() if ROOMS.get(_listed_as(name)) == ROOMS["sendplan.mail.smtp"]}
+    assert {"sendplan.mail.smtp", "sendplan.mail.message", "sendplan.delivery"} <= sending
     reached = reachable([module]) & (sending | MAIL_LIBRARIES)
     assert [path_between(module, each) for each in sorted(reached)] == []
 
 
 def test_the_planning_side_is_all_there() -> None:
     """A renamed planning module does not quietly drop out of the proof above."""
-    named = {"planner", "decide", "explain", "funnel", "scenarios", "simulate", "diff", "checking", "lint"}
+    named = {"planning.planner", "planning.explain", "planning.funnel", "deciding.decide", "testing.scenarios"}
+    named |= {"simulation.simulate", "comparing.diff", "checking", "lint"}
     named |= {f"commands.{name}_command" for name in PLANNING_COMMANDS}
     assert {f"sendplan.{name}" for name in named} <= set(_planning_modules())
 
@@ -109,4 +112,4 @@ def test_the_planning_side_is_all_there() -> None:
 @pytest.mark.parametrize("name", ["sqlite3", "smtplib", "time", "random", "os", "pathlib", "sendplan.store"])
 def test_deciding_reads_nothing_but_its_arguments(name: str) -> None:
     """`decide` imports no clock, store, file or network of its own: the same facts give the same decision."""
-    assert name not in graph()["sendplan.decide"]
+    assert name not in graph()["sendplan.deciding.decide"]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sendplan import checking, schemas, source
+from sendplan import checking
 from sendplan.problems import CODES
+from sendplan.reading import schemas, source
 from sendplan.report import problems_text
 
 BAD = Path(__file__).parents[2] / "fixtures" / "bad"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendplan.calendar import Calendar
-from sendplan.conversion import ConversionError, Notation, convert, converter
-from sendplan.countries import alpha2
+from sendplan.declarations.conversion import ConversionError, Notation, convert, converter
+from sendplan.declarations.countries import alpha2
 from sendplan.fields import Field, FieldType, Value, catalogue
 from sendplan.store.encoding import Codec
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sendplan import cli, project, scenarios
-from sendplan.coverage import Coverage, Report
-from sendplan.scenarios import Scenario
+from sendplan import cli
+from sendplan.declarations import project
+from sendplan.testing import scenarios
+from sendplan.testing.coverage import Coverage, Report
+from sendplan.testing.scenarios import Scenario
 
 BASE = Path(__file__).parents[2] / "fixtures" / "bad" / "base"
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from small_projects import loaded, write_project
 
-from sendplan.decide import decide
-from sendplan.decision import Decision, Situation
-from sendplan.facts import facts_of
+from sendplan.deciding.decide import decide
+from sendplan.deciding.decision import Decision, Situation
+from sendplan.deciding.facts import facts_of
+from sendplan.declarations.project import Project
 from sendplan.ledger import History, MessageKey, Operator, Record, State
 from sendplan.plan import Reason
-from sendplan.planner import Clock, judge
-from sendplan.project import Project
+from sendplan.planning.planner import Clock, judge
 from sendplan.store.base import StoredOrder
 
 SETTINGS = """\

@@ -15,7 +15,7 @@ from small_projects import fill, git, loaded, write_project
 from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
-from sendplan.diff import Kind, compare
+from sendplan.comparing.diff import Kind, compare
 from sendplan.plan import Entry, Plan, Reason, Status
 
 RULES = """\

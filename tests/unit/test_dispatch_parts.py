@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan.credentials import check_passwords, password_of
+from sendplan.declarations.settings import Limits, Sender
 from sendplan.dispatch.breaker import Breaker
 from sendplan.dispatch.journal import Journal, Settlement, replay
 from sendplan.dispatch.lane import Lane
@@ -20,9 +20,9 @@ from sendplan.dispatch.pacing import Pace
 from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
 from sendplan.events import emit
 from sendplan.ledger import State
+from sendplan.mail.credentials import check_passwords, password_of
 from sendplan.plan import Entry, Reason, Status
 from sendplan.problems import UserError
-from sendplan.settings import Limits, Sender
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 PAUSES = Pauses(after_failure=1.0, probes=(15.0, 60.0))

@@ -12,18 +12,19 @@ import pytest
 import yaml
 from doc_pages import PAGES, ROOT, Block, Session, blocks, matches
 
-from sendplan import checking, resources, scenarios
-from sendplan import project as projects
+from sendplan import checking, resources
 from sendplan.cli import COMMANDS, cli
 from sendplan.commands.init_command import copy_example
+from sendplan.declarations import project as projects
+from sendplan.declarations.settings_file import read_settings
 from sendplan.expressions import Kind, Scope, compile_expression
 from sendplan.fields import FieldType
 from sendplan.ledger import MOVES
-from sendplan.mapping import read_mapping
+from sendplan.orders.mapping import read_mapping
 from sendplan.plan import STATUS_OF, Reason
 from sendplan.problems import Exit, Span
-from sendplan.settings_file import read_settings
 from sendplan.templates.sandbox import FILTERS, JINJA_FILTERS
+from sendplan.testing import scenarios
 
 DOCS = ROOT / "docs"
 LANGUAGES = frozenset({"console", "yaml", "markdown", "expression", "text", "sh", "mermaid", "cron"})

@@ -10,7 +10,8 @@ import pytest
 from mail_samples import ORDER, SHOP, context, settings, without
 from syrupy.assertion import SnapshotAssertion
 
-from sendplan import languages, resources
+from sendplan import resources
+from sendplan.declarations import languages
 from sendplan.templates import Rendered, Templates
 from sendplan.templates.source import is_part
 

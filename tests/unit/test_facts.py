@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from small_projects import SETTINGS, loaded, write_project
 
-from sendplan.facts import facts_of
+from sendplan.deciding.facts import facts_of
+from sendplan.declarations.settings import Settings
 from sendplan.fields import Value
-from sendplan.settings import Settings
 
 OWN = "fields: {loyalty: text, warranty_ends: moment, vip: flag, codes: list}\n"
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sendplan import resources
+from sendplan.declarations.settings import Settings
+from sendplan.declarations.settings_file import read_settings
 from sendplan.fields import Value
-from sendplan.importing import LISTED, ImportReport, import_file
+from sendplan.orders.importing import LISTED, ImportReport, import_file
 from sendplan.problems import Problem
-from sendplan.settings import Settings
-from sendplan.settings_file import read_settings
 from sendplan.store import Store, open_store
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sendplan.languages import Chosen, choose, language_of, listing, preferred
-from sendplan.settings import Languages
+from sendplan.declarations.languages import Chosen, choose, language_of, listing, preferred
+from sendplan.declarations.settings import Languages
 
 LANGUAGES = Languages("en", {"DE": "de", "AT": "de", "CH": "de"})
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mail_samples import ACCOUNT, SENDER
 from syrupy.assertion import SnapshotAssertion
 
-from sendplan.message import Message, MessageError, build, mailbox
+from sendplan.mail.message import Message, MessageError, build, mailbox
 from sendplan.templates import Rendered
 
 NOW = datetime(2026, 8, 24, 9, 30, tzinfo=timezone(timedelta(hours=2)))

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from random_projects import FIELDS, Maker, World
 
 from sendplan.calendar import Calendar, Duration, Unit
-from sendplan.candidates import indexes
+from sendplan.deciding.narrowing import FOLDED, Narrowing, in_regions
+from sendplan.declarations.regions import ADDRESS_FIELDS, Entry, Region, locate
 from sendplan.expressions.inverse import before_adding
 from sendplan.fields import Value
-from sendplan.narrowing import FOLDED, Narrowing, in_regions
-from sendplan.planner import judge_orders, make_plan, plan_from
-from sendplan.regions import ADDRESS_FIELDS, Entry, Region, locate
+from sendplan.planning.candidates import indexes
+from sendplan.planning.planner import judge_orders, make_plan, plan_from
 from sendplan.store import open_store
 from sendplan.store.encoding import Codec, encode_instant
 from sendplan.store.files import ReadOnlyFile

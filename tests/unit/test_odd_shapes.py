@@ -16,8 +16,8 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 
 from sendplan import cli
-from sendplan import project as projects
 from sendplan.commands.init_command import copy_example
+from sendplan.declarations import project as projects
 
 NOW = ("--now", "2026-08-24 12:00")
 MAPPING = """\

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan import schemas
 from sendplan.plan import STATUS_OF, Entry, Plan, Reason, Status, canonical, key_of, parse_key
+from sendplan.reading import schemas
 
 SEND = Entry(
     key="E1/thanks",

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from small_projects import SETTINGS, loaded, write_project
 
-from sendplan import project as projects
-from sendplan import schemas
+from sendplan.declarations import project as projects
+from sendplan.declarations.project import Project
 from sendplan.ledger import Record, State
 from sendplan.plan import Entry, Plan
-from sendplan.planner import Clock, judge_orders, make_plan
+from sendplan.planning.planner import Clock, judge_orders, make_plan
 from sendplan.problems import Problem
-from sendplan.project import Project
+from sendplan.reading import schemas
 from sendplan.store.memory import MemoryOrders
 
 NOON = datetime(2026, 8, 24, 10, tzinfo=UTC)

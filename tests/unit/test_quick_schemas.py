@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendplan import source
-from sendplan.coercion import coerced
-from sendplan.schemas import _validator, follows
+from sendplan.reading import source
+from sendplan.reading.coercion import coerced
+from sendplan.reading.schemas import _validator, follows
 
 ROOT = Path(__file__).parents[2]
 FILES = {

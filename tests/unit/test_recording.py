@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendplan import cli, project, scenarios
+from sendplan import cli
+from sendplan.declarations import project
+from sendplan.declarations.project import Project
 from sendplan.fields import Value
 from sendplan.problems import UserError
-from sendplan.project import Project
-from sendplan.recording import scenario_from_order
-from sendplan.scenarios import Scenario, ScenarioResult
 from sendplan.store.memory import MemoryOrders
+from sendplan.testing import scenarios
+from sendplan.testing.recording import scenario_from_order
+from sendplan.testing.scenarios import Scenario, ScenarioResult
 
 ROOT = Path(__file__).parents[2]
 LATE = datetime(2026, 10, 1, 7, 30, tzinfo=UTC)

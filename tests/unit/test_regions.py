@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan.regions import Entry, Located, Region, locate, normal_postcode, parse_postcode
+from sendplan.declarations.regions import Entry, Located, Region, locate, normal_postcode, parse_postcode
 
 DE = frozenset({"DE"})
 ISLAND = Region(

@@ -12,10 +12,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from sendplan import fields, plan, providers, resources, schemas, source
-from sendplan.coercion import alternatives
+from sendplan import fields, plan, resources
+from sendplan.declarations import providers
 from sendplan.problems import CODES, Problem
-from sendplan.source import Plain
+from sendplan.reading import schemas, source
+from sendplan.reading.coercion import alternatives
+from sendplan.reading.source import Plain
 
 NAMES = ("settings", "rules", "scenario", "mapping", "plan")
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_projects import fill, loaded, write_project
 
+from sendplan.declarations.project import Project
 from sendplan.fields import EVENTS, Value
 from sendplan.ledger import History, Operator, Record, State
 from sendplan.plan import Reason
-from sendplan.planner import Clock, judge
-from sendplan.project import Project
-from sendplan.simulate import DAILY, Send, Start, simulate, starts_of
+from sendplan.planning.planner import Clock, judge
+from sendplan.simulation.simulate import DAILY, Send, Start, simulate, starts_of
 from sendplan.store import open_reader, open_store
 from sendplan.store.base import StoredOrder
 

@@ -15,8 +15,8 @@ from small_projects import fill, git, loaded, write_project
 from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
-from sendplan.chart import text_bar
-from sendplan.volumes import Span, periods
+from sendplan.simulation.chart import text_bar
+from sendplan.simulation.volumes import Span, periods
 
 RULES = """\
 rules:

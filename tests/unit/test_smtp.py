@@ -15,13 +15,13 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan import connection
-from sendplan.dialing import SmtpError, Timeouts, Trouble
-from sendplan.message import Message
+from sendplan.declarations.settings import Sender
+from sendplan.mail import connection
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
+from sendplan.mail.message import Message
+from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn, wire_form
 from sendplan.replies import Phase, Scope
-from sendplan.settings import Sender
 from sendplan.sink import Drop, Flood, Moment, Say, Sink, Stall, Step, at
-from sendplan.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn, wire_form
 
 SHORT = Timeouts(connect=5, command=0.2, data=0.2, body=5, result=0.2)
 """For servers that stall."""

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from sendplan import connection
-from sendplan.dialing import SmtpError, Timeouts, Trouble
+from sendplan.declarations.settings import Sender
+from sendplan.mail import connection
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
+from sendplan.mail.smtp import Session
+from sendplan.mail.smtp_test import TestResult, smtp_test
 from sendplan.problems import UserError
 from sendplan.replies import Phase
-from sendplan.settings import Sender
 from sendplan.sink import Action, Drop, Moment, Say, Sink, Stall, Step, at
-from sendplan.smtp import Session
-from sendplan.smtp_test import TestResult, smtp_test
 
 SHORT = Timeouts(connect=0.3, command=0.3, data=0.3, body=5, result=0.3)
 

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendplan import source
 from sendplan.problems import Problem
-from sendplan.source import Document, Plain
+from sendplan.reading import source
+from sendplan.reading.source import Document, Plain
 
 
 def read(text: str) -> Document:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from sendplan import diff_report
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
 from sendplan.commands.output import clean, print_json, print_problems
-from sendplan.diff import Diff, compare, compare_rules
+from sendplan.comparing import diff_report
+from sendplan.comparing.diff import Diff, compare, compare_rules
+from sendplan.comparing.revisions import broken_there, project_at
 from sendplan.plan import Plan
-from sendplan.plan_file import read_plan
+from sendplan.planning.plan_file import read_plan
 from sendplan.problems import Exit
-from sendplan.revisions import broken_there, project_at
 from sendplan.store import open_reader
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from sendplan import project as projects
 from sendplan import report
-from sendplan.candidates import indexes
 from sendplan.commands.context import format_option, load_settings, progress_bar, project_option, store_of
 from sendplan.commands.output import clean, print_json, print_problems
-from sendplan.importing import import_file
+from sendplan.declarations import project as projects
+from sendplan.declarations.settings import Settings
+from sendplan.orders.importing import import_file
+from sendplan.planning.candidates import indexes
 from sendplan.problems import Exit
-from sendplan.settings import Settings
 from sendplan.store import Store
 
 

@@ -22,13 +22,13 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json, print_problems, print_table
+from sendplan.declarations.project import Project
 from sendplan.plan import Entry, Plan, Reason, Status
-from sendplan.planner import judge_orders, make_plan
+from sendplan.planning.planner import judge_orders, make_plan
 from sendplan.problems import Exit, Problem
-from sendplan.project import Project
 
 if TYPE_CHECKING:
-    from sendplan.funnel import Funnel
+    from sendplan.planning.funnel import Funnel
 
 HEADINGS = {
     Status.SEND: "Send now",
@@ -80,7 +80,7 @@ def command(
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     selected, account = known_rules(project, rules), known_account(project, account)
     if funnel:
-        from sendplan.funnel import funnels
+        from sendplan.planning.funnel import funnels
 
         judged = judge_orders(project, reader, clock, rules=selected, account=account)
         found = funnels(judged, project.settings.calendar)
@@ -171,7 +171,7 @@ def write_csv(entries: Iterable[Entry], out: TextIO) -> None:
 def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> None:
     calendar = project.settings.calendar
     if format_ == "json":
-        from sendplan.funnel import funnels_json
+        from sendplan.planning.funnel import funnels_json
 
         print_json(funnels_json(found, calendar))
         return

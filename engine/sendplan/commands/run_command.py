@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from sendplan.calendar import Calendar, cron_error
-from sendplan.candidates import indexes
 from sendplan.commands.context import (
     clock_of_sending,
     format_option,
@@ -27,7 +26,8 @@ from sendplan.commands.output import clean, print_problems
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
 from sendplan.delivery import stopping
 from sendplan.events import logging_to
-from sendplan.planner import make_plan
+from sendplan.planning.candidates import indexes
+from sendplan.planning.planner import make_plan
 from sendplan.problems import Exit, UserError
 
 

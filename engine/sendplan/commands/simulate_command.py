@@ -11,19 +11,19 @@ from typing import Any
 import click
 
 from sendplan.calendar import Calendar, cron_error
-from sendplan.chart import text_bar
 from sendplan.commands.context import format_option, load_project, progress_bar, project_option
 from sendplan.commands.output import clean, print_json, print_problems, print_table
+from sendplan.comparing.revisions import broken_there, project_at
+from sendplan.declarations.project import Project
 from sendplan.fields import Moment
-from sendplan.planner import never_carried
+from sendplan.planning.planner import never_carried
 from sendplan.problems import Exit
-from sendplan.project import Project
 from sendplan.report import counted
-from sendplan.revisions import broken_there, project_at
-from sendplan.simulate import DAILY, Send, Simulation, closed_windows, simulate, starts_of
-from sendplan.simulation_page import page
+from sendplan.simulation.chart import text_bar
+from sendplan.simulation.simulate import DAILY, Send, Simulation, closed_windows, simulate, starts_of
+from sendplan.simulation.simulation_page import page
+from sendplan.simulation.volumes import Compared, Row, Volumes, message_rows, period_rows, periods, region_rows, volumes
 from sendplan.store import Reader, open_reader
-from sendplan.volumes import Compared, Row, Volumes, message_rows, period_rows, periods, region_rows, volumes
 
 BAR_WIDTH = 40
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import click
 
-from sendplan import report, scenarios
+from sendplan import report
 from sendplan.commands.context import (
     clock_of,
     folder_of,
@@ -21,10 +21,11 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json
-from sendplan.coverage import Coverage
+from sendplan.declarations.project import Project
 from sendplan.problems import Exit
-from sendplan.project import Project
-from sendplan.scenarios import Scenario, ScenarioResult
+from sendplan.testing import scenarios
+from sendplan.testing.coverage import Coverage
+from sendplan.testing.scenarios import Scenario, ScenarioResult
 
 
 @click.command("test")
@@ -73,7 +74,7 @@ def command(
 
 
 def _write_scenario(project: Project, order: str, now: str | None, output: Path | None) -> int:
-    from sendplan.recording import scenario_from_order
+    from sendplan.testing.recording import scenario_from_order
 
     clock = clock_of(now, project.settings.calendar)
     text = scenario_from_order(project, reader_of(project), order, clock.now)

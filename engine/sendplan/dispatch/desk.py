@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sendplan.declarations.settings import Sender
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.journal import Journal, Settlement
 from sendplan.dispatch.model import Verdict
@@ -14,11 +15,10 @@ from sendplan.events import emit
 from sendplan.ledger import MessageKey, State
 from sendplan.plan import Entry
 from sendplan.replies import Reply, code_of
-from sendplan.settings import Sender
 from sendplan.store.base import Intent, Store
 
 if TYPE_CHECKING:
-    from sendplan.message import Message
+    from sendplan.mail.message import Message
 
 FAILURES_IN_A_ROW = 5
 """Refusals with the same code after which a rule is paused."""

@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sendplan.credentials import check_passwords
-from sendplan.dialing import Timeouts
+from sendplan.declarations.settings import Sender
 from sendplan.dispatch import journal
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.desk import Desk
@@ -24,9 +23,10 @@ from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Resul
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
+from sendplan.mail.credentials import check_passwords
+from sendplan.mail.dialing import Timeouts
 from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.settings import Sender
 from sendplan.store.base import PlanRecord, Store
 
 LEASE_SECONDS = 120.0

@@ -13,7 +13,7 @@ from sendplan.problems import UserError
 from sendplan.store.base import Store
 
 if TYPE_CHECKING:
-    from sendplan.message import Message
+    from sendplan.mail.message import Message
 
 Judge = Callable[[Store, Entry], Verdict]
 Compose = Callable[[Verdict], "Message"]

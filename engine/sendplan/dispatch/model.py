@@ -12,8 +12,8 @@ from sendplan.plan import Reason
 from sendplan.problems import Exit
 
 if TYPE_CHECKING:
-    from sendplan.decision import Decision
-    from sendplan.facts import Facts
+    from sendplan.deciding.decision import Decision
+    from sendplan.deciding.facts import Facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sendplan.credentials import check_passwords, password_of
-from sendplan.dialing import SmtpError, Timeouts
+from sendplan.declarations.settings import Sender
 from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, Judge, composed, left_open
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.pacing import Pace
-from sendplan.message import Message, mailbox
+from sendplan.mail.credentials import check_passwords, password_of
+from sendplan.mail.dialing import SmtpError, Timeouts
+from sendplan.mail.message import Message, mailbox
+from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError
-from sendplan.settings import Sender
-from sendplan.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
 from sendplan.store.base import Store
 
 

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from enum import Enum, auto
 
-from sendplan.credentials import password_of
-from sendplan.dialing import SmtpError, Timeouts
 from sendplan.dispatch.desk import Desk, recipients_of
 from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
 from sendplan.dispatch.lane import Lane
@@ -16,10 +14,12 @@ from sendplan.dispatch.model import Cause, Ending, Result, Verdict
 from sendplan.dispatch.retries import delay
 from sendplan.events import emit
 from sendplan.ledger import State
+from sendplan.mail.credentials import password_of
+from sendplan.mail.dialing import SmtpError, Timeouts
+from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
 from sendplan.replies import Phase, Scope
-from sendplan.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.store.base import Intent, Intention
 
 FRESH_SECONDS = 60.0

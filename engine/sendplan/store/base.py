@@ -15,11 +15,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from sendplan.deciding.narrowing import Index, Narrowing
+from sendplan.declarations.settings import Limits
 from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Move, Operator, Record, State
-from sendplan.narrowing import Index, Narrowing
 from sendplan.plan import Plan
-from sendplan.settings import Limits
 
 REPEAT_AFTER_LEASE = 600.0
 """Seconds after the end of a vanished executor's lease in which nobody repeats its messages (DISPATCH, recovery)."""

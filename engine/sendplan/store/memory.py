@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Operator, Record, State
-from sendplan.narrowing import Narrowing
 from sendplan.store.base import StoredOrder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sendplan.settings import Limits
+from sendplan.declarations.settings import Limits
 
 MINUTE = 60_000
 DAY = 86_400_000

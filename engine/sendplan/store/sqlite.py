@@ -11,9 +11,9 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
+from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Field, Value
 from sendplan.ledger import History, MessageKey, Move, Operator, Record, State
-from sendplan.narrowing import Narrowing
 from sendplan.plan import Plan
 from sendplan.store.base import (
     Imported,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from sendplan.deciding.narrowing import BY_ACCOUNT, Index, Narrowing, Previous
 from sendplan.expressions.bounds import (
     Absent,
     AllOf,
@@ -27,7 +28,6 @@ from sendplan.expressions.bounds import (
 )
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import MessageKey
-from sendplan.narrowing import BY_ACCOUNT, Index, Narrowing, Previous
 from sendplan.store.encoding import SCALE, Cell, column, encode_instant, quoted
 
 PREFIX = "narrow_"

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from sendplan.calendar import Calendar
+from sendplan.declarations.settings import Limits
 from sendplan.fields import Field
 from sendplan.ledger import MOVES, MessageKey, Record, State, person_may
 from sendplan.plan import Plan
-from sendplan.settings import Limits
 from sendplan.store.base import REPEAT_AFTER_LEASE, Intent, Intention, PlanRecord
 from sendplan.store.encoding import encode_instant
 from sendplan.store.files import WritableFile

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sendplan.calendar import Calendar
+from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
-from sendplan.narrowing import Index
 from sendplan.store.encoding import encode_instant
 from sendplan.store.files import WritableFile, unreadable
 from sendplan.store.migrations import migrate

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sendplan import source
 from sendplan.problems import Problem, Span, did_you_mean
+from sendplan.reading import source
 
 _FENCE = "---"
 _KEYS = ("subject",)

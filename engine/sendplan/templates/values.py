@@ -11,9 +11,9 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from sendplan import resources
-from sendplan.facts import Facts
+from sendplan.deciding.facts import Facts
+from sendplan.declarations.settings import Account, Sender, Settings, Shop
 from sendplan.fields import Field, FieldType
-from sendplan.settings import Account, Sender, Settings, Shop
 
 
 @dataclass(frozen=True, slots=True)

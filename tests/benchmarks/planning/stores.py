@@ -12,9 +12,9 @@ from figures import say
 from moments import NOW
 from orders import COLUMNS, Shop
 
-from sendplan import project as projects
-from sendplan.candidates import indexes
-from sendplan.project import Project
+from sendplan.declarations import project as projects
+from sendplan.declarations.project import Project
+from sendplan.planning.candidates import indexes
 from sendplan.store import open_store
 from sendplan.store.encoding import encode_instant, stored_fields
 

@@ -1,0 +1,1 @@
+"""Comparing: two plans, or the rules of two revisions."""

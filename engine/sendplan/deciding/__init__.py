@@ -1,0 +1,1 @@
+"""Deciding: the heart, pure functions."""

@@ -1,0 +1,388 @@
+"""(rule, order, history, now) → decision with one named reason: the heart, and a pure function (LANGUAGE §5).
+
+`decide` reads no clock, store, file or network. Planning, explaining, simulating and the re-check before each mail
+all call it; the checks that it kept on the way are the explanation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+
+from sendplan.addresses import address_error
+from sendplan.calendar import Duration
+from sendplan.deciding.decision import Check, Decision, Situation
+from sendplan.declarations.regions import ADDRESS_FIELDS, locate
+from sendplan.declarations.rules import Rule, Step
+from sendplan.declarations.settings import Account, Settings
+from sendplan.expressions import And, Environment, Expression, Missing, Result
+from sendplan.fields import PERSONAL, Moment
+from sendplan.ledger import Record, State
+from sendplan.plan import Reason
+
+
+def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
+    """The decision of one rule for one order: the first reason of the closed list that applies wins."""
+    decider = _Decider(rule, settings, situation)
+    try:
+        return decider.decision()
+    except OverflowError:
+        return decider.conclude(Reason.ERROR, "a date of this order lies beyond the years 1 to 9999")
+
+
+class _Decider:
+    def __init__(self, rule: Rule, settings: Settings, situation: Situation) -> None:
+        self.rule = rule
+        self.settings = settings
+        self.calendar = settings.calendar
+        self.situation = situation
+        self.now = situation.now
+        self.values = situation.facts.values
+        self.account: Account | None = settings.accounts.get(situation.facts.account)
+        self.records = [situation.history.find(step.keys) for step in rule.enabled_steps()]
+        self.furthest = -1
+        for position, record in enumerate(self.records):
+            if _is(record, State.SENT):
+                self.furthest = position
+        self.environment = Environment(
+            self.values, self.calendar, self.account.params if self.account else settings.params, situation.sent
+        )
+        self.pending: list[str] = []
+        self.checks: list[Check] = []
+        self.read: set[str] = set()
+        self.step: Step | None = None
+        self.due: Moment | None = None
+        self.expires_at: datetime | None = None
+        self.opening: datetime | None = None
+        self.send_at: datetime | None = None
+        self.region: str | None = None
+        self.expired_while_held = False
+
+    # --- the course of the questions ---
+
+    def decision(self) -> Decision:
+        """Ask the questions in the order of the closed list until one is decisive."""
+        for question in _QUESTIONS:
+            check = question(self)
+            if check is not None:
+                self.checks.append(check)
+                if not check.passed:
+                    return self.conclude(check.reason, check.why)
+        self.send_at = self.now
+        return self.conclude(Reason.SEND, f"due {self._text(self.due)}: {self._due_origin()}")
+
+    def conclude(self, reason: Reason, why: str) -> Decision:
+        """The decision with everything noted on the way."""
+        facts = {name: self.values.get(name) for name in sorted(self.read - PERSONAL)}
+        return Decision(
+            self.rule,
+            self.step,
+            reason,
+            why,
+            self.situation,
+            due=self.due,
+            expires_at=self.expires_at,
+            send_at=self.send_at,
+            region=self.region,
+            facts=facts,
+            checks=tuple(self.checks),
+            seen=self.environment.seen,
+            expired_while_held=self.expired_while_held,
+        )
+
+    def _evaluate(self, expression: Expression) -> Result:
+        self.read |= expression.fields()
+        for node in expression.sent():
+            if self.situation.is_pending(node):
+                self.pending.append(node.ref)
+        return expression.evaluate(self.environment)
+
+    # --- questions; None means that there is nothing to ask ---
+
+    def _known_account(self) -> Check:
+        name = self.situation.facts.account
+        if self.account is None:
+            return Check(Reason.ERROR, False, f"account `{name}` is not in sendplan.yaml")
+        return Check(Reason.ERROR, True, f"account {name}, {self.account.portal}")
+
+    def _account_skips(self) -> Check | None:
+        assert self.account is not None
+        if self.rule.id in self.account.skip:
+            return Check(Reason.ACCOUNT_SKIPS_RULE, False, f"account {self.account.name} skips this rule")
+        return None
+
+    def _disabled(self) -> Check | None:
+        if not self.rule.enabled:
+            return Check(Reason.DISABLED, False, "the rule is switched off")
+        if not self.rule.steps:
+            return Check(Reason.DISABLED, False, "no step of the ladder is switched on")
+        return None
+
+    def _position(self) -> Check:
+        """Which step is next: the one after the furthest sent; the ledger's row of it may already decide."""
+        position = self.furthest + 1
+        if position >= len(self.rule.steps):
+            last = self.records[self.furthest]
+            assert last is not None
+            self.step = self.rule.steps[-1]
+            return Check(Reason.ALREADY_SENT, False, f"sent on {self._text(self.calendar.day(last.at))}")
+        self.step = self.rule.steps[position]
+        record = self.records[position]
+        if record is None or record.state is State.DEFERRED:
+            said = "not sent yet" if record is None else f"deferred after {record.attempts} attempts"
+            return Check(Reason.ALREADY_SENT, True, said)
+        if record.state is State.SENDING:
+            return Check(Reason.IN_FLIGHT, False, "it is being sent right now")
+        if record.state is State.DROPPED:
+            return self._after_dropped(position)
+        outcome = "failed" if record.state is State.FAILED else "has an unknown outcome"
+        return Check(Reason.UNRESOLVED, False, f"the message {outcome} and waits for `sendplan resolve`")
+
+    def _after_dropped(self, position: int) -> Check:
+        for later in range(position + 1, len(self.rule.steps)):
+            if not _is(self.records[later], State.DROPPED):
+                self.step = self.rule.steps[later]
+                why = f"the earlier step {self.rule.steps[position].id} was dropped"
+                return Check(Reason.PREDECESSOR_UNSENT, False, why)
+        return Check(Reason.ALREADY_SENT, False, "a person dropped this message")
+
+    def _before_start(self) -> Check | None:
+        adopted = self.situation.operator.orders_from
+        if adopted is not None and self.calendar.instant(self._ordered()) < adopted:
+            # Ladders too: nobody knows how far the forgotten part of the ledger had come.
+            why = f"ordered on {self._ordered_day()}, the store was adopted at {self._text(adopted)} and begins there"
+            return Check(Reason.BEFORE_START, False, why)
+        start = self.rule.orders_from
+        if start is None or self._begun():
+            return None
+        self.read.add("ordered")
+        day = self._ordered_day()
+        return Check(
+            Reason.BEFORE_START, day >= start, lambda: f"ordered on {day}, the rule begins with orders from {start}"
+        )
+
+    def _too_old(self) -> Check | None:
+        if self.rule.lookback is None or self._begun():
+            return None
+        self.read.add("ordered")
+        day, lookback = self._ordered_day(), self.rule.lookback
+        earliest = self.calendar.day(self.calendar.add(self.calendar.day(self.now), lookback, -1))
+        return Check(
+            Reason.TOO_OLD, day >= earliest, lambda: f"ordered on {day}, the rule looks back {lookback} to {earliest}"
+        )
+
+    def _trigger(self) -> Check:
+        assert self.step is not None
+        triggers = self.step.triggers
+        values = [self._evaluate(trigger) for trigger in triggers]
+        if False in values:
+            why = f"{self._decisive_part(triggers[values.index(False)])} is not so"
+            return Check(Reason.TRIGGER_FALSE, False, why, triggers)
+        for value in values:
+            if isinstance(value, Missing):
+                return Check(Reason.TRIGGER_UNKNOWN, False, f"{_quoted(value.names)} is missing", triggers)
+        return Check(Reason.TRIGGER_FALSE, True, "the trigger holds", triggers)
+
+    def _region(self) -> Check:
+        assert self.step is not None
+        located = locate(self.settings.regions, self.values)
+        self.read.update(name for name in ADDRESS_FIELDS if name in self.values or name == located.missing)
+        self.region = located.region
+        allowed = self.step.regions
+        if located.missing and (allowed is None or allowed >= {region.name for region in self.settings.regions}):
+            # Whichever region it turns out to be, it is allowed.
+            return Check(Reason.REGION_EXCLUDED, True, f"{located.why}, but every region is allowed")
+        if allowed is None or located.region in allowed:
+            return Check(Reason.REGION_EXCLUDED, True, located.why)
+        if located.missing:
+            return Check(Reason.REGION_EXCLUDED, False, f"the region is unknown: `{located.missing}` is missing")
+        names = ", ".join(sorted(allowed)) or "no region"
+        if located.region is None:
+            return Check(Reason.REGION_EXCLUDED, False, located.why)
+        return Check(Reason.REGION_EXCLUDED, False, f"{located.region} is not among {names}")
+
+    def _class(self) -> Check | None:
+        assert self.step is not None
+        requires = self.settings.classes[self.step.klass].requires
+        if requires is None:
+            return None
+        if self._evaluate(requires) is True:
+            return Check(Reason.CLASS_BLOCKED, True, f"class {self.step.klass} allows it", (requires,))
+        why = f"class {self.step.klass} requires {self._decisive_part(requires)}"
+        return Check(Reason.CLASS_BLOCKED, False, why, (requires,))
+
+    def _suppressed(self) -> Check | None:
+        email = str(self.values.get("email", "")).lower()
+        if email in self.situation.operator.suppressed:
+            return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
+        return None
+
+    def _address(self) -> Check:
+        if "email" not in self.values:
+            return Check(Reason.NO_ADDRESS, False, "`email` is missing")
+        error = address_error(str(self.values["email"]))
+        if error is not None:
+            return Check(Reason.NO_ADDRESS, False, "`email` is not a valid address")
+        return Check(Reason.NO_ADDRESS, True, "there is an address")
+
+    def _waiting(self) -> Check:
+        asked = (self.rule.due,) if self.furthest < 0 else ()
+        due: Result = self._evaluate(self.rule.due) if asked else self._due_after_previous()
+        if self.pending:
+            return Check(Reason.WAITING, False, f"{_quoted(dict.fromkeys(self.pending))} has not gone out yet", asked)
+        if isinstance(due, Missing):
+            return Check(Reason.WAITING, False, f"the due date waits for {_quoted(due.names)}", asked)
+        assert isinstance(due, date)
+        self.due = due
+        origin, text = self._due_origin(), self.calendar.text
+        return Check(Reason.WAITING, True, lambda: f"{origin} = {text(due)}", asked)
+
+    def _not_due(self) -> Check:
+        assert self.due is not None
+        due, text = self.due, self.calendar.text
+        return Check(Reason.NOT_DUE, self.calendar.instant(due) <= self.now, lambda: f"due {text(due)}")
+
+    def _expired(self) -> Check | None:
+        assert self.step is not None
+        assert self.due is not None
+        window = self.settings.windows[self.step.window] if self.step.window else None
+        self.opening = self.calendar.next_opening(window, self.now) if window else self.now
+        if self.step.expires is None:
+            return None
+        end = self.expires_at = self.calendar.instant(self.calendar.add(self.due, self.step.expires))
+        if self.now >= end:
+            return self._past(f"it expired {self._text(end)}, {self.step.expires} after it was due")
+        retry = self._next_attempt()
+        if retry is not None and retry >= end:
+            return self._past(f"it expires {self._text(end)}, before the next attempt")
+        if self.opening is None or self.opening >= end:
+            return self._past(f"it expires {self._text(end)}, before window {self.step.window} opens")
+        text = self.calendar.text
+        return Check(Reason.EXPIRED, True, lambda: f"it expires {text(end)}")
+
+    def _past(self, why: str) -> Check:
+        hold = self._held()
+        self.expired_while_held = hold is not None and not hold.passed
+        return Check(Reason.EXPIRED, False, why)
+
+    def _held(self) -> Check | None:
+        asked: tuple[Expression, ...] = ()
+        for hold in self.settings.holds:
+            value = self._evaluate(hold.when)
+            asked += (hold.when,)
+            if value is not False:
+                missing = f" (unknown: {', '.join(value.names)} is missing)" if isinstance(value, Missing) else ""
+                return Check(Reason.HELD, False, f"{hold.reason}{missing}", asked)
+        return Check(Reason.HELD, True, "no hold applies", asked) if asked else None
+
+    def _paused(self) -> Check | None:
+        assert self.account is not None
+        for name, what in ((self.rule.id, "the rule"), (self.account.sender, "the sender"), ("*", "everything")):
+            if name in self.situation.operator.paused:
+                subject = what if name == "*" else f"{what} {name}"
+                return Check(Reason.PAUSED, False, f"{subject} is paused until `sendplan resume`")
+        return None
+
+    def _stale(self) -> Check | None:
+        watched = sorted(self.rule.reads & self.settings.fresh_within.keys())
+        for name in watched:
+            limit: Duration = self.settings.fresh_within[name]
+            at = self.situation.imported.get(name)
+            if at is None:
+                return Check(Reason.STALE_DATA, False, f"`{name}` was never imported for this account")
+            if self.calendar.instant(self.calendar.add(at, limit)) < self.now:
+                why = f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
+                return Check(Reason.STALE_DATA, False, why)
+        return Check(Reason.STALE_DATA, True, lambda: f"fresh: {', '.join(watched)}") if watched else None
+
+    def _retry(self) -> Check | None:
+        retry = self._next_attempt()
+        if retry is None:
+            return None
+        if retry > self.now:
+            self.send_at = retry
+            return Check(Reason.RETRY_LATER, False, f"the server said later; next attempt {self._text(retry)}")
+        return Check(Reason.RETRY_LATER, True, f"the next attempt was due {self._text(retry)}")
+
+    def _window(self) -> Check | None:
+        assert self.step is not None
+        if self.step.window is None:
+            return None
+        if self.opening == self.now:
+            return Check(Reason.OUTSIDE_WINDOW, True, f"window {self.step.window} is open")
+        self.send_at = self.opening
+        when = f"opens {self._text(self.opening)}" if self.opening else "never opens again"
+        return Check(Reason.OUTSIDE_WINDOW, False, f"window {self.step.window} {when}")
+
+    # --- what the questions share ---
+
+    def _begun(self) -> bool:
+        return self.furthest >= 0
+
+    def _ordered(self) -> Moment:
+        ordered = self.values["ordered"]
+        assert isinstance(ordered, date)
+        return ordered
+
+    def _ordered_day(self) -> date:
+        return self.calendar.day(self._ordered())
+
+    def _due_after_previous(self) -> Moment:
+        previous = self.records[self.furthest]
+        assert previous is not None
+        assert self.step is not None
+        assert self.step.after is not None
+        return self.calendar.add(self.calendar.day(previous.at), self.step.after)
+
+    def _due_origin(self) -> str:
+        if self.furthest < 0:
+            return self.rule.due.text
+        previous = self.records[self.furthest]
+        assert previous is not None
+        assert self.step is not None
+        return f"{self.rule.steps[self.furthest].id} sent {self.calendar.day(previous.at)} + {self.step.after}"
+
+    def _next_attempt(self) -> datetime | None:
+        record = self.records[self.furthest + 1]
+        return record.next_attempt if record is not None and record.state is State.DEFERRED else None
+
+    def _decisive_part(self, expression: Expression) -> str:
+        """The text of the smallest part of an `and` that makes the whole not true."""
+        part = expression.traced(self.environment.seen)
+        while isinstance(part.node, And):
+            part = next((each for each in part.parts if each.value is not True), part.parts[0])
+        return f"`{expression.text[part.node.start : part.node.end]}`"
+
+    def _text(self, moment: Moment | None) -> str:
+        return self.calendar.text(moment) if moment is not None else "never"
+
+
+_QUESTIONS: tuple[Callable[[_Decider], Check | None], ...] = (
+    _Decider._known_account,
+    _Decider._account_skips,
+    _Decider._disabled,
+    _Decider._position,
+    _Decider._before_start,
+    _Decider._too_old,
+    _Decider._trigger,
+    _Decider._region,
+    _Decider._class,
+    _Decider._suppressed,
+    _Decider._address,
+    _Decider._waiting,
+    _Decider._not_due,
+    _Decider._expired,
+    _Decider._held,
+    _Decider._paused,
+    _Decider._stale,
+    _Decider._retry,
+    _Decider._window,
+)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
+
+
+def _is(record: Record | None, state: State) -> bool:
+    return record is not None and record.state is state

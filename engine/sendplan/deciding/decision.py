@@ -1,0 +1,104 @@
+"""What a decision is made on, and what it says: the reason, and every check on the way to it (LANGUAGE §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sendplan.deciding.facts import Facts
+from sendplan.declarations.rules import Rule, Step
+from sendplan.expressions import Expression, Seen, Sent, Traced
+from sendplan.fields import Moment, Value
+from sendplan.ledger import History, MessageKey, Operator, State
+from sendplan.plan import STATUS_OF, Reason, Status
+
+_PENDING = frozenset({Reason.IN_FLIGHT, Reason.ERROR})
+"""Beside everything listed as later or held: the message may still leave, so whoever reads `sent(…)` waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a decision about one order looks at, besides the rules."""
+
+    now: datetime
+    """UTC."""
+    facts: Facts
+    history: History
+    imported: Mapping[str, datetime] = field(default_factory=dict)
+    """Field → when an import last carried it for the order's account (UTC)."""
+    operator: Operator = field(default_factory=Operator)
+    outcomes: Mapping[MessageKey, Reason] = field(default_factory=dict)
+    """What was decided, in this run and for this order, on the messages that come earlier."""
+
+    def sent(self, node: Sent) -> datetime | None:
+        """When a message went out (UTC); `now` when it goes out in this run, None when it does not."""
+        record = self.history.find(node.keys)
+        if record is not None and record.state is State.SENT:
+            return record.at
+        return self.now if self.outcomes.get(node.keys[0]) is Reason.SEND else None
+
+    def is_pending(self, node: Sent) -> bool:
+        """Whether that message may still leave, or may have left: in doubt the reader waits, even with `if set`."""
+        record = self.history.find(node.keys)
+        if record is not None and record.state is State.SENT:
+            return False
+        if record is not None and record.state in (State.SENDING, State.DEFERRED, State.UNCERTAIN):
+            return self.outcomes.get(node.keys[0]) is not Reason.SEND
+        outcome = self.outcomes.get(node.keys[0])
+        return outcome in _PENDING or STATUS_OF.get(outcome) in (Status.LATER, Status.HELD) if outcome else False
+
+
+class Check(NamedTuple):
+    """One question of a decision."""
+
+    reason: Reason
+    """What the decision is when this check does not pass."""
+    passed: bool
+    say: str | Callable[[], str]
+    evaluated: tuple[Expression, ...] = ()
+    """The conditions and dates that it asks for; `Decision.traced` has their values."""
+
+    @property
+    def why(self) -> str:
+        """One sentence for a person, put together when somebody reads it."""
+        return self.say if isinstance(self.say, str) else self.say()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether one rule's message for one order leaves now, and why or why not."""
+
+    rule: Rule
+    step: Step | None
+    """The step spoken of; None where the question does not get that far."""
+    reason: Reason
+    why: str
+    """One sentence for a person."""
+    situation: Situation
+    """What was decided on."""
+    due: Moment | None = None
+    expires_at: datetime | None = None
+    send_at: datetime | None = None
+    region: str | None = None
+    facts: Mapping[str, Value | None] = field(default_factory=dict)
+    """Every field that was read, without personal ones; None when the order lacks it."""
+    checks: tuple[Check, ...] = ()
+    seen: Seen = field(default_factory=dict, repr=False)
+    """The value of every part of the conditions and dates asked for."""
+    expired_while_held: bool = False
+
+    @property
+    def status(self) -> Status | None:
+        """How a plan lists it; None when it does not."""
+        return STATUS_OF.get(self.reason)
+
+    @property
+    def key(self) -> MessageKey:
+        """The message's ledger key within the order."""
+        return self.step.keys[0] if self.step else (self.rule.id, "")
+
+    def traced(self, expression: Expression) -> Traced:
+        """A condition or date that was asked for, with the value of every part."""
+        return expression.traced(self.seen)

@@ -1,0 +1,74 @@
+"""Facts: an order as a decision sees it, with defaults, derived fields and time travel (LANGUAGE §1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sendplan.calendar import Calendar
+from sendplan.declarations.settings import Settings
+from sendplan.fields import EVENTS, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One order's fields, complete with defaults; a missing field is absent."""
+
+    id: str
+    account: str
+    version: int
+    values: Mapping[str, Value]
+
+
+def facts_of(
+    stored: Mapping[str, Value], settings: Settings, *, version: int, hide_after: datetime | None
+) -> Facts | None:
+    """The order as it looked at `hide_after` (UTC), or as it is when that is None; None while it did not exist yet."""
+    values = {**settings.constants, **stored}
+    if hide_after is not None:
+        if _starts_after(values, "ordered", settings.calendar, hide_after):
+            return None
+        _hide_later_events(values, settings.calendar, hide_after)
+    account = settings.accounts.get(str(values["account"]))
+    _apply_defaults(values, account.portal if account else None)
+    _derive(values)
+    return Facts(str(values["id"]), str(values["account"]), version, values)
+
+
+def _hide_later_events(values: dict[str, Value], calendar: Calendar, clock: datetime) -> None:
+    for name in EVENTS:
+        if _starts_after(values, name, calendar, clock):
+            del values[name]
+            if name == "paid":
+                values.pop("paid_amount", None)
+
+
+def _starts_after(values: Mapping[str, Value], name: str, calendar: Calendar, clock: datetime) -> bool:
+    moment = values.get(name)
+    return isinstance(moment, date) and calendar.instant(moment) > clock
+
+
+def _apply_defaults(values: dict[str, Value], portal: str | None) -> None:
+    if portal is not None:
+        values.setdefault("portal", portal)
+    values.setdefault("number", values["id"])
+    if "customer" not in values and "email" in values:
+        values["customer"] = f"{values['account']} {values['email']}"
+    if "country" in values:
+        values.setdefault("billing_country", values["country"])
+    values.setdefault("payment_due", values["ordered"])
+
+
+def _derive(values: dict[str, Value]) -> None:
+    if "paid" in values and "paid_amount" not in values:
+        values["open_amount"] = Decimal(0)
+    elif "total" in values:
+        settled = _amount(values, "paid_amount") + _amount(values, "credited")
+        values["open_amount"] = max(_amount(values, "total") - settled, Decimal(0))
+
+
+def _amount(values: Mapping[str, Value], name: str) -> Decimal:
+    value = values.get(name)
+    return value if isinstance(value, Decimal) else Decimal(0)

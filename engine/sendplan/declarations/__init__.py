@@ -1,0 +1,1 @@
+"""Declarations: a project's files as frozen values."""

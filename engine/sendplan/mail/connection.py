@@ -1,0 +1,236 @@
+"""A logged-in SMTP connection: smtplib's dialogue with replies bounded in time and size, and every failure typed."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import smtplib
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+from sendplan import replies
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, dial, reason_of, tls_context, tls_error
+from sendplan.replies import Phase, Reply
+
+if TYPE_CHECKING:
+    from sendplan.declarations.settings import Sender
+
+_LINE_LIMIT = 4096
+_LINES_LIMIT = 100
+_REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+
+
+class Connection(smtplib.SMTP):
+    """One connection to a sender's server; after `open` it is encrypted as asked and logged in."""
+
+    sock: socket.socket | None
+
+    def __init__(self, host: str, port: int, security: str, timeouts: Timeouts) -> None:
+        super().__init__(local_hostname="localhost")
+        self._host = host
+        self._port = port
+        self._security = security
+        self._timeouts = timeouts
+        self._buffer = bytearray()
+        self._reply_timeout = timeouts.command
+        self.phase = Phase.RESOLVE
+
+    @classmethod
+    def open(cls, sender: Sender, password: str | None, timeouts: Timeouts) -> Connection:
+        """Connect, greet, encrypt and log in; raises `SmtpError` with the phase that failed."""
+        connection = cls(sender.host, sender.port, sender.security, timeouts)
+        try:
+            connection._establish()
+            if sender.username is not None:
+                connection._log_in(sender.username, password or "")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def reply(self, phase: Phase, timeout: float) -> Reply:
+        """The next complete reply, within `timeout` seconds altogether."""
+        self.phase, self._reply_timeout = phase, timeout
+        return replies.parse(*self.getreply())
+
+    def write(self, phase: Phase, data: bytes) -> None:
+        """Hand `data` to the network."""
+        self.phase = phase
+        self.send(data)
+
+    def has_input(self) -> bool:
+        """Whether the server said something unasked or hung up; never waits."""
+        assert self.sock is not None
+        self.sock.settimeout(0)
+        try:
+            received = self.sock.recv(_LINE_LIMIT)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return bool(self._buffer)
+        except OSError:
+            return True
+        self._buffer += received
+        return True
+
+    def close(self) -> None:
+        """Hang up at once, without a word; safe to repeat."""
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            sock.close()
+
+    # smtplib calls the following three for everything, so that EHLO, STARTTLS and AUTH keep our bounds too.
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock = dial(host, port, self._timeouts.connect)
+        if self._security == "tls":
+            self.phase = Phase.TLS
+            try:
+                sock = tls_context().wrap_socket(sock, server_hostname=host)
+            except OSError as error:
+                sock.close()
+                raise tls_error(error) from None
+        self.phase = Phase.GREETING
+        return sock
+
+    def send(self, s: object) -> None:
+        """Send text or bytes, all of it or raise `SmtpError`."""
+        data = s.encode("utf-8") if isinstance(s, str) else s
+        assert isinstance(data, bytes | bytearray)
+        if self.sock is None:
+            raise self._error(Trouble.CLOSED, "the connection is closed")
+        self.sock.settimeout(self._timeouts.body)
+        try:
+            self.sock.sendall(data)
+        except TimeoutError:
+            raise self._error(Trouble.TIMED_OUT, "the server stopped reading") from None
+        except OSError as error:
+            raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The next reply's code and text; a reply that is no SMTP raises `SmtpError`."""
+        deadline = time.monotonic() + self._reply_timeout
+        code = 0
+        lines: list[bytes] = []
+        while len(lines) < _LINES_LIMIT:
+            found = _REPLY_LINE.fullmatch(self._line(deadline))
+            if found is None or (lines and int(found[1]) != code):
+                raise self._error(Trouble.GARBAGE, "the server's answer is not SMTP")
+            code = int(found[1])
+            lines.append(found[3] or b"")
+            if found[2] != b"-":
+                return code, b"\n".join(lines)
+        raise self._error(Trouble.GARBAGE, "the server's answer does not end")
+
+    def _line(self, deadline: float) -> bytes:
+        while (end := self._buffer.find(b"\n")) < 0:
+            if len(self._buffer) > _LINE_LIMIT:
+                raise self._error(Trouble.GARBAGE, "the server's answer does not end")
+            self._buffer += self._receive(deadline)
+        line = bytes(self._buffer[:end]).rstrip(b"\r")
+        del self._buffer[: end + 1]
+        return line
+
+    def _receive(self, deadline: float) -> bytes:
+        remaining = deadline - time.monotonic()
+        if self.sock is None:
+            raise self._error(Trouble.CLOSED, "the connection is closed")
+        try:
+            if remaining <= 0:
+                raise TimeoutError
+            self.sock.settimeout(remaining)
+            received = self.sock.recv(_LINE_LIMIT)
+        except TimeoutError:
+            raise self._error(Trouble.TIMED_OUT, f"no answer within {self._reply_timeout:g} seconds") from None
+        except OSError as error:
+            raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
+        if not received:
+            raise self._error(Trouble.CLOSED, "the server closed the connection")
+        return received
+
+    def _establish(self) -> None:
+        self._reply_timeout = self._timeouts.connect
+        greeting = replies.parse(*self.connect(self._host, self._port))
+        if greeting.code != 220:
+            raise self._refused(greeting)
+        self._reply_timeout = self._timeouts.command
+        assert self.sock is not None
+        self.local_hostname = _address_literal(self.sock.getsockname()[0])
+        self._greet()
+        if self._security == "starttls":
+            self._start_tls()
+
+    def _greet(self) -> None:
+        try:
+            self.ehlo_or_helo_if_needed()
+        except smtplib.SMTPHeloError as error:
+            raise self._refused(_reply_of(error)) from None
+
+    def _start_tls(self) -> None:
+        self.phase = Phase.TLS
+        if not self.has_extn("starttls"):
+            raise self._error(Trouble.NO_STARTTLS, "the server does not offer STARTTLS")
+        assert self.sock is not None
+        self.sock.settimeout(self._timeouts.connect)
+        try:
+            self.starttls(context=tls_context())
+        except smtplib.SMTPResponseException as error:
+            raise self._refused(_reply_of(error)) from None
+        except OSError as error:
+            raise tls_error(error) from None
+        if self._buffer:
+            raise self._error(Trouble.GARBAGE, "the server sent more before the encryption began")
+        self._greet()
+
+    def _log_in(self, username: str, password: str) -> None:
+        """One attempt with one mechanism: a wrong password tried in three ways may lock the account."""
+        self.phase = Phase.LOGIN
+        assert self.sock is not None
+        if not isinstance(self.sock, ssl.SSLSocket) and not _is_loopback(self.sock.getpeername()[0]):
+            raise self._error(Trouble.PLAIN_LOGIN, "no password is sent over an unencrypted connection")
+        mechanisms = str(self.esmtp_features.get("auth", "")).upper().split()
+        if "PLAIN" in mechanisms:
+            code, text = self.docmd("AUTH", "PLAIN " + _base64(f"\0{username}\0{password}"))
+        elif "LOGIN" in mechanisms:
+            code, text = self.docmd("AUTH", "LOGIN " + _base64(username))
+            if code == 334:
+                code, text = self.docmd(_base64(password))
+        else:
+            offered = ", ".join(mechanisms) or "none"
+            raise self._error(Trouble.NO_LOGIN, f"the server takes no password login here (it offers: {offered})")
+        if code != 235:
+            raise self._refused(replies.parse(code, _without_secret(text, password)))
+
+    def _error(self, trouble: Trouble, detail: str) -> SmtpError:
+        return SmtpError(self.phase, trouble, replies.clean(detail))
+
+    def _refused(self, reply: Reply) -> SmtpError:
+        return SmtpError(self.phase, Trouble.REFUSED, f"the server answered {reply}", reply)
+
+
+def _reply_of(error: smtplib.SMTPResponseException) -> Reply:
+    text = error.smtp_error
+    return replies.parse(error.smtp_code, text.encode() if isinstance(text, str) else text)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def _without_secret(text: bytes, password: str) -> bytes:
+    """A server's answer without the password, should it repeat it."""
+    for secret in (password, _base64(password)):
+        if secret:
+            text = text.replace(secret.encode(), b"***")
+    return text
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def _address_literal(address: str) -> str:
+    """Our name in EHLO: always valid and needs no look-up (RFC 5321 §4.1.3)."""
+    plain = address.partition("%")[0]
+    return f"[IPv6:{plain}]" if ":" in plain else f"[{plain}]"

@@ -1,0 +1,259 @@
+"""A rendered mail and its envelope → the bytes that leave (DISPATCH "The message").
+
+Headers are written line by line instead of through `email.message`: a header that is built once needs no policies, and
+an address that is not ASCII must stay UTF-8 (RFC 6532), which the older classes of the standard library cannot do.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import builtins
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email import base64mime, quoprimime
+from email.utils import format_datetime, quote
+from typing import TYPE_CHECKING
+
+from sendplan.declarations.settings import Account, Sender
+from sendplan.problems import Problem, UserError
+
+if TYPE_CHECKING:
+    from sendplan.templates import Rendered
+
+_LINE_LIMIT = 998
+"""Characters in a line of a message, without its end (RFC 5322 §2.1.1)."""
+_FOLDED = 76
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENCODED_WORD = re.compile(r"=\?.*\?=|=\?[^?\s]*\?[bq]\?", re.IGNORECASE)
+_MAILBOX = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*")
+_LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}")
+_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]*", re.ASCII)
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]")
+
+
+class MessageError(UserError):
+    """This mail cannot be built: something in its headers would not be safe or not be valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address with the name that people see."""
+
+    name: str
+    address: str
+    """The domain in its ASCII form."""
+
+    @property
+    def domain(self) -> str:
+        """What follows the `@`."""
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail, ready for SMTP."""
+
+    bytes: builtins.bytes
+    """Lines end in CRLF; a line that is a single dot still needs SMTP's dot-stuffing."""
+    envelope_from: str
+    recipients: tuple[str, ...]
+    """The buyer, or the address of a rehearsal."""
+    copy: str | None
+    """The copy-to-me address (manual M2)."""
+    message_id: str
+    """In angle brackets; the same for every attempt at the same message."""
+    needs_smtputf8: bool
+    """An address has a local part that is not ASCII (RFC 6531)."""
+
+
+def build(
+    rendered: Rendered,
+    *,
+    key: str,
+    sender: Sender,
+    account: Account,
+    to: str,
+    to_name: str | None,
+    unsubscribe: str | None,
+    now: datetime,
+    redirect: str | None = None,
+) -> Message:
+    """The mail for one buyer.
+
+    `unsubscribe` is the buyer's link for the marketing class, else None. `now` is aware and becomes `Date` with its
+    offset. `redirect` replaces every recipient, and the copy. Raises MessageError for what no header may hold.
+    """
+    from_ = mailbox(account.from_ or sender.from_, "From")
+    reply_to = account.reply_to or sender.reply_to
+    buyer = Mailbox((to_name or "").strip(" "), _address(to, "To"))
+    recipient = mailbox(redirect, "redirect") if redirect is not None else buyer
+    message_id = f"<{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}@{from_.domain}>"
+    boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:24]}"
+    headers = [
+        _mailbox_header("From", from_),
+        _mailbox_header("To", recipient),
+        *([_mailbox_header("Reply-To", mailbox(reply_to, "Reply-To"))] if reply_to else []),
+        _text_header("Subject", rendered.subject),
+        _header("Date", format_datetime(now)),
+        _header("Message-ID", message_id),
+        *([_header("X-Original-To", buyer.address)] if redirect is not None else []),
+        *_unsubscribe_headers(unsubscribe),
+        _header("Auto-Submitted", "auto-generated"),
+        _header("Content-Language", rendered.language),
+        _header("MIME-Version", "1.0"),
+        _header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+    ]
+    parts = [_part("plain", rendered.text), _part("html", rendered.html)]
+    copy = None if redirect is not None else _copy(account, sender, from_)
+    return Message(
+        "\r\n".join((*headers, "", *_multipart(parts, boundary))).encode(),
+        from_.address,
+        (recipient.address,),
+        None if copy == recipient.address else copy,
+        message_id,
+        needs_smtputf8=not "".join((*headers, copy or "")).isascii(),
+    )
+
+
+def mailbox(text: str, header: str = "address") -> Mailbox:
+    """`Name <address>` or a bare address; an international domain becomes ASCII. Raises MessageError."""
+    match = _MAILBOX.fullmatch(text)
+    if match is None:
+        return Mailbox("", _address(text, header))
+    name = match["name"]
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return Mailbox(name, _address(match["address"], header))
+
+
+def _address(text: str, header: str) -> str:
+    _check(header, text)
+    local, at, domain = text.strip().rpartition("@")
+    if not domain.isascii():
+        domain = _punycode(domain, header)
+    if not at or not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        raise _error(header, "this is no e-mail address")
+    return f"{local}@{domain}"
+
+
+def _punycode(domain: str, header: str) -> str:
+    import idna
+
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise _error(header, f"the address has no valid domain: {error}") from error
+
+
+def _copy(account: Account, sender: Sender, from_: Mailbox) -> str | None:
+    wanted = account.copy_to or sender.copy_to
+    if wanted is None:
+        return None
+    return from_.address if wanted == "self" else mailbox(wanted, "copy_to").address
+
+
+def _unsubscribe_headers(link: str | None) -> list[str]:
+    """List-Unsubscribe (RFC 2369), with an https address in one click (RFC 8058)."""
+    if link is None:
+        return []
+    if not re.fullmatch(r"(?:https?://|mailto:)[!-;=?-~]+", link):
+        raise _error("List-Unsubscribe", "`shop.unsubscribe` must be an https or mailto address")
+    headers = [_header("List-Unsubscribe", f"<{link}>")]
+    if link.startswith("https:"):
+        headers.append(_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+    return headers
+
+
+def _check(name: str, value: str) -> None:
+    """A value that would end its header, or that a mail program would decode into another (CVE-2024-6923)."""
+    control = _CONTROL.search(value)
+    if control is not None:
+        raise _error(name, f"it holds the control character U+{ord(control.group()):04X}")
+    if _ENCODED_WORD.search(value):
+        raise _error(name, "it holds an encoded word (`=?…?=`)")
+
+
+def _error(header: str, why: str) -> MessageError:
+    # The value itself stays out of the message: logs hold no addresses and nothing that a buyer typed.
+    return MessageError(Problem("message-header", f"the header `{header}` cannot be written: {why}"))
+
+
+def _header(name: str, value: str) -> str:
+    """A header on one line."""
+    _check(name, value)
+    line = f"{name}: {value}"
+    if len(line.encode()) > _LINE_LIMIT:
+        raise _error(name, f"it is longer than {_LINE_LIMIT} characters")
+    return line
+
+
+def _text_header(name: str, value: str) -> str:
+    _check(name, value)
+    return f"{name}: {_folded(value, name)}"
+
+
+def _mailbox_header(name: str, mailbox: Mailbox) -> str:
+    _check(name, mailbox.name)
+    if not mailbox.name:
+        return _header(name, mailbox.address)
+    display = mailbox.name
+    if display.isascii() and not _ATOMS.fullmatch(display):
+        display = f'"{quote(display)}"'
+    separator = "\r\n " if len(name) + len(display) + len(mailbox.address) > _FOLDED - 6 else " "
+    return f"{name}: {_folded(display, name)}{separator}<{mailbox.address}>"
+
+
+def _folded(text: str, header: str) -> str:
+    """ASCII folded at blanks; encoded words (RFC 2047) for all other text, and for words that no line could hold."""
+    room = _FOLDED - len(header) - 2
+    if not text.isascii() or "  " in text or max(map(len, text.split(" "))) > room:
+        return "\r\n ".join(_encoded_words(text, room))
+    first, *words = text.split(" ")
+    lines = [first]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\r\n ".join(lines)
+
+
+def _encoded_words(text: str, room: int) -> Iterator[str]:
+    """RFC 2047, in the shorter form; the first word has to fit behind the header's name. No character is divided."""
+    characters = [character.encode("utf-8", "replace") for character in text]
+    form = min((quoprimime, base64mime), key=lambda each: each.header_length(b"".join(characters)))
+    word, left = b"", room - len("=?utf-8?q??=")
+    for character in characters:
+        left -= form.header_length(character)
+        if left < 0:
+            yield form.header_encode(word, "utf-8")
+            word, left = b"", _FOLDED - 1 - len("=?utf-8?q??=") - form.header_length(character)
+        word += character
+    yield form.header_encode(word, "utf-8")
+
+
+def _part(subtype: str, text: str) -> tuple[str, str, list[str]]:
+    """(subtype, transfer encoding, lines) of a text part."""
+    lines = re.split("\r\n|[\r\n]", text)
+    raw = "\n".join(lines).encode("utf-8", "replace")
+    # `=_` begins the boundary, which a buyer might guess: quoted-printable and base64 never hold it.
+    if re.fullmatch(rb"[\t\n -~]*", raw) and b"=_" not in raw and max(map(len, lines)) <= _LINE_LIMIT:
+        return subtype, "7bit", lines
+    if len(raw) - len(raw.decode("ascii", "ignore")) > len(raw) // 3:
+        return subtype, "base64", base64.encodebytes(b"\r\n".join(raw.split(b"\n"))).decode("ascii").splitlines()
+    return subtype, "quoted-printable", binascii.b2a_qp(raw, istext=True).decode("ascii").split("\n")
+
+
+def _multipart(parts: Iterable[tuple[str, str, list[str]]], boundary: str) -> Iterable[str]:
+    for subtype, encoding, lines in parts:
+        yield f"--{boundary}"
+        yield f'Content-Type: text/{subtype}; charset="utf-8"'
+        yield f"Content-Transfer-Encoding: {encoding}"
+        yield ""
+        yield from lines
+    yield f"--{boundary}--"
+    yield ""

@@ -1,0 +1,1 @@
+"""Orders: CSV, JSON and JSON lines into the store."""

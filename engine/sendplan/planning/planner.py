@@ -1,0 +1,301 @@
+"""Orders + rules + now → the send plan. Reads the store, writes nothing, and cannot send (ARCHITECTURE rules 2, 7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from sys import intern
+from typing import Any
+
+from sendplan.addresses import masked
+from sendplan.calendar import Calendar
+from sendplan.deciding.decide import decide
+from sendplan.deciding.decision import Decision, Situation
+from sendplan.deciding.facts import Facts, facts_of
+from sendplan.declarations import languages
+from sendplan.declarations.project import Project
+from sendplan.fields import Value, decimal_text
+from sendplan.ledger import History, MessageKey, Operator
+from sendplan.plan import Entry, Plan, Reason, Status, key_of
+from sendplan.planning.candidates import searches
+from sendplan.report import counted
+from sendplan.store.base import OrderSource, StoredOrder
+
+_CHUNK = 500
+"""Orders whose ledger rows are read at once."""
+
+_DEFAULTED = frozenset({"id", "account", "ordered", "portal", "number", "customer", "billing_country", "payment_due"})
+"""Fields that have a value even when no import carries them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time that a command goes by."""
+
+    now: datetime
+    """UTC."""
+    replay: bool = False
+    """Whether events after `now` are hidden: the clock was set back (LANGUAGE §1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One order with the decision of every rule."""
+
+    facts: Facts
+    history: History
+    decisions: tuple[Decision, ...]
+
+
+def judge_orders(
+    project: Project,
+    source: OrderSource,
+    clock: Clock,
+    *,
+    rules: Collection[str] | None = None,
+    account: str | None = None,
+    orders: Iterable[StoredOrder] | None = None,
+) -> Iterator[Judged]:
+    """Every order (or these) with its decisions, by id; `rules` and `account` narrow what is looked at."""
+    imported, operator = source.imported(), source.operator()
+    stream = iter(source.orders() if orders is None else orders)
+    while chunk := list(islice(stream, _CHUNK)):
+        histories = source.histories([order.id for order in chunk])
+        for order in chunk:
+            if account is not None and order.account != account:
+                continue
+            history = histories.get(order.id, History())
+            judged = judge(project, order, history, imported, operator, clock, rules=rules)
+            if judged is not None:
+                yield judged
+
+
+def judge_candidates(
+    project: Project,
+    source: OrderSource,
+    clock: Clock,
+    *,
+    rules: Collection[str] | None = None,
+    account: str | None = None,
+) -> Iterator[Judged]:
+    """Every decision that a plan lists or warns of, without looking at orders that it says nothing about.
+
+    Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
+    """
+    imported, operator = source.imported(), source.operator()
+    hide_after = clock.now if clock.replay else None
+    for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
+        stream = source.candidates(search.narrowings, search.fields)
+        while chunk := list(islice(stream, _CHUNK)):
+            histories = source.histories([order.id for order in chunk], search.ledger)
+            for order in chunk:
+                if order.account not in search.accounts:
+                    continue
+                history = histories.get(order.id, History())
+                judged = judge(project, order, history, imported, operator, clock, rules=search.judged, planned=rules)
+                if judged is not None:
+                    spoken_of = tuple(filter(search.speaks_of, judged.decisions))
+                    yield Judged(judged.facts, judged.history, spoken_of)
+
+
+def judge(
+    project: Project,
+    order: StoredOrder,
+    history: History,
+    imported: Mapping[str, Mapping[str, datetime]],
+    operator: Operator,
+    clock: Clock,
+    *,
+    rules: Collection[str] | None = None,
+    planned: Collection[str] | None = None,
+    recheck: bool = False,
+) -> Judged | None:
+    """One order's decisions, each rule after those whose `sent(…)` it reads; None while the order does not exist yet.
+
+    What this plan sends counts as sent at `now`. What it does not send although it is due, because its rule is not
+    `planned`, makes its reader wait. So does everything that has not gone out yet under `recheck`, right before a mail.
+    """
+    settings = project.settings
+    hide_after = clock.now if clock.replay else None
+    facts = facts_of(order.values, settings, version=order.version, hide_after=hide_after)
+    if facts is None:
+        return None
+    outcomes: dict[MessageKey, Reason] = dict(project.broken_outcomes)
+    situation = Situation(clock.now, facts, history, imported.get(order.account, {}), operator, outcomes)
+    decisions = []
+    for rule in project.rules_for(order.account):
+        if rules is not None and rule.id not in rules:
+            continue
+        decision = decide(rule, settings, situation)
+        stays = recheck or (planned is not None and rule.id not in planned)
+        not_gone_yet = stays and decision.reason is Reason.SEND
+        outcomes[decision.key] = Reason.IN_FLIGHT if not_gone_yet else decision.reason
+        decisions.append(decision)
+    return Judged(facts, history, tuple(decisions))
+
+
+def make_plan(
+    project: Project,
+    source: OrderSource,
+    clock: Clock,
+    *,
+    rules: Collection[str] | None = None,
+    account: str | None = None,
+    show_addresses: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Plan:
+    """The complete plan: what leaves now, later, is held or in error, and what to be warned of.
+
+    `progress` hears how many orders have been looked at.
+    """
+    judged = judge_candidates(project, source, clock, rules=rules, account=account)
+    counted = _counting(judged, progress)
+    return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
+
+
+def plan_from(
+    project: Project,
+    source: OrderSource,
+    clock: Clock,
+    judged: Iterable[Judged],
+    *,
+    rules: Collection[str] | None = None,
+    show_addresses: bool = False,
+) -> Plan:
+    """The plan that these decisions make."""
+    entries = [
+        _broken_entry(each.id, str(each.problem.span), each.problem.message)
+        for each in project.broken
+        if rules is None or each.id in rules
+    ]
+    expired: Counter[str] = Counter()
+    for each in judged:
+        for decision in each.decisions:
+            expired[decision.rule.id] += decision.expired_while_held
+            if decision.status is not None:
+                entries.append(entry_of(project, each.facts, decision, show_addresses=show_addresses))
+    entries.sort(key=Entry.sort_key)
+    sends = sum(entry.status is Status.SEND for entry in entries)
+    limit = project.settings.per_run
+    return Plan(
+        now=project.settings.calendar.text(clock.now),
+        timezone=project.settings.shop.timezone,
+        digest=project.digest,
+        entries=tuple(entries),
+        refused="per_run" if limit is not None and sends > limit else None,
+        warnings=tuple(_warnings(project, source, expired, rules)),
+    ).identified()
+
+
+def _counting(judged: Iterable[Judged], progress: Callable[[int], None]) -> Iterator[Judged]:
+    for number, each in enumerate(judged, start=1):
+        yield each
+        progress(number)
+
+
+def entry_of(project: Project, facts: Facts, decision: Decision, *, show_addresses: bool = False) -> Entry:
+    """A decision as a line of the plan."""
+    settings, calendar = project.settings, project.settings.calendar
+    account = settings.accounts.get(facts.account)
+    step = decision.step
+    email = str(facts.values["email"]) if "email" in facts.values else None
+    to = email if email is None or show_addresses else masked(email)
+    status = decision.status
+    assert status is not None, decision.reason
+    return Entry(
+        key=key_of(facts.id, decision.rule.id, step.id if step else None),
+        status=status,
+        reason=decision.reason,
+        why=intern(decision.why),
+        rule=decision.rule.id,
+        step=(step.id or None) if step else None,
+        order=facts.id,
+        account=intern(facts.account),
+        region=decision.region,
+        klass=step.klass if step else None,
+        sender=account.sender if account else None,
+        template=step.template if step else None,
+        language=_language(project, facts, step.template) if step else None,
+        due=intern(calendar.text(decision.due)) if decision.due is not None else None,
+        send_at=intern(calendar.text(decision.send_at)) if decision.send_at is not None else None,
+        to=to,
+        facts={name: _hidden(fact_json(value, calendar), email, to) for name, value in decision.facts.items()},
+    )
+
+
+def _hidden(shown: Any, email: str | None, to: str | None) -> Any:
+    """A fact in which the buyer's address is shown like `to`: `customer` holds it where the shop names no customer."""
+    if not isinstance(shown, str):
+        return shown
+    # Many orders share countries, days and amounts: each text is kept once, however long the plan is.
+    return intern(shown.replace(email, to) if email and to else shown)
+
+
+def fact_json(value: Value | None, calendar: Calendar) -> Any:
+    """A field's value as the plan's JSON shows it: exact decimals and moments as text, null when missing."""
+    match value:
+        case Decimal():
+            return decimal_text(value)
+        case date():
+            return calendar.text(value)
+        case tuple():
+            return list(value)
+        case _:
+            return value
+
+
+def chosen_template(project: Project, facts: Facts, template: str) -> languages.Chosen | None:
+    """The template file and language for a buyer (LANGUAGE §8)."""
+    settings, values = project.settings, facts.values
+    account = settings.accounts.get(facts.account)
+    language = languages.preferred(
+        settings.languages,
+        account=account.language if account else None,
+        order=str(values["language"]) if "language" in values else None,
+        billing_country=str(values["billing_country"]) if "billing_country" in values else None,
+    )
+    default = settings.languages.default
+    return languages.choose(project.templates, template, account=facts.account, language=language, default=default)
+
+
+def _language(project: Project, facts: Facts, template: str) -> str | None:
+    chosen = chosen_template(project, facts, template)
+    return chosen.language if chosen else None
+
+
+def _broken_entry(rule: str, place: str, message: str) -> Entry:
+    return Entry(
+        key=rule, status=Status.ERROR, reason=Reason.ERROR, why=f"{place}: {message}", rule=rule, step=None, order=None
+    )
+
+
+def _warnings(
+    project: Project, source: OrderSource, expired: Mapping[str, int], rules: Collection[str] | None
+) -> Iterator[str]:
+    if not source.accounts():
+        yield "the store holds no orders yet: run `sendplan import FILE`"
+    yield from never_carried(project, source.imported(), rules)
+    for rule, count in sorted(expired.items()):
+        if count:
+            yield f"{rule}: {counted(count, 'message')} expired while held"
+
+
+def never_carried(
+    project: Project, imported: Mapping[str, Mapping[str, datetime]], rules: Collection[str] | None = None
+) -> Iterator[str]:
+    """A sentence for each rule and account whose imports never carried a field that the rule reads."""
+    for name, account in project.settings.accounts.items():
+        carried = imported.get(name)
+        if not carried:
+            continue
+        for rule in sorted(project.rules_for(name), key=lambda each: each.id):
+            if not rule.enabled or rule.id in account.skip or (rules is not None and rule.id not in rules):
+                continue
+            never = sorted(rule.reads - carried.keys() - _DEFAULTED)
+            if never:
+                fields = ", ".join(f"`{each}`" for each in never)
+                yield f"{rule.id}: no import of account {name} ever carried {fields}"

@@ -1,0 +1,1 @@
+"""Reading: YAML with places, checked against JSON Schema."""

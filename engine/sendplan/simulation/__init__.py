@@ -1,0 +1,1 @@
+"""Simulation: replay or forecast on a virtual clock."""

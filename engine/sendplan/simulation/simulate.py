@@ -1,0 +1,245 @@
+"""Replay or forecast: the planner's own decisions at every run of a virtual clock (LANGUAGE §1, §12).
+
+Orders do not influence each other, so each one is walked through the runs by itself, and looked at only in those runs
+in which one of its decisions can have changed. Memory holds the sends, never the orders.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain, islice
+
+from sendplan.deciding.decision import Decision
+from sendplan.declarations.project import Project
+from sendplan.declarations.rules import Rule
+from sendplan.expressions import stored_fields
+from sendplan.fields import EVENTS
+from sendplan.ledger import History, MessageKey, Operator, Record, State
+from sendplan.plan import Reason, Status, key_of
+from sendplan.planning.planner import Clock, Judged, judge
+from sendplan.store.base import Reader, StoredOrder
+
+DAILY = "0 6 * * *"
+"""The rhythm of runs, on the shop's clock."""
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One message that left in the simulation."""
+
+    at: datetime
+    """The run's time, UTC."""
+    rule: str
+    step: str | None
+    order: str
+    region: str | None
+
+    @property
+    def key(self) -> str:
+        """`ORDER/RULE` or `ORDER/RULE/STEP`."""
+        return key_of(self.order, self.rule, self.step)
+
+    def sort_key(self) -> tuple[datetime, str, str, str]:
+        """By time, then as plans sort."""
+        return (self.at, self.rule, self.step or "", self.order)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What a rule set sends between two moments."""
+
+    runs: tuple[datetime, ...]
+    """UTC, ascending."""
+    sends: tuple[Send, ...]
+    """In the order in which they leave."""
+    errors: Mapping[str, int]
+    """Rule → orders that could not be decided."""
+
+    def refused(self, limit: int | None) -> list[tuple[datetime, int]]:
+        """The runs, with their sends, that `limits.per_run` would have stopped until a person approves."""
+        per_run = Counter(send.at for send in self.sends)
+        return [(run, count) for run, count in sorted(per_run.items()) if limit is not None and count > limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One order with its ledger as they stood when the simulation begins."""
+
+    order: StoredOrder
+    history: History
+
+
+def simulate(
+    project: Project,
+    starts: Iterable[Start],
+    runs: Sequence[datetime],
+    *,
+    suppressed: frozenset[str] = frozenset(),
+    progress: Callable[[int], None] = lambda done: None,
+) -> Simulation:
+    """Every send of these orders at these runs (UTC, ascending); what one run sends is in the ledger by the next.
+
+    Data counts as just imported, and nothing is paused.
+    """
+    walker = _Walker(project, runs, suppressed)
+    sends: list[Send] = []
+    for number, start in enumerate(starts, start=1):
+        sends += walker.walk(start)
+        progress(number)
+    return Simulation(tuple(runs), tuple(sorted(sends, key=Send.sort_key)), dict(walker.errors))
+
+
+def starts_of(reader: Reader, at: datetime) -> Iterator[Start]:
+    """The store's orders, each with its ledger as it stood at `at` (UTC)."""
+    orders = iter(reader.orders())
+    while chunk := list(islice(orders, _CHUNK)):
+        histories = reader.histories([order.id for order in chunk])
+        for order in chunk:
+            yield Start(order, _history_at(reader, order.id, histories.get(order.id, History()), at))
+
+
+def _history_at(reader: Reader, order: str, history: History, at: datetime) -> History:
+    records = {key: _record_at(reader, order, key, record, at) for key, record in history.records.items()}
+    return History({key: record for key, record in records.items() if record is not None})
+
+
+def _record_at(reader: Reader, order: str, key: MessageKey, record: Record, at: datetime) -> Record | None:
+    """The row as it stood; what was in flight just then counts as it ended, else it would stand still for ever."""
+    if record.at < at:
+        return record
+    last = max((move for move in reader.moves(order, key) if move.at < at), key=lambda move: move.at, default=None)
+    if last is None or last.after is None:
+        return None
+    return record if last.after is State.SENDING else Record(*key, order, last.after, last.at)
+
+
+class _Walker:
+    def __init__(self, project: Project, runs: Sequence[datetime], suppressed: frozenset[str]) -> None:
+        self.project = project
+        self.calendar = project.settings.calendar
+        self.runs = runs
+        self.operator = Operator(suppressed=suppressed)
+        fields = [name for name, each in project.settings.fields.items() if not each.derived_from]
+        last = runs[-1] if runs else None
+        fresh = dict.fromkeys(fields, last) if last is not None else {}
+        self.imported = dict.fromkeys(project.settings.accounts, fresh)
+        self.read = _rules_read(project)
+        self.events = _events_read(project)
+        self.open_runs: dict[str, list[int]] = {}
+        self.errors: Counter[str] = Counter()
+
+    def walk(self, start: Start) -> Iterator[Send]:
+        """One order's sends; between two runs that are looked at, no decision changes in a way that counts."""
+        order, history = start.order, start.history
+        events = sorted({self._run_from(moment) for moment in self._appearances(order)})
+        wrong: set[str] = set()
+        run: int | None = self._run_from(order.values["ordered"])  # type: ignore[arg-type]
+        while run is not None and run < len(self.runs):
+            judged = self._judge(order, history, self.runs[run])
+            sends = [] if judged is None else [each for each in judged.decisions if each.reason is Reason.SEND]
+            for decision in sends:
+                yield self._send(decision, self.runs[run])
+            if sends:
+                history = _with_sent(history, order.id, sends, self.runs[run])
+            if judged is None:
+                run = None
+                continue
+            wrong |= {each.rule.id for each in judged.decisions if each.reason is Reason.ERROR}
+            later = [each for each in events if each > run]
+            for decision in judged.decisions:
+                later += self._changes(decision, run)
+            run = min(later, default=None)
+        self.errors.update(wrong)
+
+    def _judge(self, order: StoredOrder, history: History, now: datetime) -> Judged | None:
+        return judge(self.project, order, history, self.imported, self.operator, Clock(now, replay=True))
+
+    def _send(self, decision: Decision, at: datetime) -> Send:
+        step = decision.step.id or None if decision.step else None
+        return Send(at, decision.rule.id, step, decision.situation.facts.id, decision.region)
+
+    def _appearances(self, order: StoredOrder) -> Iterator[date]:
+        """When what time travel hides comes to light: apart from sends, the only way in which an order changes."""
+        for name in self.events:
+            moment = order.values.get(name)
+            if isinstance(moment, date):
+                yield moment
+
+    def _changes(self, decision: Decision, run: int) -> Iterator[int]:
+        """The next runs in which time alone may make this decision a send, or end what another rule waits for.
+
+        Time only moves forward over a due date, a next attempt, a window's opening, an expiry and the end of a
+        lookback. The last two only ever stop a message, which is no news unless another rule reads it.
+        """
+        match decision.reason:
+            case Reason.SEND:
+                yield run + 1
+            case Reason.NOT_DUE:
+                assert decision.due is not None
+                yield self._run_from(decision.due)
+            case Reason.RETRY_LATER:
+                assert decision.send_at is not None
+                yield self._run_from(decision.send_at)
+            case Reason.OUTSIDE_WINDOW:
+                assert decision.step is not None
+                assert decision.step.window is not None
+                yield from self._next_open(decision.step.window, run)
+        if decision.status in (Status.LATER, Status.HELD) and decision.rule.id in self.read:
+            yield run + 1
+
+    def _run_from(self, moment: date) -> int:
+        """The first run that does not lie before a moment."""
+        return bisect_left(self.runs, self.calendar.instant(moment))
+
+    def _next_open(self, window: str, after: int) -> Iterator[int]:
+        runs = self.open_runs.get(window)
+        if runs is None:
+            runs = self.open_runs[window] = [
+                n for n, run in enumerate(self.runs) if _is_open(self.project, window, run)
+            ]
+        place = bisect_left(runs, after + 1)
+        yield from runs[place : place + 1]
+
+
+def _is_open(project: Project, window: str, run: datetime) -> bool:
+    settings = project.settings
+    return settings.calendar.next_opening(settings.windows[window], run) == run
+
+
+def closed_windows(project: Project, runs: Sequence[datetime]) -> dict[str, list[str]]:
+    """The windows that none of the runs falls into, each with the rules in use that ask for it."""
+    asked: dict[str, dict[str, None]] = {}
+    for rule in project.rules:
+        for step in rule.steps if rule.enabled else ():
+            if step.window is not None:
+                asked.setdefault(step.window, {})[rule.id] = None
+    closed = (window for window in asked if not any(_is_open(project, window, run) for run in runs))
+    return {window: sorted(asked[window]) for window in closed}
+
+
+def _all_rules(project: Project) -> Iterator[Rule]:
+    return chain(project.rules, *project.by_account.values())
+
+
+def _rules_read(project: Project) -> frozenset[str]:
+    """Rules that another one asks about with `sent(…)`."""
+    return frozenset(key[0] for rule in _all_rules(project) for key in rule.sent_keys())
+
+
+def _events_read(project: Project) -> tuple[str, ...]:
+    """The event moments that a condition or a due date reads; an amount paid comes to light with `paid`."""
+    settings = project.settings
+    held = frozenset[str]().union(*(hold.when.fields() for hold in settings.holds))
+    read = stored_fields(held, settings.fields).union(*(rule.reads for rule in _all_rules(project)))
+    return tuple(name for name in EVENTS if name in read or (name == "paid" and "paid_amount" in read))
+
+
+def _with_sent(history: History, order: str, sends: Iterable[Decision], at: datetime) -> History:
+    sent = {decision.key: Record(*decision.key, order, State.SENT, at) for decision in sends}
+    return History({**history.records, **sent})

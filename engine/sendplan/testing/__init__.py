@@ -1,0 +1,1 @@
+"""Testing: what a product owner writes to be sure of the rules."""

@@ -62,10 +62,11 @@ class _Decider:
 
     def decision(self) -> Decision:
         """Ask the questions in the order of the closed list until one is decisive."""
+        checks = self.checks
         for question in _QUESTIONS:
             check = question(self)
             if check is not None:
-                self.checks.append(check)
+                checks.append(check)
                 if not check.passed:
                     return self.conclude(check.reason, check.why)
         self.send_at = self.now
@@ -186,7 +187,9 @@ class _Decider:
     def _region(self) -> Check:
         assert self.step is not None
         located = locate(self.settings.regions, self.values)
-        self.read.update(name for name in ADDRESS_FIELDS if name in self.values or name == located.missing)
+        self.read |= self.values.keys() & ADDRESS_FIELDS
+        if located.missing:
+            self.read.add(located.missing)
         self.region = located.region
         allowed = self.step.regions
         if located.missing and (allowed is None or allowed >= {region.name for region in self.settings.regions}):

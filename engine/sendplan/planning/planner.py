@@ -28,6 +28,8 @@ from sendplan.store.base import OrderSource, StoredOrder
 _CHUNK = 500
 """Orders whose ledger rows are read at once."""
 
+_NO_HISTORY = History()
+
 _DEFAULTED = frozenset({"id", "account", "ordered", "portal", "number", "customer", "billing_country", "payment_due"})
 """Fields that have a value even when no import carries them."""
 
@@ -68,7 +70,7 @@ def judge_orders(
         for order in chunk:
             if account is not None and order.account != account:
                 continue
-            history = histories.get(order.id, History())
+            history = histories.get(order.id, _NO_HISTORY)
             judged = judge(project, order, history, imported, operator, clock, rules=rules)
             if judged is not None:
                 yield judged
@@ -95,7 +97,7 @@ def judge_candidates(
             for order in chunk:
                 if order.account not in search.accounts:
                     continue
-                history = histories.get(order.id, History())
+                history = histories.get(order.id, _NO_HISTORY)
                 judged = judge(project, order, history, imported, operator, clock, rules=search.judged, planned=rules)
                 if judged is not None:
                     spoken_of = tuple(filter(search.speaks_of, judged.decisions))

@@ -22,9 +22,6 @@ _PIPE_WIDTH = 160
 _LEAST_WIDTH = 10
 """To which columns shrink; a still narrower terminal breaks the lines itself."""
 _GAP = "   "
-_LEAST_WIDTH = 10
-"""To which columns shrink; a still narrower terminal breaks the lines itself."""
-_GAP = "   "
 
 
 def print_json(data: Any) -> None:

@@ -125,22 +125,13 @@ def _not(node: Not) -> Meaning:
     return evaluate
 
 
-def _and(node: And) -> Meaning:
-    parts = [condition(part) for part in node.parts]
+def _joined(node: And | Or) -> Meaning:
+    """`and` is decided by false, `or` by true; else unknown as soon as one part is."""
+    parts, decisive = [condition(part) for part in node.parts], isinstance(node, Or)
 
     def evaluate(env: Environment) -> Result:
         values = [part(env) for part in parts]
-        return False if False in values else _missing(values) or True
-
-    return evaluate
-
-
-def _or(node: Or) -> Meaning:
-    parts = [condition(part) for part in node.parts]
-
-    def evaluate(env: Environment) -> Result:
-        values = [part(env) for part in parts]
-        return True if True in values else _missing(values) or False
+        return decisive if decisive in values else _missing(values) or not decisive
 
     return evaluate
 
@@ -223,8 +214,8 @@ _MEANING: Mapping[type[Node], Callable[[Any], Meaning]] = {
     ParamRef: _param,
     Sent: _sent,
     Not: _not,
-    And: _and,
-    Or: _or,
+    And: _joined,
+    Or: _joined,
     IsSet: _is_set,
     In: _in,
     Compare: _compare,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sendplan.declarations import project as projects
 from sendplan.problems import Problem
+from sendplan.project import project as projects
 from sendplan.reading.source import Document
 
 

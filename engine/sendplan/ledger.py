@@ -102,7 +102,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Overrides:
     """What people decided outside the rules: read when planning and again before each mail."""
 
     suppressed: frozenset[str] = frozenset()

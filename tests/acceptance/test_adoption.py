@@ -9,8 +9,8 @@ import sqlite3
 import pytest
 from projects import ROOT, Project
 
-from sendplan import adoption
 from sendplan.sink import Sink
+from sendplan.store import adoption
 
 NOW = ("--now", "2026-08-24 12:00")
 NEXT_DAY = ("--now", "2026-08-25 12:00")
@@ -78,7 +78,7 @@ def test_a_backup_is_noticed_even_when_the_run_after_it_was_killed(
 
     with monkeypatch.context() as patch:
         patch.setattr("sendplan.dispatch.executor._Run.to_end", kill)
-        patch.setattr("sendplan.delivery.keep_mark", _once(adoption.keep_mark))
+        patch.setattr("sendplan.dispatch.delivery.keep_mark", _once(adoption.keep_mark))
         with pytest.raises(SystemExit):
             filled("run", *NOW)
     restore(filled)

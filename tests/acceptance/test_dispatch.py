@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sendplan.calendar import Calendar
-from sendplan.declarations.settings import Limits, Sender
 from sendplan.dispatch import (
     Cause,
     DispatchReport,
@@ -30,6 +29,7 @@ from sendplan.mail.dialing import Timeouts
 from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.settings import Limits, Sender
 from sendplan.sink import Action, Drop, Moment, Say, Sink, Step, at
 from sendplan.store import Store, open_store
 
@@ -570,7 +570,7 @@ class Crash(BaseException):
 
 def test_an_answer_in_the_journal_survives_a_crash(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that died between the server's answer and the ledger leaves nothing uncertain."""
-    from sendplan.store.sqlite_ledger import SqliteLedger
+    from sendplan.store.sqlite.ledger import SqliteLedger
 
     shop.put("E1")
     with monkeypatch.context() as patch:

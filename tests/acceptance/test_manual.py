@@ -8,8 +8,8 @@ import pytest
 from projects import Project
 
 from sendplan.commands.init_command import copy_example
-from sendplan.declarations.settings import Settings
-from sendplan.declarations.settings_file import read_settings
+from sendplan.project.settings import Settings
+from sendplan.project.settings_file import read_settings
 
 NOW = "2026-08-24 12:00"
 

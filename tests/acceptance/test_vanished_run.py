@@ -9,7 +9,7 @@ import time_machine
 from projects import ROOT, Project
 
 from sendplan.mail.smtp import Session
-from sendplan.store.sqlite_ledger import SqliteLedger
+from sendplan.store.sqlite.ledger import SqliteLedger
 
 NOW = ("--now", "2026-08-24 12:00")
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from sendplan import delivery
+from sendplan.dispatch import delivery
 from sendplan.dispatch.desk import Desk
 from sendplan.dispatch.journal import Journal
 from sendplan.mail.connection import Connection
+from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Session
-from sendplan.replies import Phase
-from sendplan.store.sqlite_ledger import SqliteLedger
+from sendplan.store.sqlite.ledger import SqliteLedger
 
 NTH = 4
 """The time that a point is reached at which it kills: some mails are through, some are not."""

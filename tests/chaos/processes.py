@@ -14,7 +14,7 @@ from typing import Any
 from sendplan import cli, store
 from sendplan.dispatch import Pauses, executor, rehearsal, worker  # noqa: F401
 from sendplan.mail.dialing import Timeouts
-from sendplan.store import files
+from sendplan.store.sqlite import files
 
 TIMEOUTS = Timeouts(connect=1, command=0.5, data=0.5, body=1, result=0.5)
 PAUSES = Pauses(after_failure=0.0, probes=(0.05, 0.05), rate=(0.05, 0.05), quota=1.0)

@@ -9,12 +9,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
-from sendplan.declarations.settings import Limits
 from sendplan.fields import Field, FieldType, Value, with_own
 from sendplan.ledger import MessageKey
 from sendplan.plan import Plan
+from sendplan.project.settings import Limits
 from sendplan.store import Reader, Store, open_reader, open_store
-from sendplan.store.base import Imported, Intent
+from sendplan.store.protocols import ClaimResult, Imported
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 CALENDAR = Calendar(ZoneInfo("Europe/Berlin"), "DE")
@@ -73,7 +73,7 @@ def lease(store: Store, name: str = "first", seconds: float = 60) -> str:
     return token
 
 
-def intend(store: Store, token: str, order_id: str = "E1", key: MessageKey = KEY, **changed: object) -> Intent:
+def intend(store: Store, token: str, order_id: str = "E1", key: MessageKey = KEY, **changed: object) -> ClaimResult:
     """An intent that nothing speaks against, but for what is changed."""
     arguments: dict[str, object] = {
         "version": 1,

@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from stores import KEY, NOW, Stores, intend, lease, order, plan, put
 
-from sendplan.declarations.settings import Limits
 from sendplan.ledger import MOVES, MessageKey, State
+from sendplan.project.settings import Limits
 from sendplan.store import Store
-from sendplan.store.base import Intention, PlanRecord
+from sendplan.store.protocols import ClaimStatus, PlanRecord
 
 STEP: MessageKey = ("dunning", "payment-reminder")
 
@@ -38,14 +38,14 @@ def bring_to(store: Store, token: str, wanted: State | None, order_id: str = "E1
     if wanted is State.DROPPED:
         assert store.move(order_id, KEY, State.DROPPED, at=NOW)
     elif wanted is not None:
-        assert intend(store, token, order_id).intention is Intention.OK
+        assert intend(store, token, order_id).status is ClaimStatus.OK
         if wanted is not State.SENDING:
             assert settle(store, token, wanted, order_id)
 
 
 def test_an_intent_is_recorded_before_its_outcome(store: Store, token: str) -> None:
     """An intent makes a `sending` row with its sender and attempt, and the outcome settles it with the reply."""
-    assert intend(store, token).intention is Intention.OK
+    assert intend(store, token).status is ClaimStatus.OK
     assert state(store) is State.SENDING
 
     assert settle(store, token, State.SENT, reply="250 queued as 4711", queue_id="4711", at=NOW + timedelta(seconds=2))
@@ -70,17 +70,17 @@ def test_a_message_is_intended_once(store: Store, token: str) -> None:
     """A message in flight, sent, failed, uncertain or dropped is taken: nobody sends it again."""
     for order_id, wanted in (("E1", State.SENDING), ("E2", State.SENT), ("E3", State.DROPPED)):
         bring_to(store, token, wanted, order_id)
-        assert intend(store, token, order_id).intention is Intention.TAKEN
+        assert intend(store, token, order_id).status is ClaimStatus.TAKEN
 
 
 @pytest.mark.parametrize("outcome", [State.FAILED, State.UNCERTAIN])
 def test_an_unresolved_message_waits_for_a_person(store: Store, token: str, outcome: State) -> None:
     """A failed or uncertain message is taken until a person opens it again."""
     bring_to(store, token, outcome)
-    assert intend(store, token).intention is Intention.TAKEN
+    assert intend(store, token).status is ClaimStatus.TAKEN
 
     assert store.move("E1", KEY, None, at=NOW)
-    assert intend(store, token).intention is Intention.OK
+    assert intend(store, token).status is ClaimStatus.OK
 
 
 def test_a_deferred_message_is_tried_again_when_its_time_has_come(store: Store, token: str) -> None:
@@ -89,8 +89,8 @@ def test_a_deferred_message_is_tried_again_when_its_time_has_come(store: Store, 
     settle(store, token, State.DEFERRED, next_attempt=NOW + timedelta(minutes=5), reply="451 later")
     assert store.histories(["E1"])["E1"].records[KEY].next_attempt == NOW + timedelta(minutes=5)
 
-    assert intend(store, token, at=NOW + timedelta(minutes=4)).intention is Intention.TAKEN
-    assert intend(store, token, at=NOW + timedelta(minutes=5)).intention is Intention.OK
+    assert intend(store, token, at=NOW + timedelta(minutes=4)).status is ClaimStatus.TAKEN
+    assert intend(store, token, at=NOW + timedelta(minutes=5)).status is ClaimStatus.OK
     assert store.histories(["E1"])["E1"].records[KEY].attempts == 2
 
 
@@ -98,42 +98,42 @@ def test_a_changed_order_stops_the_intent(store: Store, token: str) -> None:
     """When an import changed the order after the decision, or it is unknown, nothing is sent: decide again."""
     put(store, order("E1", total=Decimal(5)))
 
-    assert intend(store, token).intention is Intention.CHANGED
-    assert intend(store, token, "unknown").intention is Intention.CHANGED
+    assert intend(store, token).status is ClaimStatus.CHANGED
+    assert intend(store, token, "unknown").status is ClaimStatus.CHANGED
     assert state(store) is None
-    assert intend(store, token, version=2).intention is Intention.OK
+    assert intend(store, token, version=2).status is ClaimStatus.OK
 
 
 @pytest.mark.parametrize("name", ["main", "feedback-reminder", "*"])
 def test_a_pause_stops_the_intent(store: Store, token: str, name: str) -> None:
     """A pause of the sender, of the rule or of everything counts up to the last moment."""
     store.pause(name, at=NOW)
-    assert intend(store, token).intention is Intention.PAUSED
+    assert intend(store, token).status is ClaimStatus.PAUSED
 
     store.resume(name)
-    assert intend(store, token).intention is Intention.OK
+    assert intend(store, token).status is ClaimStatus.OK
 
 
 def test_a_suppression_stops_the_intent(store: Store, token: str) -> None:
     """An address that was suppressed after the decision gets nothing, in whatever case it is written."""
     store.suppress("buyer@example.com", at=NOW)
 
-    assert intend(store, token, address="Buyer@Example.COM").intention is Intention.SUPPRESSED
-    assert intend(store, token, address="other@example.com").intention is Intention.OK
+    assert intend(store, token, address="Buyer@Example.COM").status is ClaimStatus.SUPPRESSED
+    assert intend(store, token, address="other@example.com").status is ClaimStatus.OK
 
 
 def test_a_minute_limit_counts_copies_and_frees_again(stores: Stores, store: Store, token: str) -> None:
     """A sender's limit per minute counts every recipient, tells how long to wait, and frees after that."""
     limits = Limits(per_minute=3)
-    assert intend(store, token, "E1", recipients=2, limits=limits).intention is Intention.OK
+    assert intend(store, token, "E1", recipients=2, limits=limits).status is ClaimStatus.OK
     stores.seconds += 20
     refused = intend(store, token, "E2", recipients=2, limits=limits)
-    assert (refused.intention, refused.wait) == (Intention.QUOTA, 40.0)
-    assert intend(store, token, "E3", recipients=1, limits=limits).intention is Intention.OK
+    assert (refused.status, refused.wait) == (ClaimStatus.QUOTA, 40.0)
+    assert intend(store, token, "E3", recipients=1, limits=limits).status is ClaimStatus.OK
 
     stores.seconds += refused.wait
     token = lease(store, "second")
-    assert intend(store, token, "E2", recipients=2, limits=limits).intention is Intention.OK
+    assert intend(store, token, "E2", recipients=2, limits=limits).status is ClaimStatus.OK
 
 
 def test_a_day_limit_counts_failed_and_opened_messages(stores: Stores, store: Store, token: str) -> None:
@@ -145,16 +145,16 @@ def test_a_day_limit_counts_failed_and_opened_messages(stores: Stores, store: St
     stores.seconds += 3600
     token = lease(store, "second")
     refused = intend(store, token, "E2", limits=limits)
-    assert (refused.intention, refused.wait) == (Intention.QUOTA, 23 * 3600.0)
-    assert intend(store, token, "E2", limits=limits, sender="other").intention is Intention.OK
+    assert (refused.status, refused.wait) == (ClaimStatus.QUOTA, 23 * 3600.0)
+    assert intend(store, token, "E2", limits=limits, sender="other").status is ClaimStatus.OK
 
 
 def test_a_limit_below_one_message_lets_single_ones_through(store: Store, token: str) -> None:
     """With a limit of one and a copy for the shop, messages still leave, one at a time."""
     limits = Limits(per_minute=1)
 
-    assert intend(store, token, "E1", recipients=2, limits=limits).intention is Intention.OK
-    assert intend(store, token, "E2", recipients=2, limits=limits).intention is Intention.QUOTA
+    assert intend(store, token, "E1", recipients=2, limits=limits).status is ClaimStatus.OK
+    assert intend(store, token, "E2", recipients=2, limits=limits).status is ClaimStatus.QUOTA
 
 
 def test_two_executors_race_for_one_message(stores: Stores) -> None:
@@ -162,13 +162,13 @@ def test_two_executors_race_for_one_message(stores: Stores) -> None:
     setup = stores.store()
     put(setup, *(order(f"E{number}") for number in range(20)))
     start = threading.Barrier(4)
-    answers: list[Intention] = []
+    answers: list[ClaimStatus] = []
 
     def execute(number: int) -> None:
         store = stores.store()
         token = lease(store, f"plan {number}")
         start.wait()
-        answers.extend(intend(store, token, f"E{each}").intention for each in range(20))
+        answers.extend(intend(store, token, f"E{each}").status for each in range(20))
         store.close()
 
     stores.opened.clear()
@@ -179,7 +179,7 @@ def test_two_executors_race_for_one_message(stores: Stores) -> None:
         each.join()
     stores.opened[:] = [setup]
 
-    assert sorted(answers) == sorted([Intention.OK] * 20 + [Intention.TAKEN] * 60)
+    assert sorted(answers) == sorted([ClaimStatus.OK] * 20 + [ClaimStatus.TAKEN] * 60)
 
 
 @pytest.mark.parametrize("present", [None, *State])
@@ -336,8 +336,8 @@ def test_a_plan_is_executed_by_one_at_a_time(stores: Stores, store: Store, token
     token_2 = store.start_plan(plan(), "host-2", 60)
     assert isinstance(token_2, str)
     assert not store.renew_lease(token, 60)
-    assert intend(store, token).intention is Intention.LEASE_LOST
-    assert intend(store, token_2).intention is Intention.OK
+    assert intend(store, token).status is ClaimStatus.LEASE_LOST
+    assert intend(store, token_2).status is ClaimStatus.OK
 
 
 def test_an_expired_lease_is_not_renewed(stores: Stores, store: Store, token: str) -> None:
@@ -345,7 +345,7 @@ def test_an_expired_lease_is_not_renewed(stores: Stores, store: Store, token: st
     stores.seconds += 61
 
     assert not store.renew_lease(token, 60)
-    assert intend(store, token).intention is Intention.LEASE_LOST
+    assert intend(store, token).status is ClaimStatus.LEASE_LOST
 
 
 def test_a_lease_is_at_work_until_it_ends_or_is_given_back(stores: Stores, store: Store, token: str) -> None:

@@ -9,7 +9,7 @@ from stores import KEY, NOW, intend, lease, order, put
 
 from sendplan.ledger import Record, State
 from sendplan.store import Store
-from sendplan.store.base import Intention
+from sendplan.store.protocols import ClaimStatus
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_refusal_never_overwrites_an_outcome(store: Store, token: str, state: 
 def test_a_refusal_uses_up_no_limit(store: Store, token: str) -> None:
     """What was refused before its end was not sent and leaves the sender's limits alone."""
     refuse(store, token, State.DEFERRED, next_attempt=NOW)
-    assert intend(store, token).intention is Intention.OK
+    assert intend(store, token).status is ClaimStatus.OK
 
 
 def test_an_uncharged_attempt_does_not_count(store: Store, token: str) -> None:

@@ -14,7 +14,7 @@ from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
 from sendplan.calendar import Calendar
 from sendplan.fields import FieldType, Value, catalogue, with_own
 from sendplan.store import Store
-from sendplan.store.base import Imported, ImportRecord, Pause, Refusal, RefusedRow, Suppression
+from sendplan.store.protocols import Imported, ImportRecord, Pause, Refusal, RefusedRow, Suppression
 
 FULL: dict[str, Value] = {
     **MINIMUM,

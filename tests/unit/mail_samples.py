@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar, Duration, Unit
 from sendplan.deciding.facts import Facts
-from sendplan.declarations.settings import Account, Languages, Sender, Settings, Shop
 from sendplan.fields import FieldType, with_own
+from sendplan.project.settings import Account, Languages, Sender, Settings, Shop
 from sendplan.templates import Context
 
 SHOP = Shop("MeinShop", "Europe/Berlin", "DE", unsubscribe="https://shop.example.com/u/{token}")

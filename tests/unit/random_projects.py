@@ -11,15 +11,15 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar, Duration, Unit, Window
-from sendplan.declarations.project import Project
-from sendplan.declarations.regions import Entry, Region
-from sendplan.declarations.rules import Rule, Step
-from sendplan.declarations.settings import Account, Hold, Languages, MessageClass, Settings, Shop
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
 from sendplan.ledger import MessageKey, Record, State
 from sendplan.planning.planner import Clock
 from sendplan.problems import Span
+from sendplan.project.project import Project
+from sendplan.project.regions import Entry, Region
+from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
 
 FIELDS = with_own(
     {

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sendplan.declarations import project
-from sendplan.declarations.project import Project
 from sendplan.fields import Value
+from sendplan.project import project
+from sendplan.project.project import Project
 from sendplan.store import open_store
 
 SETTINGS = """\

@@ -1,4 +1,4 @@
-"""The house is as docs/architecture.md draws it, and its planning side cannot send."""
+"""The engine is as docs/architecture.md draws it, and its planning side cannot send."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from import_graph import graph, path_between, reachable, sources
 
 PAGE = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
 
-PLANNING_ROOMS = ("sendplan.checking", "sendplan.planning.planner", "sendplan.deciding.decide")
-"""One module of each room on the planning side."""
+PLANNING_LAYERS = ("sendplan.checking", "sendplan.planning.planner", "sendplan.deciding.decide")
+"""One module of each layer on the planning side."""
 PLANNING_COMMANDS = ("check", "plan", "explain", "test", "diff", "simulate")
 MAIL_LIBRARIES = frozenset(
     {"smtplib", "ssl", "socket", "socketserver", "asyncio", "aiosmtpd", "http", "urllib.request"}
 )
 
 
-def _room_by_module() -> dict[str, int]:
-    """Module → its room's number, counted from the top, as the page lists them."""
-    listing = re.search(r"<!-- rooms -->\n```text\n(.*?)```", PAGE, re.S)
+def _layer_by_module() -> dict[str, int]:
+    """Module → its layer's number, counted from the top, as the page lists them."""
+    listing = re.search(r"<!-- layers -->\n```text\n(.*?)```", PAGE, re.S)
     assert listing is not None
-    rooms: dict[str, int] = {}
+    layers: dict[str, int] = {}
     number, package = 0, ""
     for line in listing[1].splitlines():
         if line and not line.startswith(" "):
@@ -31,35 +31,35 @@ def _room_by_module() -> dict[str, int]:
             inner = line.startswith("    ")
             module = f"{package if inner else 'sendplan'}.{name[1]}"
             package = package if inner else module
-            assert module not in rooms, f"{module} is listed twice"
-            rooms[module] = number
-    return rooms
+            assert module not in layers, f"{module} is listed twice"
+            layers[module] = number
+    return layers
 
 
-ROOMS = _room_by_module()
+LAYERS = _layer_by_module()
 
 
 def _listed_as(module: str) -> str:
     """The line of the page under which a module falls: its own, or that of its package."""
-    while module not in ROOMS and "." in module:
+    while module not in LAYERS and "." in module:
         module = module.rpartition(".")[0]
     return module
 
 
-def test_every_module_has_its_room() -> None:
+def test_every_module_has_its_layer() -> None:
     """A newcomer finds every file of the engine on the page, and the page names no file that is gone."""
     private = {"sendplan", "sendplan.__main__"}
-    assert {module for module in sources() if _listed_as(module) not in ROOMS} - private == set()
-    assert {module for module in ROOMS if module not in sources()} == set()
+    assert {module for module in sources() if _listed_as(module) not in LAYERS} - private == set()
+    assert {module for module in LAYERS if module not in sources()} == set()
 
 
 def test_imports_go_down_only() -> None:
-    """No room uses a room above it, so each can be read with only those below in mind."""
+    """No layer uses a layer above it, so each can be read with only those below in mind."""
     upward = [
         f"{module} imports {imported}"
         for module, imports in sorted(graph().items())
         for imported in sorted(imports)
-        if (above := ROOMS.get(_listed_as(imported))) and (own := ROOMS.get(_listed_as(module))) and above < own
+        if (above := LAYERS.get(_listed_as(imported))) and (own := LAYERS.get(_listed_as(module))) and above < own
     ]
     assert upward == []
 
@@ -87,23 +87,23 @@ def _after(start: str) -> frozenset[str]:
 
 
 def _planning_modules() -> list[str]:
-    numbers = {ROOMS[name] for name in PLANNING_ROOMS}
+    numbers = {LAYERS[name] for name in PLANNING_LAYERS}
     commands = {f"sendplan.commands.{name}_command" for name in PLANNING_COMMANDS}
-    return sorted({name for name, number in ROOMS.items() if number in numbers} | (commands & sources().keys()))
+    return sorted({name for name, number in LAYERS.items() if number in numbers} | (commands & sources().keys()))
 
 
 @pytest.mark.parametrize("module", _planning_modules())
 def test_a_dry_run_cannot_send(module: str) -> None:
     """Whoever plans, explains, tests, compares or simulates never even loads what could reach a mail server."""
-    sending = {name for name in sources() if ROOMS.get(_listed_as(name)) == ROOMS["sendplan.mail.smtp"]}
-    assert {"sendplan.mail.smtp", "sendplan.mail.message", "sendplan.delivery"} <= sending
+    sending = {name for name in sources() if LAYERS.get(_listed_as(name)) == LAYERS["sendplan.mail.smtp"]}
+    assert {"sendplan.mail.smtp", "sendplan.mail.message", "sendplan.dispatch.delivery"} <= sending
     reached = reachable([module]) & (sending | MAIL_LIBRARIES)
     assert [path_between(module, each) for each in sorted(reached)] == []
 
 
 def test_the_planning_side_is_all_there() -> None:
     """A renamed planning module does not quietly drop out of the proof above."""
-    named = {"planning.planner", "planning.explain", "planning.funnel", "deciding.decide", "testing.scenarios"}
+    named = {"planning.planner", "planning.explain", "planning.funnel", "deciding.decide", "scenarios.play"}
     named |= {"simulation.simulate", "comparing.diff", "checking", "lint"}
     named |= {f"commands.{name}_command" for name in PLANNING_COMMANDS}
     assert {f"sendplan.{name}" for name in named} <= set(_planning_modules())

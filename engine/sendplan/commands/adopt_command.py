@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from sendplan import adoption
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, store_of
 from sendplan.commands.output import print_json, print_table
 from sendplan.plan import Status
 from sendplan.planning.planner import make_plan
 from sendplan.problems import Exit
+from sendplan.store import adoption
 
 
 @click.command("adopt")

@@ -13,12 +13,12 @@ import click
 
 from sendplan.calendar import Calendar
 from sendplan.commands.output import colored
-from sendplan.declarations import project as projects
-from sendplan.declarations.project import Project
-from sendplan.declarations.settings import Settings
-from sendplan.declarations.settings_file import FILE, read_settings
 from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.project import project as projects
+from sendplan.project.project import Project
+from sendplan.project.settings import Settings
+from sendplan.project.settings_file import FILE, read_settings
 from sendplan.store import Reader, Store, open_reader, open_store
 
 F = TypeVar("F", bound=Callable[..., Any])

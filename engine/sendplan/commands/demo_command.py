@@ -18,13 +18,13 @@ from sendplan.commands.output import clean, print_problems
 from sendplan.commands.plan_command import print_plan
 from sendplan.commands.sending import deliver_with_progress, print_report
 from sendplan.commands.status_command import print_status
-from sendplan.declarations import project as projects
-from sendplan.declarations.project import Project
-from sendplan.delivery import stopping
 from sendplan.dispatch import DispatchReport, Ending
-from sendplan.orders.importing import import_file
+from sendplan.dispatch.delivery import stopping
+from sendplan.importing.import_file import import_file
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit
+from sendplan.project import project as projects
+from sendplan.project.project import Project
 from sendplan.sink import Sink
 
 NOW = "2026-08-24 12:00"

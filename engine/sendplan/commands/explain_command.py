@@ -17,12 +17,12 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json
-from sendplan.declarations.project import Project
 from sendplan.ledger import Move
 from sendplan.plan import parse_key
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
 from sendplan.planning.planner import Clock, judge_orders
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.project import Project
 from sendplan.store import Reader
 
 

@@ -10,11 +10,11 @@ import click
 from sendplan import report
 from sendplan.commands.context import format_option, load_settings, progress_bar, project_option, store_of
 from sendplan.commands.output import clean, print_json, print_problems
-from sendplan.declarations import project as projects
-from sendplan.declarations.settings import Settings
-from sendplan.orders.importing import import_file
-from sendplan.planning.candidates import indexes
+from sendplan.deciding.candidates import indexes
+from sendplan.importing.import_file import import_file
 from sendplan.problems import Exit
+from sendplan.project import project as projects
+from sendplan.project.settings import Settings
 from sendplan.store import Store
 
 

@@ -9,8 +9,8 @@ import click
 
 from sendplan.commands.context import format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
-from sendplan.declarations.project import Project
 from sendplan.problems import Exit, did_you_mean
+from sendplan.project.project import Project
 
 EVERYTHING = "*"
 

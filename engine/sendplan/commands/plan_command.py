@@ -22,10 +22,10 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json, print_problems, print_table
-from sendplan.declarations.project import Project
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import judge_orders, make_plan
 from sendplan.problems import Exit, Problem
+from sendplan.project.project import Project
 
 if TYPE_CHECKING:
     from sendplan.planning.funnel import Funnel

@@ -9,7 +9,7 @@ import click
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import clean, print_json
-from sendplan.mail.mails import compose, templates_of
+from sendplan.mail.compose import compose, templates_of
 from sendplan.plan import parse_key
 from sendplan.planning.planner import judge_orders
 from sendplan.problems import Exit

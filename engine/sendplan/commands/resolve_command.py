@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from sendplan.adoption import check_store, keep_mark
 from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import print_json
-from sendplan.delivery import JOURNALS
 from sendplan.dispatch import recover
+from sendplan.dispatch.delivery import JOURNALS
 from sendplan.ledger import State
 from sendplan.plan import parse_key
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.store.adoption import check_store, keep_mark
 
 MOVES = {"sent": State.SENT, "retry": None, "drop": State.DROPPED}
 

@@ -24,9 +24,9 @@ from sendplan.commands.context import (
 )
 from sendplan.commands.output import clean, print_problems
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
-from sendplan.delivery import stopping
+from sendplan.deciding.candidates import indexes
+from sendplan.dispatch.delivery import stopping
 from sendplan.events import logging_to
-from sendplan.planning.candidates import indexes
 from sendplan.planning.planner import make_plan
 from sendplan.problems import Exit, UserError
 

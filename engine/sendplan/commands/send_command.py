@@ -17,7 +17,7 @@ from sendplan.commands.context import (
     project_option,
 )
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
-from sendplan.delivery import Rehearsal, stopping
+from sendplan.dispatch.delivery import Rehearsal, stopping
 from sendplan.events import logging_to
 from sendplan.planning.plan_file import check_fresh, read_plan
 

@@ -14,10 +14,10 @@ from sendplan.calendar import Calendar, cron_error
 from sendplan.commands.context import format_option, load_project, progress_bar, project_option
 from sendplan.commands.output import clean, print_json, print_problems, print_table
 from sendplan.comparing.revisions import broken_there, project_at
-from sendplan.declarations.project import Project
 from sendplan.fields import Moment
 from sendplan.planning.planner import never_carried
 from sendplan.problems import Exit
+from sendplan.project.project import Project
 from sendplan.report import counted
 from sendplan.simulation.chart import text_bar
 from sendplan.simulation.simulate import DAILY, Send, Simulation, closed_windows, simulate, starts_of

@@ -9,7 +9,7 @@ import click
 from sendplan.addresses import address_error
 from sendplan.commands.context import format_option, load_settings, project_option
 from sendplan.commands.output import clean, print_json
-from sendplan.mail.smtp_test import smtp_test
+from sendplan.mail.diagnosis import smtp_test
 from sendplan.problems import Exit, did_you_mean
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import click
 
-from sendplan.adoption import doubt_or_unreadable
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.output import clean, print_json, print_table
-from sendplan.declarations.project import Project
 from sendplan.ledger import Record, State
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.planning.planner import Clock, judge_orders, make_plan
 from sendplan.problems import Exit, UserError
+from sendplan.project.project import Project
 from sendplan.report import counted
 from sendplan.store import Reader
+from sendplan.store.adoption import doubt_or_unreadable
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 """What a person settles; a mail on its way only when the run that sent it has vanished."""
@@ -63,7 +63,7 @@ def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
     due = {each.key: each for each in plan.with_status(Status.SEND)[:TRIED]}
     if not due:
         return plan
-    from sendplan.mail.mails import compose, templates_of
+    from sendplan.mail.compose import compose, templates_of
 
     templates = templates_of(project)
     wrong: dict[str, Entry] = {}

@@ -21,11 +21,11 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json
-from sendplan.declarations.project import Project
 from sendplan.problems import Exit
-from sendplan.testing import scenarios
-from sendplan.testing.coverage import Coverage
-from sendplan.testing.scenarios import Scenario, ScenarioResult
+from sendplan.project.project import Project
+from sendplan.scenarios import play
+from sendplan.scenarios.coverage import Coverage
+from sendplan.scenarios.play import Scenario, ScenarioResult
 
 
 @click.command("test")
@@ -59,7 +59,7 @@ def command(
     selected = list(_selected(folder, paths, pattern))
     seen = Coverage(project) if coverage else None
     observe = seen.observe if seen is not None else lambda decision: None
-    results = [scenarios.run(each, project, observe) if isinstance(each, Scenario) else each for each in selected]
+    results = [play.run(each, project, observe) if isinstance(each, Scenario) else each for each in selected]
     if format_ == "json":
         print_json(results_json(results) | ({"coverage": seen.report().to_json()} if seen is not None else {}))
     elif format_ == "junit":
@@ -74,7 +74,7 @@ def command(
 
 
 def _write_scenario(project: Project, order: str, now: str | None, output: Path | None) -> int:
-    from sendplan.testing.recording import scenario_from_order
+    from sendplan.scenarios.from_order import scenario_from_order
 
     clock = clock_of(now, project.settings.calendar)
     text = scenario_from_order(project, reader_of(project), order, clock.now)
@@ -91,11 +91,11 @@ def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Ite
         wanted = re.compile(pattern or "", re.IGNORECASE)
     except re.error as error:
         raise click.UsageError(f"--run: `{pattern}` is no regular expression: {error}") from None
-    default = folder / scenarios.FOLDER
-    for path in scenarios.find(paths or ([default] if default.is_dir() else [])):
+    default = folder / play.FOLDER
+    for path in play.find(paths or ([default] if default.is_dir() else [])):
         absolute = path.resolve()
         name = absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(path)
-        scenario = scenarios.read(path, name)
+        scenario = play.read(path, name)
         title = scenario.title if isinstance(scenario, Scenario) else scenario.scenario
         if wanted.search(title) or wanted.search(name):
             yield scenario

@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from sendplan.deciding.decision import Decision
-from sendplan.declarations.project import Project
-from sendplan.declarations.settings import Settings
 from sendplan.plan import Entry, Plan, Reason
 from sendplan.planning.planner import Clock, judge_orders, make_plan
-from sendplan.store.base import OrderSource
+from sendplan.project.project import Project
+from sendplan.project.settings import Settings
+from sendplan.store.protocols import OrderSource
 
 COMPARED = ("status", "step", "klass", "template", "sender", "language")
 """What makes a message another one, besides the day on which it leaves."""

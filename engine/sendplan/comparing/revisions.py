@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sendplan.declarations import project as projects
-from sendplan.declarations.project import TEMPLATES, Project
-from sendplan.declarations.settings_file import FILE
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project import project as projects
+from sendplan.project.project import TEMPLATES, Project
+from sendplan.project.settings_file import FILE
 
 PARTS = (FILE, "rules", TEMPLATES)
 """What of a project says what is sent."""

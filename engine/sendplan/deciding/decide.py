@@ -12,13 +12,13 @@ from datetime import date, datetime
 from sendplan.addresses import address_error
 from sendplan.calendar import Duration
 from sendplan.deciding.decision import Check, Decision, Situation
-from sendplan.declarations.regions import ADDRESS_FIELDS, locate
-from sendplan.declarations.rules import Rule, Step
-from sendplan.declarations.settings import Account, Settings
 from sendplan.expressions import And, Environment, Expression, Missing, Result
 from sendplan.fields import PERSONAL, Moment
 from sendplan.ledger import Record, State
 from sendplan.plan import Reason
+from sendplan.project.regions import ADDRESS_FIELDS, locate
+from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import Account, Settings
 
 
 def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sendplan.deciding.facts import Facts
-from sendplan.declarations.rules import Rule, Step
 from sendplan.expressions import Expression, Seen, Sent, Traced
 from sendplan.fields import Moment, Value
-from sendplan.ledger import History, MessageKey, Operator, State
+from sendplan.ledger import History, MessageKey, Overrides, State
 from sendplan.plan import STATUS_OF, Reason, Status
+from sendplan.project.rules import Rule, Step
 
 _PENDING = frozenset({Reason.IN_FLIGHT, Reason.ERROR})
 """Beside everything listed as later or held: the message may still leave, so whoever reads `sent(…)` waits."""
@@ -28,7 +28,7 @@ class Situation:
     history: History
     imported: Mapping[str, datetime] = field(default_factory=dict)
     """Field → when an import last carried it for the order's account (UTC)."""
-    operator: Operator = field(default_factory=Operator)
+    operator: Overrides = field(default_factory=Overrides)
     outcomes: Mapping[MessageKey, Reason] = field(default_factory=dict)
     """What was decided, in this run and for this order, on the messages that come earlier."""
 

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sendplan.calendar import Calendar
-from sendplan.declarations.settings import Settings
 from sendplan.fields import EVENTS, Value
+from sendplan.project.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sendplan.calendar import Duration, Unit
-from sendplan.declarations.regions import Entry, Region
-from sendplan.declarations.rules import Rule, Step
-from sendplan.declarations.settings import Settings
 from sendplan.expressions.bounds import (
     ALWAYS,
     NEVER,
@@ -40,6 +37,9 @@ from sendplan.expressions.nodes import Add, Literal, ParamValue, walk
 from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
 from sendplan.fields import FieldType
 from sendplan.ledger import MessageKey
+from sendplan.project.regions import Entry, Region
+from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import Settings
 
 _DAYS: Mapping[Unit, float] = {
     Unit.MINUTES: 1 / 1440,

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sendplan.store.base import Store
+from sendplan.store.protocols import Store
 
 
 class _Change:

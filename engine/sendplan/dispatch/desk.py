@@ -6,16 +6,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sendplan.declarations.settings import Sender
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.journal import Journal, Settlement
 from sendplan.dispatch.model import Verdict
 from sendplan.dispatch.retries import next_attempt
 from sendplan.events import emit
 from sendplan.ledger import MessageKey, State
+from sendplan.mail.replies import Reply, code_of
 from sendplan.plan import Entry
-from sendplan.replies import Reply, code_of
-from sendplan.store.base import Intent, Store
+from sendplan.project.settings import Sender
+from sendplan.store.protocols import ClaimResult, Store
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message
@@ -36,10 +36,10 @@ class Desk:
         self._token = token
         self._commits = commits
 
-    def intend(self, entry: Entry, verdict: Verdict, sender: Sender, message: Message) -> Intent:
+    def intend(self, entry: Entry, verdict: Verdict, sender: Sender, message: Message) -> ClaimResult:
         """The intent, immediately before the dot; durable when this returns."""
 
-        def make(store: Store) -> Intent:
+        def make(store: Store) -> ClaimResult:
             return store.intend(
                 *identity(entry),
                 version=verdict.version,
@@ -51,7 +51,7 @@ class Desk:
                 at=self.clock(),
             )
 
-        intent: Intent = self._commits.run(make)
+        intent: ClaimResult = self._commits.run(make)
         return intent
 
     def afterwards(self, act: Callable[[], None]) -> None:

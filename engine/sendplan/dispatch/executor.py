@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sendplan.declarations.settings import Sender
 from sendplan.dispatch import journal
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.desk import Desk
@@ -27,7 +26,8 @@ from sendplan.mail.credentials import check_passwords
 from sendplan.mail.dialing import Timeouts
 from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.store.base import PlanRecord, Store
+from sendplan.project.settings import Sender
+from sendplan.store.protocols import PlanRecord, Store
 
 LEASE_SECONDS = 120.0
 _RENEWAL_SECONDS = 5.0

@@ -10,7 +10,7 @@ from sendplan.dispatch.model import Cause, Ending, Result, Verdict
 from sendplan.events import emit
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
-from sendplan.store.base import Store
+from sendplan.store.protocols import Store
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sendplan.ledger import MessageKey, State
 
 if TYPE_CHECKING:
-    from sendplan.store.base import Store
+    from sendplan.store.protocols import Store
 
 
 @dataclass(frozen=True, slots=True)

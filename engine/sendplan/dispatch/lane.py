@@ -7,12 +7,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from sendplan.declarations.settings import Sender
 from sendplan.dispatch.breaker import Breaker
 from sendplan.dispatch.model import Cause, Pauses
 from sendplan.dispatch.pacing import Pace
 from sendplan.events import emit
 from sendplan.plan import Entry
+from sendplan.project.settings import Sender
 
 TRIES = 3
 """How often one message may lose its connection before it is left open, whatever the others do."""

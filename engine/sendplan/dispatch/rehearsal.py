@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sendplan.declarations.settings import Sender
 from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, Judge, composed, left_open
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
@@ -20,7 +19,8 @@ from sendplan.mail.message import Message, mailbox
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError
-from sendplan.store.base import Store
+from sendplan.project.settings import Sender
+from sendplan.store.protocols import Store
 
 
 def rehearse_to_address(

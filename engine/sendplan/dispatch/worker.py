@@ -16,11 +16,11 @@ from sendplan.events import emit
 from sendplan.ledger import State
 from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
+from sendplan.mail.replies import Phase, Scope
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
-from sendplan.replies import Phase, Scope
-from sendplan.store.base import Intent, Intention
+from sendplan.store.protocols import ClaimResult, ClaimStatus
 
 FRESH_SECONDS = 60.0
 """How old a decision may be at the intent: the server may have taken long over the mail before."""
@@ -111,7 +111,7 @@ class Worker:
         assert session is not None
         entry = self._lane.ahead(self._number) if session.pipelining else None
         self._ahead = self._prepared(entry) if entry is not None else None
-        intent: list[Intent] = []
+        intent: list[ClaimResult] = []
         following = self._ahead.message if self._ahead else None
         outcome = session.submit(job.message, lambda: self._may_send(job, intent), following)
         result = self._conclude(job, outcome, intent)
@@ -170,7 +170,7 @@ class Worker:
         else:
             self._lane.connection_failed(error.detail)
 
-    def _may_send(self, job: Job, intent: list[Intent]) -> bool:
+    def _may_send(self, job: Job, intent: list[ClaimResult]) -> bool:
         """Everything but the dot has left: write the intent, durable, with every guard in it."""
         if self._stop.is_set():
             return False
@@ -178,11 +178,11 @@ class Worker:
         intent.append(
             self._desk.intend(job.entry, job.verdict, self._lane.sender, job.message)
             if fresh
-            else Intent(Intention.CHANGED)
+            else ClaimResult(ClaimStatus.CHANGED)
         )
-        return intent[0].intention is Intention.OK
+        return intent[0].status is ClaimStatus.OK
 
-    def _conclude(self, job: Job, outcome: Outcome, intent: list[Intent]) -> Result | Again:
+    def _conclude(self, job: Job, outcome: Outcome, intent: list[ClaimResult]) -> Result | Again:
         entry = job.entry
         match outcome:
             case Accepted(reply, queue_id, copy_refused):
@@ -203,21 +203,21 @@ class Worker:
             case Refused():
                 return self._refused(entry, job.verdict, outcome)
 
-    def _withdrawn(self, entry: Entry, intent: list[Intent]) -> Result | Again:
+    def _withdrawn(self, entry: Entry, intent: list[ClaimResult]) -> Result | Again:
         if not intent:
             return left_open(entry, Cause.STOPPED, "stopped before its last byte")
-        match intent[0].intention:
-            case Intention.CHANGED:
+        match intent[0].status:
+            case ClaimStatus.CHANGED:
                 return Again.CHANGED
-            case Intention.LEASE_LOST:
+            case ClaimStatus.LEASE_LOST:
                 raise LeaseLostError
-            case Intention.QUOTA:
+            case ClaimStatus.QUOTA:
                 why = f"the limits of sender {self._lane.sender.name} are used up for now"
                 self._lane.wait_for_quota(intent[0].wait, why)
                 return Again.RESTED
-            case Intention.PAUSED:
+            case ClaimStatus.PAUSED:
                 return left_open(entry, Reason.PAUSED, "it was paused a moment ago")
-            case Intention.SUPPRESSED:
+            case ClaimStatus.SUPPRESSED:
                 return left_open(entry, Reason.SUPPRESSED, "the address was suppressed a moment ago")
             case _:
                 return left_open(entry, Cause.TAKEN, "somebody else dealt with this message a moment ago")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sendplan.declarations.rules import Rule, Step
 from sendplan.expressions import Expression
 from sendplan.expressions.nodes import And
 from sendplan.lint.possible import Outcomes, Possible
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
+from sendplan.project.rules import Rule, Step
 
 
 def constant_triggers(subject: Subject) -> Iterator[Problem]:

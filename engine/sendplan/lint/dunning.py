@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sendplan.declarations.project import TEMPLATES
-from sendplan.declarations.rules import Rule, Step
 from sendplan.expressions import Node, children
 from sendplan.expressions.nodes import FieldRef, IsSet, Not
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
+from sendplan.project.project import TEMPLATES
+from sendplan.project.rules import Rule, Step
 
 _PAYMENT = ("paid", "paid_amount")
 _DUNNING = re.compile(r"dunning|mahnung|mahnstufe", re.IGNORECASE)

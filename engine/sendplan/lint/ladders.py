@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sendplan.declarations.rules import Rule, Step
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem
+from sendplan.project.rules import Rule, Step
 
 
 def short_ladders(subject: Subject) -> Iterator[Problem]:

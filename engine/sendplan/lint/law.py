@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sendplan.declarations.project import TEMPLATES
-from sendplan.declarations.rules import Rule, Step
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem
+from sendplan.project.project import TEMPLATES
+from sendplan.project.rules import Rule, Step
 
 RULING = "BGH VI ZR 225/17"
 """German Federal Court of Justice, 10 July 2018: a request for feedback is advertising, even beside an invoice."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from sendplan.calendar import Duration, Unit
-from sendplan.declarations.rules import Rule
 from sendplan.expressions import Node, ParamRef, ParamValue, Sent, walk
 from sendplan.expressions.nodes import Add, Extreme, FieldRef, Literal
 from sendplan.fields import EVENTS
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
+from sendplan.project.rules import Rule
 
 _DAYS: Mapping[Unit, tuple[float, float]] = {
     Unit.MINUTES: (1 / 1440, 1 / 1440),

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sendplan.declarations.languages import language_of
-from sendplan.declarations.project import TEMPLATES, Project
-from sendplan.declarations.rules import Rule, Step
-from sendplan.declarations.settings_file import FILE
-from sendplan.declarations.written import FOLDER
 from sendplan.expressions import ParamValue
 from sendplan.lint.committed import committed_files
 from sendplan.problems import Problem, Severity, Span
+from sendplan.project.languages import language_of
+from sendplan.project.project import TEMPLATES, Project
+from sendplan.project.rules import Rule, Step
+from sendplan.project.rules_file import FOLDER
+from sendplan.project.settings_file import FILE
 from sendplan.reading import source
 from sendplan.reading.source import Document, KeyPath
-from sendplan.testing.scenarios import FOLDER as SCENARIOS
+from sendplan.scenarios.play import FOLDER as SCENARIOS
 
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sendplan.declarations.languages import language_of
-from sendplan.declarations.project import TEMPLATES
 from sendplan.lint.subject import Subject, name_of, warning
 from sendplan.problems import Problem, Span
+from sendplan.project.languages import language_of
+from sendplan.project.project import TEMPLATES
 
 
 def templates(subject: Subject) -> Iterator[Problem]:

@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 from functools import cache
 
 from sendplan.calendar import Calendar, Duration, Unit, Window
-from sendplan.declarations.rules import Rule, Step
 from sendplan.expressions import Node
 from sendplan.expressions.nodes import Add, Extreme
 from sendplan.lint.subject import Subject, Variant, warning
 from sendplan.problems import Problem
+from sendplan.project.rules import Rule, Step
 
 _FIRST, _YEAR_LATER, _LAST = date(2024, 1, 1), date(2025, 2, 1), date(2028, 1, 1)
 """The days that are looked at: fixed ones, four years where holidays matter, so that `check` always says the same."""

@@ -11,12 +11,12 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from sendplan import replies
+from sendplan.mail import replies
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, dial, reason_of, tls_context, tls_error
-from sendplan.replies import Phase, Reply
+from sendplan.mail.replies import Phase, Reply
 
 if TYPE_CHECKING:
-    from sendplan.declarations.settings import Sender
+    from sendplan.project.settings import Sender
 
 _LINE_LIMIT = 4096
 _LINES_LIMIT = 100

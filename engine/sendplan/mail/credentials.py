@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from sendplan.declarations.settings import Sender
 from sendplan.problems import Problem, UserError
+from sendplan.project.settings import Sender
 
 
 def password_of(sender: Sender, environment: Mapping[str, str] = os.environ) -> str | None:

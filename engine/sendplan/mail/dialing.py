@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sendplan import replies
-from sendplan.replies import Phase, Reply, Scope
+from sendplan.mail import replies
+from sendplan.mail.replies import Phase, Reply, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from email import base64mime, quoprimime
 from email.utils import format_datetime, quote
 from typing import TYPE_CHECKING
 
-from sendplan.declarations.settings import Account, Sender
 from sendplan.problems import Problem, UserError
+from sendplan.project.settings import Account, Sender
 
 if TYPE_CHECKING:
     from sendplan.templates import Rendered

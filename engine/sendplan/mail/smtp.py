@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sendplan.mail.connection import Connection
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
-from sendplan.replies import Phase, Reply, Scope, scope
+from sendplan.mail.replies import Phase, Reply, Scope, scope
 
 if TYPE_CHECKING:
-    from sendplan.declarations.settings import Sender
     from sendplan.mail.message import Message
+    from sendplan.project.settings import Sender
 
 MAILS_PER_CONNECTION = 100
 SECONDS_PER_CONNECTION = 300.0

@@ -10,12 +10,12 @@ from typing import Any
 from sendplan.calendar import Calendar
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
-from sendplan.declarations.settings import Settings
 from sendplan.expressions import Expression, Result, Traced
 from sendplan.expressions.nodes import FieldRef, Literal, ParamRef, Sent
 from sendplan.fields import PERSONAL
 from sendplan.plan import Reason
 from sendplan.planning.planner import fact_json
+from sendplan.project.settings import Settings
 
 _STEP = timedelta(seconds=1)
 

@@ -12,7 +12,7 @@ from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.fields import Moment
 from sendplan.plan import Reason
-from sendplan.planning.planner import Judged
+from sendplan.planning.planner import OrderDecisions
 from sendplan.report import counted
 
 NEAREST = 3
@@ -76,7 +76,7 @@ class _Bucket:
             heapq.heappushpop(self.nearest, item)
 
 
-def funnels(judged: Iterable[Judged], calendar: Calendar) -> tuple[Funnel, ...]:
+def funnels(judged: Iterable[OrderDecisions], calendar: Calendar) -> tuple[Funnel, ...]:
     """The funnel of every rule that looked at an order, by rule; the orders are streamed."""
     buckets: dict[str, dict[Reason, _Bucket]] = {}
     for each in judged:

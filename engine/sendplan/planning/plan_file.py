@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sendplan import resources
-from sendplan.declarations.project import Project
 from sendplan.plan import Plan
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.project import Project
 
 FRESH_FOR = timedelta(hours=24)
 

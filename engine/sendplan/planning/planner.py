@@ -13,17 +13,17 @@ from typing import Any
 
 from sendplan.addresses import masked
 from sendplan.calendar import Calendar
+from sendplan.deciding.candidates import searches
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import Facts, facts_of
-from sendplan.declarations import languages
-from sendplan.declarations.project import Project
 from sendplan.fields import Value, decimal_text
-from sendplan.ledger import History, MessageKey, Operator
+from sendplan.ledger import History, MessageKey, Overrides
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
-from sendplan.planning.candidates import searches
+from sendplan.project import languages
+from sendplan.project.project import Project
 from sendplan.report import counted
-from sendplan.store.base import OrderSource, StoredOrder
+from sendplan.store.protocols import OrderSource, StoredOrder
 
 _CHUNK = 500
 """Orders whose ledger rows are read at once."""
@@ -45,7 +45,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class OrderDecisions:
     """One order with the decision of every rule."""
 
     facts: Facts
@@ -61,7 +61,7 @@ def judge_orders(
     rules: Collection[str] | None = None,
     account: str | None = None,
     orders: Iterable[StoredOrder] | None = None,
-) -> Iterator[Judged]:
+) -> Iterator[OrderDecisions]:
     """Every order (or these) with its decisions, by id; `rules` and `account` narrow what is looked at."""
     imported, operator = source.imported(), source.operator()
     stream = iter(source.orders() if orders is None else orders)
@@ -83,7 +83,7 @@ def judge_candidates(
     *,
     rules: Collection[str] | None = None,
     account: str | None = None,
-) -> Iterator[Judged]:
+) -> Iterator[OrderDecisions]:
     """Every decision that a plan lists or warns of, without looking at orders that it says nothing about.
 
     Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
@@ -101,7 +101,7 @@ def judge_candidates(
                 judged = judge(project, order, history, imported, operator, clock, rules=search.judged, planned=rules)
                 if judged is not None:
                     spoken_of = tuple(filter(search.speaks_of, judged.decisions))
-                    yield Judged(judged.facts, judged.history, spoken_of)
+                    yield OrderDecisions(judged.facts, judged.history, spoken_of)
 
 
 def judge(
@@ -109,13 +109,13 @@ def judge(
     order: StoredOrder,
     history: History,
     imported: Mapping[str, Mapping[str, datetime]],
-    operator: Operator,
+    operator: Overrides,
     clock: Clock,
     *,
     rules: Collection[str] | None = None,
     planned: Collection[str] | None = None,
     recheck: bool = False,
-) -> Judged | None:
+) -> OrderDecisions | None:
     """One order's decisions, each rule after those whose `sent(…)` it reads; None while the order does not exist yet.
 
     What this plan sends counts as sent at `now`. What it does not send although it is due, because its rule is not
@@ -137,7 +137,7 @@ def judge(
         not_gone_yet = stays and decision.reason is Reason.SEND
         outcomes[decision.key] = Reason.IN_FLIGHT if not_gone_yet else decision.reason
         decisions.append(decision)
-    return Judged(facts, history, tuple(decisions))
+    return OrderDecisions(facts, history, tuple(decisions))
 
 
 def make_plan(
@@ -163,7 +163,7 @@ def plan_from(
     project: Project,
     source: OrderSource,
     clock: Clock,
-    judged: Iterable[Judged],
+    judged: Iterable[OrderDecisions],
     *,
     rules: Collection[str] | None = None,
     show_addresses: bool = False,
@@ -193,7 +193,7 @@ def plan_from(
     ).identified()
 
 
-def _counting(judged: Iterable[Judged], progress: Callable[[int], None]) -> Iterator[Judged]:
+def _counting(judged: Iterable[OrderDecisions], progress: Callable[[int], None]) -> Iterator[OrderDecisions]:
     for number, each in enumerate(judged, start=1):
         yield each
         progress(number)

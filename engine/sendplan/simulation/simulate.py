@@ -14,14 +14,14 @@ from datetime import date, datetime
 from itertools import chain, islice
 
 from sendplan.deciding.decision import Decision
-from sendplan.declarations.project import Project
-from sendplan.declarations.rules import Rule
 from sendplan.expressions import stored_fields
 from sendplan.fields import EVENTS
-from sendplan.ledger import History, MessageKey, Operator, Record, State
+from sendplan.ledger import History, MessageKey, Overrides, Record, State
 from sendplan.plan import Reason, Status, key_of
-from sendplan.planning.planner import Clock, Judged, judge
-from sendplan.store.base import Reader, StoredOrder
+from sendplan.planning.planner import Clock, OrderDecisions, judge
+from sendplan.project.project import Project
+from sendplan.project.rules import Rule
+from sendplan.store.protocols import Reader, StoredOrder
 
 DAILY = "0 6 * * *"
 """The rhythm of runs, on the shop's clock."""
@@ -124,7 +124,7 @@ class _Walker:
         self.project = project
         self.calendar = project.settings.calendar
         self.runs = runs
-        self.operator = Operator(suppressed=suppressed)
+        self.operator = Overrides(suppressed=suppressed)
         fields = [name for name, each in project.settings.fields.items() if not each.derived_from]
         last = runs[-1] if runs else None
         fresh = dict.fromkeys(fields, last) if last is not None else {}
@@ -157,7 +157,7 @@ class _Walker:
             run = min(later, default=None)
         self.errors.update(wrong)
 
-    def _judge(self, order: StoredOrder, history: History, now: datetime) -> Judged | None:
+    def _judge(self, order: StoredOrder, history: History, now: datetime) -> OrderDecisions | None:
         return judge(self.project, order, history, self.imported, self.operator, Clock(now, replay=True))
 
     def _send(self, decision: Decision, at: datetime) -> Send:

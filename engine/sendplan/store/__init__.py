@@ -9,7 +9,7 @@ from pathlib import Path
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.problems import Problem, UserError
-from sendplan.store.base import Reader, Store
+from sendplan.store.protocols import Reader, Store
 
 SQLITE = "sqlite:///"
 
@@ -19,8 +19,8 @@ def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: C
 
     A missing file reads as an empty store. Raises UserError for a file that is no store.
     """
-    from sendplan.store.files import ReadOnlyFile
-    from sendplan.store.sqlite import SqliteReader
+    from sendplan.store.sqlite.files import ReadOnlyFile
+    from sendplan.store.sqlite.reader import SqliteReader
 
     return SqliteReader(ReadOnlyFile(_path(url, folder)), fields, calendar)
 
@@ -38,7 +38,7 @@ def open_store(
     `clock` is the real time in seconds since 1970, by which leases and senders' limits run. Raises UserError for a
     file that is no store or cannot be written.
     """
-    from sendplan.store.sqlite_store import SqliteStore
+    from sendplan.store.sqlite.store import SqliteStore
 
     return SqliteStore.open(_path(url, folder), fields, calendar, clock)
 

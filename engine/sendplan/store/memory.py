@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Value
-from sendplan.ledger import History, MessageKey, Operator, Record, State
-from sendplan.store.base import StoredOrder
+from sendplan.ledger import History, MessageKey, Overrides, Record, State
+from sendplan.store.protocols import StoredOrder
 
 
 class MemoryOrders:
@@ -66,9 +66,9 @@ class MemoryOrders:
         """account → field → when it last came."""
         return self._imported
 
-    def operator(self) -> Operator:
+    def operator(self) -> Overrides:
         """Nobody pauses or suppresses anything here."""
-        return Operator()
+        return Overrides()
 
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         """Ledger rows in these states, oldest first."""

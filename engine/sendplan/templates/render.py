@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import BaseLoader, Environment, Template, UndefinedError
 from markupsafe import Markup
 
-from sendplan.declarations import languages
-from sendplan.declarations.settings import Settings
 from sendplan.problems import Problem, Severity, Span, UserError, did_you_mean
+from sendplan.project import languages
+from sendplan.project.settings import Settings
 from sendplan.templates import source
 from sendplan.templates.analysis import Analysis
 from sendplan.templates.localise import Localiser, is_known

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from sendplan import resources
 from sendplan.deciding.facts import Facts
-from sendplan.declarations.settings import Account, Sender, Settings, Shop
 from sendplan.fields import Field, FieldType
+from sendplan.project.settings import Account, Sender, Settings, Shop
 
 
 @dataclass(frozen=True, slots=True)

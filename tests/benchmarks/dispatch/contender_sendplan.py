@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from sendplan.declarations import project as projects
-from sendplan.delivery import deliver
+from sendplan.dispatch.delivery import deliver
 from sendplan.planning.planner import Clock, make_plan
+from sendplan.project import project as projects
 from sendplan.store import open_reader, open_store
 
 SETTINGS = """\

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from moments import NOW
 
-from sendplan.declarations.project import Project
 from sendplan.plan import Reason, key_of
 from sendplan.planning.planner import Clock, judge_candidates, make_plan
+from sendplan.project.project import Project
 from sendplan.store import Reader, open_reader
 
 

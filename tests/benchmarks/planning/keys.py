@@ -14,7 +14,7 @@ import contender_sql
 from figures import Figure, beside, digest, faster, in_turn, say, timed
 from stores import path_of, shop
 
-from sendplan.declarations.project import Project
+from sendplan.project.project import Project
 
 HERE = Path(__file__).parent
 SAMPLE = 20_000

@@ -12,11 +12,11 @@ from figures import say
 from moments import NOW
 from orders import COLUMNS, Shop
 
-from sendplan.declarations import project as projects
-from sendplan.declarations.project import Project
-from sendplan.planning.candidates import indexes
+from sendplan.deciding.candidates import indexes
+from sendplan.project import project as projects
+from sendplan.project.project import Project
 from sendplan.store import open_store
-from sendplan.store.encoding import encode_instant, stored_fields
+from sendplan.store.sqlite.encoding import encode_instant, stored_fields
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / ".benchmarks" / "planning"

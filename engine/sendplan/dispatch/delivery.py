@@ -1,0 +1,234 @@
+"""Ties planning to sending: what the dispatcher asks for each message, and one execution with its store and signals."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+
+from sendplan.deciding.candidates import closure
+from sendplan.dispatch import (
+    Compose,
+    DispatchReport,
+    Judge,
+    Result,
+    Verdict,
+    execute,
+    rehearse_to_address,
+    rehearse_to_folder,
+)
+from sendplan.ledger import History, Overrides
+from sendplan.mail.compose import compose, templates_of
+from sendplan.mail.message import Message
+from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.planning.planner import Clock, judge
+from sendplan.project.project import Project
+from sendplan.store import Store, open_store
+from sendplan.store.adoption import check_store, keep_mark
+from sendplan.store.protocols import StoredOrder
+
+JOURNALS = Path("var/journals")
+STANDING_SECONDS = 1.0
+ORDERS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Where the mails of a rehearsal go instead of to their buyers; nothing of it enters the ledger."""
+
+    redirect: str | None = None
+    """The one address that gets all of them."""
+    folder: Path | None = None
+    """Or the folder into which they are written, without any network."""
+
+
+def deliver(
+    plan: Plan,
+    project: Project,
+    clock: Callable[[], Clock],
+    *,
+    stop: threading.Event,
+    rehearsal: Rehearsal | None = None,
+    progress: Callable[[Result], None] = lambda result: None,
+) -> DispatchReport:
+    """Send a plan's `send` entries through the project's senders, each decided again right before its mail.
+
+    `clock` is read for each mail. Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
+    UserError, before any mail, for a plan that was executed already, a missing password, and a store that may have
+    forgotten mails that left.
+    """
+    templates = templates_of(project)
+    redirect = rehearsal.redirect if rehearsal else None
+
+    standing, orders = _Standing(), _Orders(plan)
+
+    def judged(store: Store, entry: Entry) -> Verdict:
+        return decide_again(project, clock(), entry, *orders.now(store, entry), *standing.now(store))
+
+    def composed(verdict: Verdict) -> Message:
+        facts, decision = verdict.facts, verdict.decision
+        assert facts is not None
+        assert decision is not None
+        assert decision.step is not None
+        mail, _ = compose(project, templates, facts, decision.rule, decision.step, now=clock().now, redirect=redirect)
+        return mail
+
+    if rehearsal is not None:
+        return _rehearse(plan, project, rehearsal, judged, composed, stop, progress)
+    settings = project.settings
+    with closing(_store(project)) as store:
+        check_store(settings.folder, store)
+        try:
+            return execute(
+                plan,
+                open_store=lambda: _store(project),
+                judge=judged,
+                compose=composed,
+                senders=settings.senders,
+                journals=settings.folder / JOURNALS,
+                clock=lambda: clock().now,
+                precedence=[rule.id for rule in project.rules],
+                stop=stop,
+                progress=progress,
+                heartbeat=lambda: keep_mark(settings.folder, store),
+            )
+        finally:
+            keep_mark(settings.folder, store)
+
+
+def _rehearse(
+    plan: Plan,
+    project: Project,
+    rehearsal: Rehearsal,
+    judged: Judge,
+    composed: Compose,
+    stop: threading.Event,
+    progress: Callable[[Result], None],
+) -> DispatchReport:
+    with closing(_store(project)) as store:
+        if rehearsal.folder is not None:
+            return rehearse_to_folder(
+                plan, rehearsal.folder, store=store, judge=judged, compose=composed, stop=stop, progress=progress
+            )
+        return rehearse_to_address(
+            plan,
+            rehearsal.redirect or "",
+            store=store,
+            judge=judged,
+            compose=composed,
+            senders=project.settings.senders,
+            stop=stop,
+            progress=progress,
+        )
+
+
+def _store(project: Project) -> Store:
+    settings = project.settings
+    return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
+
+
+class _Standing:
+    """What holds for all orders, read once a second: the imports' times and the operator's word.
+
+    That is enough. The intent itself asks again for pauses and the suppressed address, and data only becomes fresher.
+    """
+
+    def __init__(self) -> None:
+        self._read_at = float("-inf")
+        self._read: tuple[Mapping[str, Mapping[str, datetime]], Overrides] = {}, Overrides()
+
+    def now(self, store: Store) -> tuple[Mapping[str, Mapping[str, datetime]], Overrides]:
+        """Imports and operator; called by several threads, of which two may read at once."""
+        if time.monotonic() - self._read_at > STANDING_SECONDS:
+            self._read = store.imported(), store.operator()
+            self._read_at = time.monotonic()
+        return self._read
+
+
+class _Orders:
+    """The orders of a plan with their histories, read for several mails at once.
+
+    What was read may be a second old when it is decided on; the intent asks whether the order is still the same. An
+    order with several mails is read for each of them: the later ones depend on what became of the earlier.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        mails = Counter(entry.order or "" for entry in plan.with_status(Status.SEND))
+        self._following = iter([order for order, number in mails.items() if number == 1])
+        self._read: dict[str, tuple[float, StoredOrder | None, History]] = {}
+        self._lock = threading.Lock()
+
+    def now(self, store: Store, entry: Entry) -> tuple[StoredOrder | None, History]:
+        """An entry's order and its history; called by several threads. Nothing is handed out twice."""
+        id_ = entry.order or ""
+        with self._lock:
+            read_at, order, history = self._read.pop(id_, _UNREAD)
+            if time.monotonic() - read_at > STANDING_SECONDS:
+                self._fetch(store, [id_, *islice(self._following, ORDERS_AT_ONCE)])
+                _, order, history = self._read.pop(id_)
+            return order, history
+
+    def _fetch(self, store: Store, ids: list[str]) -> None:
+        now, histories = time.monotonic(), store.histories(ids)
+        orders = {order.id: order for order in store.orders_by_id(ids)}
+        self._read |= {id_: (now, orders.get(id_), histories.get(id_, History())) for id_ in ids}
+
+
+_UNREAD: tuple[float, None, History] = (float("-inf"), None, History())
+
+
+def decide_again(
+    project: Project,
+    clock: Clock,
+    entry: Entry,
+    order: StoredOrder | None,
+    history: History,
+    imported: Mapping[str, Mapping[str, datetime]],
+    operator: Overrides,
+) -> Verdict:
+    """What an entry is decided to be on the order and the ledger as they are now."""
+    if order is None:
+        return Verdict(Reason.ERROR, f"order {entry.order} is not in the store any more")
+    rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(order.account)})
+    judged = judge(project, order, history, imported, operator, clock, rules=rules, recheck=True)
+    decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
+    if judged is None or decision is None:
+        return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} cannot be decided on any more")
+    if decision.reason is Reason.SEND and decision.key != (entry.rule, entry.step or ""):
+        return Verdict(Reason.ALREADY_SENT, "the ladder has gone on since the plan was made")
+    return Verdict(
+        decision.reason,
+        decision.why,
+        version=order.version,
+        address=str(judged.facts.values.get("email", "")),
+        expires_at=decision.expires_at,
+        facts=judged.facts,
+        decision=decision,
+    )
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that SIGTERM or Ctrl-C sets: mails past their intent are finished, the rest stays open."""
+    stop = threading.Event()
+
+    def ask(signal_number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    previous = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,166 @@
+"""`smtp-test`: does a sender work, and if not, which step failed and what to change (manual M3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate, make_msgid
+
+from sendplan.mail.credentials import password_of
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
+from sendplan.mail.message import Message, mailbox
+from sendplan.mail.replies import Phase, Reply, Scope
+from sendplan.mail.smtp import Accepted, Lost, Refused, Session, Unknown
+from sendplan.project.providers import preset
+from sendplan.project.settings import Sender
+
+PATIENCE = Timeouts(connect=15, command=30, data=30, body=30, result=60)
+"""Somebody sits and waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What a test mail showed."""
+
+    __test__ = False  # pytest would take the name for a test.
+
+    ok: bool
+    step: str
+    """The one that failed: `resolve`, `connect`, `greeting`, `tls`, `login`, `sender`, `recipient`, `data`."""
+    message: str
+    """What happened, in one sentence."""
+    advice: str = ""
+    """What to change."""
+
+
+def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIENCE) -> TestResult:
+    """Send one test mail, to the sender's own address when `to` is None.
+
+    Raises UserError when the password's variable is not set, or an address is none.
+    """
+    message = _message(sender, to)
+    password = password_of(sender)
+    try:
+        session = Session.open(sender, password, timeouts)
+    except SmtpError as error:
+        return _failed(sender, error)
+    try:
+        outcome = session.submit(message, lambda: True)
+    finally:
+        session.quit()
+    match outcome:
+        case Accepted(reply):
+            return TestResult(True, "", f"the server took a mail to {message.recipients[0]}: {reply}", _hint(sender))
+        case Refused(phase, reply):
+            return _failed(sender, SmtpError(phase, Trouble.REFUSED, f"the server answered {reply}", reply))
+        case Lost(phase, trouble, detail):
+            return _failed(sender, SmtpError(phase, trouble, detail))
+        case Unknown(detail):
+            return TestResult(False, "data", f"{detail}; the test mail may or may not arrive", "try again")
+        case _:
+            raise AssertionError(outcome)
+
+
+def _message(sender: Sender, to: str | None) -> Message:
+    from_ = mailbox(sender.from_, "From")
+    recipient = mailbox(to or from_.address, "To").address
+    message_id = make_msgid(domain=from_.domain)
+    lines = [
+        f"From: {from_.address}",
+        f"To: {recipient}",
+        "Subject: sendplan test mail",
+        f"Date: {formatdate(localtime=True)}",
+        f"Message-ID: {message_id}",
+        "Auto-Submitted: auto-generated",
+        "",
+        f"The sender `{sender.name}` works.",
+        "",
+    ]
+    content = "\r\n".join(lines).encode()
+    return Message(content, from_.address, (recipient,), None, message_id, needs_smtputf8=not content.isascii())
+
+
+def _failed(sender: Sender, error: SmtpError) -> TestResult:
+    return TestResult(False, _step(error.phase), error.detail, _advice(sender, error))
+
+
+def _step(phase: Phase) -> str:
+    return "data" if phase in (Phase.BODY, Phase.DOT, Phase.RESULT) else phase
+
+
+def _hint(sender: Sender) -> str:
+    if sender.security == "none":
+        return "the connection is not encrypted: write `security: starttls` unless the server is this computer"
+    return ""
+
+
+def _advice(sender: Sender, error: SmtpError) -> str:
+    if error.trouble in _BY_TROUBLE:
+        return _for_port(sender, error.trouble) or _BY_TROUBLE[error.trouble]
+    if error.phase is Phase.TLS:
+        return _for_port(sender, error.trouble) or _BY_TROUBLE[Trouble.NO_STARTTLS]
+    if error.reply is None:
+        return _for_port(sender, error.trouble) or "try again; if it stays so, ask the provider's support"
+    return _for_reply(sender, error.phase, error.reply, error.scope)
+
+
+_BY_TROUBLE: Mapping[Trouble, str] = {
+    Trouble.UNRESOLVED: "check the spelling of `host`, and whether this computer is connected",
+    Trouble.UNREACHABLE: "check `host` and `port`: 587 with `security: starttls`, or 465 with `security: tls`",
+    Trouble.CERTIFICATE: (
+        "write the host name that the certificate was made for; for a server of your own put its authority's "
+        "certificate into a file and name that in the environment variable SSL_CERT_FILE"
+    ),
+    Trouble.NO_STARTTLS: "port 465 speaks `security: tls`; a server on this computer may need `security: none`",
+    Trouble.PLAIN_LOGIN: "write `security: starttls` (port 587) or `security: tls` (port 465)",
+    Trouble.NO_LOGIN: (
+        "remove `username` and `password` for a server that needs none; one that only takes OAuth (XOAUTH2) needs "
+        "password logins switched on for this mailbox, or another provider"
+    ),
+}
+
+
+def _for_port(sender: Sender, trouble: Trouble) -> str:
+    """Port and security that do not belong together show in many ways, depending on who waits for whom."""
+    if trouble in (Trouble.UNRESOLVED, Trouble.CERTIFICATE, Trouble.NO_LOGIN):
+        return ""
+    match sender.port, sender.security:
+        case 465, ("starttls" | "none"):
+            return f"port 465 is encrypted from the start: write `security: tls` instead of `{sender.security}`"
+        case ((587 | 25), "tls"):
+            return f"port {sender.port} begins unencrypted: write `security: starttls` instead of `tls`"
+        case 587, "none":
+            return "port 587 wants an encrypted connection: write `security: starttls` instead of `none`"
+        case 25, _ if trouble in (Trouble.UNREACHABLE, Trouble.TIMED_OUT):
+            return "many networks block port 25: use 587 with `security: starttls`"
+    return ""
+
+
+def _for_reply(sender: Sender, phase: Phase, reply: Reply, scope: Scope) -> str:
+    provider = preset(sender.provider)
+    if reply.enhanced in ((5, 7, 139), (5, 7, 30)):
+        return (
+            "the provider has switched password logins off for this mailbox: an administrator must switch on "
+            '"Authenticated SMTP" for it, and security defaults must allow it'
+        )
+    if scope is Scope.LOGIN:
+        if sender.username is None:
+            return "the server wants a login: write `username` and `password: ${SMTP_PASSWORD}`"
+        hint = provider.password_hint if provider else ""
+        general = f"check `username` and the value of {sender.password_variable}"
+        return f"{general}; {hint}" if hint else general
+    if scope in (Scope.ACCOUNT_RATE, Scope.ACCOUNT_QUOTA):
+        return "the account has sent too much for now: wait, and lower `limits` to what the provider allows"
+    if scope is Scope.HOST:
+        return "the server does not talk to us now: try again later, or ask the provider whether it blocks this network"
+    if re.search(r"relay", reply.text, re.IGNORECASE):
+        return "the server only takes mail to others after a login: write `username` and `password`"
+    return _BY_PHASE.get(phase, "ask the provider what this answer means")
+
+
+_BY_PHASE: Mapping[Phase, str] = {
+    Phase.SENDER: "the server does not accept this From address: it must belong to the account that logs in",
+    Phase.RECIPIENT: "the server does not accept the recipient: try another address with --to",
+    Phase.RESULT: "the server does not accept the content or the From address; its answer says which",
+}

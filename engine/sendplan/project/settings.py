@@ -1,0 +1,129 @@
+"""`sendplan.yaml` as a frozen value: shop, senders, accounts, regions, classes, windows, holds (LANGUAGE §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sendplan.calendar import Calendar, Duration, Window
+from sendplan.expressions import Condition, ParamValue
+from sendplan.fields import Field, FieldType, Value
+from sendplan.project.regions import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Who sends: shown in templates and used for every calendar question."""
+
+    name: str
+    timezone: str
+    country: str
+    branding: bool = False
+    unsubscribe: str | None = None
+    """https or mailto address with `{token}`, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a mail provider accepts; None means no limit of its own. Counted in the store over all processes."""
+
+    connections: int = 1
+    per_minute: int | None = None
+    per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One mail account: where and how its SMTP server is reached (manual M1, M2, M4, M18)."""
+
+    name: str
+    from_: str
+    """`Name <address>` or a bare address."""
+    host: str
+    port: int
+    security: str
+    """`starttls`, `tls` or `none`."""
+    username: str | None = None
+    password_variable: str | None = None
+    """Name of the environment variable, read only when the sender connects; the secret itself is never kept."""
+    reply_to: str | None = None
+    copy_to: str | None = None
+    """`self` for the From address, or an address (manual M2)."""
+    provider: str = "generic"
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One portal account and what it overrides (manual M4, M7)."""
+
+    name: str
+    portal: str
+    sender: str
+    skip: frozenset[str] = frozenset()
+    from_: str | None = None
+    reply_to: str | None = None
+    copy_to: str | None = None
+    language: str | None = None
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    """The project's params with this account's own over them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageClass:
+    """A kind of mail with a condition of its own; `transactional` always exists and has none."""
+
+    name: str
+    requires: Condition | None = None
+    unsubscribe_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A condition under which everything for an order is postponed and shown (manual M13)."""
+
+    name: str
+    when: Condition
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Languages:
+    """The language of a buyer who named none: by billing country, else the default."""
+
+    default: str = "en"
+    by_country: Mapping[str, str] = field(default_factory=dict)
+    """ISO country → language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole of `sendplan.yaml`, checked."""
+
+    folder: Path
+    shop: Shop
+    calendar: Calendar
+    store: str
+    """`sqlite:///PATH`, relative to `folder`."""
+    languages: Languages
+    params: Mapping[str, ParamValue]
+    senders: Mapping[str, Sender]
+    accounts: Mapping[str, Account]
+    regions: tuple[Region, ...]
+    classes: Mapping[str, MessageClass]
+    windows: Mapping[str, Window]
+    holds: tuple[Hold, ...]
+    fields: Mapping[str, Field]
+    """Every field an expression may name: the catalogue and the project's own."""
+    per_run: int | None = None
+    redirect: str | None = None
+    fresh_within: Mapping[str, Duration] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    """Optional keys of a rule, as written."""
+    constants: Mapping[str, Value] = field(init=False, repr=False, compare=False)
+    """What a field holds when no import carried it, where that is the same for all orders: flags are false."""
+
+    def __post_init__(self) -> None:
+        flags = {name: False for name, each in self.fields.items() if each.type is FieldType.FLAG}
+        object.__setattr__(self, "constants", {"tags": (), **flags})

@@ -1,0 +1,414 @@
+"""`sendplan.yaml` → Settings: every name, date, window and expression in it is checked, all problems at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sendplan.addresses import address_error
+from sendplan.calendar import WEEKDAYS, Calendar, Duration, Window, cron_error, subdivision_error
+from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value
+from sendplan.expressions.tokens import KEYWORDS
+from sendplan.fields import Field, FieldType, catalogue, with_own
+from sendplan.problems import Problem, did_you_mean
+from sendplan.project import providers
+from sendplan.project.regions import Entry, Region, parse_postcode
+from sendplan.project.settings import Account, Hold, Languages, Limits, MessageClass, Sender, Settings, Shop
+from sendplan.reading.schemas import validated
+from sendplan.reading.source import Document, KeyPath, load
+
+FILE = "sendplan.yaml"
+_NEEDED = {"senders": "from", "holds": "when"}
+"""Without these keys an entry says nothing."""
+_NEEDED_OF_SHOP = {"name", "timezone", "country"}
+_SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_HOURS = re.compile(r"(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})")
+_RESERVED_REGIONS = ("all", "any")
+
+
+def read_settings(folder: Path, *, thorough: bool = False) -> tuple[Settings | None, Document | None, list[Problem]]:
+    """The settings of a project's folder, with the document for later checks; no settings when there are problems.
+
+    `thorough` also asks whether the place's public holidays are known, which takes longer than everything else here;
+    without it, whoever needs them is told.
+    """
+    document, problems = load(folder / FILE, FILE)
+    if document is None:
+        return None, None, problems
+    data, schema_problems = validated(document, "settings")
+    problems += schema_problems
+    reader = _Reader(folder, document, data if isinstance(data, dict) else {}, problems)
+    settings = reader.settings()
+    if thorough:
+        reader.check_holidays()
+    return (settings if not any(each.is_error for each in problems) else None), document, problems
+
+
+class _Reader:
+    def __init__(self, folder: Path, document: Document, data: Mapping[str, Any], problems: list[Problem]) -> None:
+        self.folder = folder
+        self.document = document
+        self.problems = problems
+        # What breaks its schema is left out here, so that all around it is still checked.
+        self.data = self._well_formed((), data)
+        for section, needed in _NEEDED.items():
+            entries = self.data.get(section, {})
+            self.data[section] = {name: each for name, each in entries.items() if needed in each}
+        if not self.data.get("shop", {}).keys() >= _NEEDED_OF_SHOP:
+            self.data.pop("shop", None)
+        self.sender_names = list(data["senders"]) if isinstance(data.get("senders"), dict) else None
+        self.left_out = {name for name in data if self._spoiled((name,))}
+
+    def _well_formed(self, path: KeyPath, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The keys that no problem lies in; of a mapping with one, the keys below that are free of it."""
+        kept: dict[str, Any] = {}
+        for name, value in data.items():
+            place = (*path, name)
+            if not self._spoiled(place):
+                kept[name] = value
+            elif isinstance(value, dict) and not self._misplaced(place):
+                kept[name] = self._well_formed(place, value)
+        return kept
+
+    def _spoiled(self, path: KeyPath) -> bool:
+        return any(each.span is not None and self.document.holds(path, each.span) for each in self.problems)
+
+    def _misplaced(self, path: KeyPath) -> bool:
+        """Whether a mapping stands where something else belongs."""
+        span = self.document.span(path)
+        return any(each.code == "wrong-type" and each.span == span for each in self.problems)
+
+    def note(self, code: str, path: KeyPath, message: str, help_: str = "", *, key: bool = False) -> None:
+        span = self.document.key_span(path) if key else self.document.span(path)
+        self.problems.append(Problem(code, message, span, help_))
+
+    def settings(self) -> Settings | None:
+        """All sections; None when the shop itself cannot be read."""
+        fields = self._fields()
+        params = {name: self._param(value) for name, value in self.data.get("params", {}).items()}
+        scope = Scope(fields, params, messages=None)
+        shop = self._shop()
+        calendar = self._calendar(shop)
+        senders = {name: self._sender(name, each) for name, each in self.data.get("senders", {}).items()}
+        accounts = {name: self._account(name, each, params, senders) for name, each in self._section("accounts")}
+        regions = tuple(self._region(name, each) for name, each in self._section("regions"))
+        windows = {name: self._window(name, each) for name, each in self._section("windows")}
+        classes = {"transactional": MessageClass("transactional")}
+        classes |= {name: self._class(name, each, scope, shop) for name, each in self._section("classes")}
+        holds = tuple(self._hold(name, each, scope) for name, each in self._section("holds"))
+        fresh_within = self._fresh_within(fields)
+        languages = self._languages()
+        self._check_address(("redirect",), self.data.get("redirect"))
+        if shop is None or calendar is None:
+            return None
+        return Settings(
+            folder=self.folder,
+            shop=shop,
+            calendar=calendar,
+            store=self._store(),
+            languages=languages,
+            params=params,
+            senders=senders,
+            accounts=accounts,
+            regions=regions,
+            classes=classes,
+            windows=windows,
+            holds=holds,
+            fields=fields,
+            per_run=self.data.get("limits", {}).get("per_run"),
+            redirect=self.data.get("redirect"),
+            fresh_within=fresh_within,
+            defaults=self.data.get("defaults", {}),
+        )
+
+    def _section(self, name: str) -> list[tuple[str, Any]]:
+        return list(self.data.get(name, {}).items())
+
+    def _fields(self) -> Mapping[str, Field]:
+        own: dict[str, FieldType] = {}
+        for name, type_ in self._section("fields"):
+            path = ("fields", name)
+            if name in catalogue():
+                self.note(
+                    "wrong-key", path, f"`{name}` is a field of every order already", "choose a new name", key=True
+                )
+            elif name in KEYWORDS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                help_ = "write a small letter, then letters, digits or `_`; words of the language are taken"
+                self.note("wrong-key", path, f"`{name}` cannot name a field", help_, key=True)
+            else:
+                own[name] = FieldType(type_)
+        return with_own(own)
+
+    @staticmethod
+    def _param(value: Any) -> ParamValue:
+        if isinstance(value, list):
+            return tuple(value)
+        return (Duration.parse(value) or value) if isinstance(value, str) else value
+
+    def _shop(self) -> Shop | None:
+        shop = self.data.get("shop")
+        if shop is None:
+            return None
+        unsubscribe = shop.get("unsubscribe")
+        if unsubscribe is not None and not re.match(r"https://[^/\s]+|mailto:\S+@\S+$", unsubscribe):
+            help_ = "write `https://shop.example.com/u/{token}` or `mailto:unsubscribe@example.com`"
+            self.note("wrong-value", ("shop", "unsubscribe"), "neither an https nor a mailto address", help_)
+        return Shop(shop["name"], shop["timezone"], shop["country"], bool(shop.get("branding", False)), unsubscribe)
+
+    def _calendar(self, shop: Shop | None) -> Calendar | None:
+        if shop is None:
+            return None
+        closed = []
+        for number, text in enumerate(self.data["shop"].get("closed", [])):
+            days = _days(text)
+            if days is None:
+                help_ = "write `2026-12-24/2027-01-03` or one day `2026-12-24`"
+                self.note("wrong-value", ("shop", "closed", number), f"`{text}` is no day and no range of days", help_)
+            else:
+                closed.append(days)
+        try:
+            zone = ZoneInfo(shop.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            from zoneinfo import available_timezones
+
+            help_ = did_you_mean(shop.timezone, available_timezones())[:200]
+            self.note("wrong-value", ("shop", "timezone"), f"there is no time zone `{shop.timezone}`", help_)
+            return None
+        return Calendar(zone, shop.country, self.data["shop"].get("subdivision"), tuple(closed))
+
+    def check_holidays(self) -> None:
+        """Whether the place's public holidays are known, where anything in the settings depends on them."""
+        shop = self.data.get("shop")
+        closed = any(each.get("holidays") == "closed" for _, each in self._section("windows"))
+        if shop is None or not (closed or "subdivision" in shop):
+            return
+        wrong = subdivision_error(shop["country"], shop.get("subdivision"))
+        if wrong is not None:
+            key = "country" if "country" in wrong else "subdivision"
+            self.note("wrong-value", ("shop", key), wrong, "give the ISO 3166 codes of the shop's place")
+
+    def _store(self) -> str:
+        url: str = self.data.get("store", "")
+        if "store" in self.data and not url.startswith("sqlite:///"):
+            self.note("wrong-value", ("store",), "sendplan has no such kind of store", "write `sqlite:///var/shop.db`")
+        return url
+
+    def _languages(self) -> Languages:
+        by_country: dict[str, str] = {}
+        for language, countries in self._section("languages"):
+            if language == "default":
+                continue
+            for number, country in enumerate(countries):
+                if country in by_country:
+                    message = f"{country} is given to `{by_country[country]}` already"
+                    self.note("duplicate-item", ("languages", language, number), message)
+                by_country.setdefault(country, language)
+        return Languages(self.data.get("languages", {}).get("default", "en"), by_country)
+
+    # --- senders and accounts ---
+
+    def _sender(self, name: str, given: Mapping[str, Any]) -> Sender:
+        path = ("senders", name)
+        preset = providers.PRESETS[given.get("provider", "generic")]
+        host = given.get("host", preset.host)
+        if not host:
+            self.note("missing-key", path, "`host` is missing", "write `host: smtp.example.com`", key=True)
+        if parseaddr(given["from"])[1] == "" or address_error(parseaddr(given["from"])[1]):
+            help_ = "write `Shop name <shop@example.com>`"
+            self.note("wrong-value", (*path, "from"), f"`{given['from']}` is no address to send from", help_)
+        if given.get("copy_to", "self") != "self":
+            self._check_address((*path, "copy_to"), given["copy_to"])
+        self._check_address((*path, "reply_to"), given.get("reply_to"))
+        limits = given.get("limits", {})
+        return Sender(
+            name,
+            given["from"],
+            host or "",
+            given.get("port", preset.port),
+            given.get("security", preset.security),
+            given.get("username"),
+            self._password(path, given.get("password")),
+            given.get("reply_to"),
+            given.get("copy_to"),
+            preset.name,
+            Limits(
+                limits.get("connections", preset.connections),
+                limits.get("per_minute", preset.per_minute),
+                limits.get("per_day", preset.per_day),
+            ),
+        )
+
+    def _password(self, path: KeyPath, given: str | None) -> str | None:
+        if given is None:
+            return None
+        match = _SECRET.fullmatch(given)
+        if match is None:
+            help_ = "write `password: ${SMTP_PASSWORD}` and set that variable where sendplan runs"
+            self.note("literal-password", (*path, "password"), "a password never stands in a file", help_)
+            return None
+        return match[1]
+
+    def _check_address(self, path: KeyPath, address: str | None) -> None:
+        wrong = address_error(address) if address is not None else None
+        if wrong is not None:
+            self.note("wrong-value", path, f"`{address}` is not an e-mail address", "write `name@example.com`")
+
+    def _account(
+        self, name: str, given: Mapping[str, Any], params: Mapping[str, ParamValue], senders: Mapping[str, Sender]
+    ) -> Account:
+        path = ("accounts", name)
+        sender = given.get("sender", next(iter(senders), ""))
+        if self.sender_names is not None and "sender" in given and sender not in self.sender_names:
+            message = f"there is no sender `{sender}`"
+            self.note("unknown-name", (*path, "sender"), message, did_you_mean(sender, self.sender_names))
+        if "from" in given and address_error(parseaddr(given["from"])[1]):
+            message = f"`{given['from']}` is no address to send from"
+            self.note("wrong-value", (*path, "from"), message, "write `Shop name <shop@example.com>`")
+        if given.get("copy_to", "self") != "self":
+            self._check_address((*path, "copy_to"), given["copy_to"])
+        self._check_address((*path, "reply_to"), given.get("reply_to"))
+        return Account(
+            name,
+            given.get("portal", ""),
+            sender,
+            frozenset(given.get("skip", ())),
+            given.get("from"),
+            given.get("reply_to"),
+            given.get("copy_to"),
+            given.get("language"),
+            {**params, **self._own_params((*path, "params"), given.get("params", {}), params)},
+        )
+
+    def _own_params(
+        self, path: KeyPath, given: Mapping[str, Any], params: Mapping[str, ParamValue]
+    ) -> Mapping[str, ParamValue]:
+        own: dict[str, ParamValue] = {}
+        for name, value in given.items():
+            own[name] = self._param(value)
+            if name not in params:
+                if "params" not in self.left_out:
+                    message = f"there is no param `{name}` to override"
+                    self.note("unknown-name", (*path, name), message, did_you_mean(name, params), key=True)
+            elif kind_of_value(own[name]) is not kind_of_value(params[name]):
+                message = f"`{name}` is a {kind_of_value(params[name])}, this is a {kind_of_value(own[name])}"
+                self.note("type-mismatch", (*path, name), message, f"the project's value is `{params[name]}`")
+        return own
+
+    # --- regions, classes, windows, holds ---
+
+    def _region(self, name: str, given: Any) -> Region:
+        path = ("regions", name)
+        if name in _RESERVED_REGIONS:
+            self.note("wrong-key", path, f"`{name}` is a reserved word", "name the region otherwise", key=True)
+        if given == "any":
+            return Region(name, None)
+        return Region(name, tuple(self._region_entry((*path, n), each) for n, each in enumerate(given)))
+
+    def _region_entry(self, path: KeyPath, given: Mapping[str, Any]) -> Entry:
+        postcodes = []
+        for number, text in enumerate(_listed(given.get("postcode"))):
+            parsed = parse_postcode(text)
+            if parsed is None:
+                place = (*path, "postcode", number) if isinstance(given["postcode"], list) else (*path, "postcode")
+                help_ = "both ends have the same length, the lower one first: `25980-25999`"
+                self.note("wrong-value", place, f"`{text}` is no range of postcodes", help_)
+            else:
+                postcodes.append(parsed)
+        return Entry(
+            frozenset(_listed(given.get("country"))), tuple(postcodes), tuple(_listed(given.get("street_has")))
+        )
+
+    def _condition(self, path: KeyPath, text: str, scope: Scope) -> Expression | None:
+        expression, problems = compile_expression(
+            text, Kind.CONDITION, scope, lambda start, end: self.document.within(path, start, end)
+        )
+        self.problems += problems
+        return expression
+
+    def _class(self, name: str, given: Mapping[str, Any], scope: Scope, shop: Shop | None) -> MessageClass:
+        path = ("classes", name)
+        required = given.get("unsubscribe") == "required"
+        if required and shop is not None and shop.unsubscribe is None:
+            message = f"class `{name}` needs a way to unsubscribe"
+            help_ = "set `shop.unsubscribe` to an https or mailto address"
+            self.note("missing-key", (*path, "unsubscribe"), message, help_)
+        requires = self._condition((*path, "requires"), given["requires"], scope) if "requires" in given else None
+        return MessageClass(name, requires, required)
+
+    def _hold(self, name: str, given: Mapping[str, Any], scope: Scope) -> Hold:
+        when = self._condition(("holds", name, "when"), given["when"], scope)
+        return Hold(name, when, given.get("reason", name))  # type: ignore[arg-type]
+
+    def _window(self, name: str, given: Mapping[str, Any]) -> Window:
+        path = ("windows", name)
+        closed = given.get("holidays") == "closed"
+        if "cron" in given:
+            wrong = cron_error(given["cron"])
+            if wrong is not None:
+                self.note("wrong-value", (*path, "cron"), wrong, "write `* 9-17 * * mon-fri`")
+            return Window(name, cron=given["cron"])
+        days = _weekdays(given.get("days", "mon-sun"))
+        if days is None:
+            self.note(
+                "wrong-value", (*path, "days"), f"`{given['days']}` are no weekdays", "write `mon-fri` or `mon, wed`"
+            )
+        hours = _hours(given.get("hours", "00:00-24:00"))
+        if hours is None:
+            help_ = "write `08:00-18:00`; the end is not included and lies on the same day"
+            self.note("wrong-value", (*path, "hours"), f"`{given['hours']}` are no opening hours", help_)
+        return Window(name, days or frozenset(range(7)), *(hours or (0, 24 * 60)), holidays_closed=closed)
+
+    def _fresh_within(self, fields: Mapping[str, Field]) -> Mapping[str, Duration]:
+        limits: dict[str, Duration] = {}
+        for name, text in self._section("fresh_within"):
+            path = ("fresh_within", name)
+            if name not in fields or fields[name].derived_from:
+                known = [each for each, field in fields.items() if not field.derived_from]
+                self.note(
+                    "unknown-field", path, f"no import carries a field `{name}`", did_you_mean(name, known), key=True
+                )
+            duration = Duration.parse(text)
+            if duration is None:
+                self.note("wrong-value", path, f"`{text}` is no duration", "write `36 hours`")
+            else:
+                limits[name] = duration
+        return limits
+
+
+def _listed(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _days(text: str) -> tuple[date, date] | None:
+    first, _, last = text.partition("/")
+    try:
+        days = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
+    except ValueError:
+        return None
+    return days if days[0] <= days[1] else None
+
+
+def _weekdays(value: Any) -> frozenset[int] | None:
+    days: set[int] = set()
+    for part in (piece for text in _listed(value) for piece in text.lower().split(",")):
+        first, _, last = part.strip().partition("-")
+        if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
+            return None
+        start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        days |= {day % 7 for day in range(start, (end if end >= start else end + 7) + 1)}
+    return frozenset(days)
+
+
+def _hours(text: str) -> tuple[int, int] | None:
+    match = _HOURS.fullmatch(text.strip())
+    if match is None or int(match[2]) > 59 or int(match[4]) > 59:
+        return None
+    opens, closes = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
+    return (opens, closes) if opens < closes <= 24 * 60 else None

@@ -1,0 +1,344 @@
+"""What every store can do; one conformance suite runs over each of them.
+
+Planning only calls the reading half, which has no side effects. Moments cross this border as aware UTC datetimes or
+bare dates, money as `Decimal`; how a store keeps them is its own business. A reader or store serves one
+thread at a time: each opens its own, which is cheap. Every method of the writing half is one short durable
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from sendplan.deciding.narrowing import Index, Narrowing
+from sendplan.fields import Value
+from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
+from sendplan.plan import Plan
+from sendplan.project.settings import Limits
+
+REPEAT_AFTER_LEASE = 600.0
+"""Seconds after the end of a vanished executor's lease in which nobody repeats its messages (DISPATCH, recovery)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """An order as it was imported: no defaults, no derived fields; an absent field is not in `values`."""
+
+    id: str
+    account: str
+    version: int
+    """Raised by every import that changes the order."""
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A plan that was handed to the dispatcher."""
+
+    id: str
+    state: str
+    """`executing`, `interrupted` or `finished`."""
+    created: datetime
+    sent: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    owner: str = ""
+    """Who executes it, or did last."""
+    lease_until: datetime | None = None
+    """When its lease ends (UTC, the real clock); None once it is given back."""
+
+
+class Refusal(StrEnum):
+    """Why the store does not take one row of an import."""
+
+    DUPLICATE = "duplicate"
+    """An earlier row of the same file has this id; `detail` is its number."""
+    ACCOUNT_CHANGED = "account_changed"
+    """The order is there under another account, named by `detail`."""
+    INCOMPLETE = "incomplete"
+    """A new order without the required field that `detail` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that was left out of an import."""
+
+    number: int
+    id: str
+    refusal: Refusal
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import changed in the store."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    """A finished import, for `status`."""
+
+    at: datetime
+    file: str
+    imported: Imported
+    bad: int
+
+
+class ImportRun(Protocol):
+    """One import, one transaction: all of it is stored when its `with` block ends, nothing when that raises."""
+
+    def upsert(
+        self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Value | None, ...]]]
+    ) -> tuple[RefusedRow, ...]:
+        """Insert or update orders given as (number, values of `names`); `id` is among the names.
+
+        A row has a number of its own within the import.
+
+        None clears a field, a field not named stays as it is. The refused rows come back, the others are taken.
+        """
+
+    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
+        """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for."""
+
+    def finish(self, bad: int) -> Imported:
+        """The counts, noted in the log of imports together with the number of bad rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An address that gets no mail."""
+
+    address: str
+    """Lower case."""
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A sender or rule that a person, or the dispatcher for a person, has paused."""
+
+    name: str
+    """`*` is everything."""
+    at: datetime
+    reason: str
+
+
+class ClaimStatus(StrEnum):
+    """Whether the end of a message may be sent now; anything but `ok` leaves the ledger as it was."""
+
+    OK = "ok"
+    CHANGED = "changed"
+    """The order is not the one decided on any more: decide again."""
+    TAKEN = "taken"
+    """The message is in flight, settled, or deferred until later: somebody else dealt with it."""
+    PAUSED = "paused"
+    SUPPRESSED = "suppressed"
+    QUOTA = "quota"
+    """The sender's limit is used up for now."""
+    LEASE_LOST = "lease_lost"
+    """The executor's lease has expired or is another's: stop, the plan is no longer its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """The answer to `intend`."""
+
+    status: ClaimStatus
+    wait: float = 0.0
+    """With `quota`, the seconds until the limit frees."""
+
+
+class OrderSource(Protocol):
+    """Everything that planning needs."""
+
+    def orders(self) -> Iterator[StoredOrder]:
+        """Every order, by id."""
+
+    def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
+        """These orders, by id; unknown ids are left out."""
+
+    def candidates(
+        self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
+    ) -> Iterator[StoredOrder]:
+        """The orders within any of these narrowings, each once, with these fields (all: None), or with more.
+
+        A store that cannot narrow gives every order.
+        """
+
+    def accounts(self) -> frozenset[str]:
+        """The accounts that have orders."""
+
+    def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
+        """The ledger's rows of these orders, or only those of `rules`; an order without rows is absent."""
+
+    def imported(self) -> Mapping[str, Mapping[str, datetime]]:
+        """account → field → when an import last carried it (UTC)."""
+
+    def operator(self) -> Overrides:
+        """Suppressed addresses and pauses."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of orders (`orders`) and of ledger rows by state."""
+
+
+class Reader(OrderSource, Protocol):
+    """The reading half: also what `status` and `explain` show."""
+
+    def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
+        """The latest imports, newest first."""
+
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Suppressed addresses, by address."""
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Paused senders and rules, by name."""
+
+    def records(self, states: Iterable[State]) -> Iterator[Record]:
+        """Ledger rows in these states, oldest first."""
+
+    def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
+        """Everything that ever happened to one message, oldest first; it survives an opened row."""
+
+    def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
+        """The latest replies to messages of this rule that failed, at most `limit`, newest first.
+
+        Only since the last one that was sent, and since the rule was last resumed.
+        """
+
+    def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
+        """The latest executed plans, newest first."""
+
+    def live_leases(self, at: datetime) -> frozenset[str]:
+        """The tokens of the executions that are at work; `at` is the real time (UTC)."""
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """A plan that was handed to the dispatcher."""
+
+    def meta(self, name: str) -> str | None:
+        """A note that the project keeps in the store, such as its identity."""
+
+    def high_water(self) -> int:
+        """A number that every execution and every move in the ledger raises: a restored backup shows a lower one."""
+
+    def close(self) -> None:
+        """Release the connection."""
+
+
+class Store(Reader, Protocol):
+    """The writing half: `import`, `resolve` and the dispatcher."""
+
+    def ensure_indexes(self, indexes: Iterable[Index]) -> None:
+        """Have these indexes, which make planning quick, and none that an earlier call made beside them."""
+
+    def importing(self, file: str, at: datetime) -> AbstractContextManager[ImportRun]:
+        """Begin the import of `file`; `at` is when its data came (UTC)."""
+
+    def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
+        """A person's move of a message (`resolve`); None opens it again.
+
+        False when the ledger's present state does not allow it, or before the row's `repeat_from`.
+        """
+
+    def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
+        """Send nothing to this address any more; False when it was suppressed already. Case does not matter."""
+
+    def unsuppress(self, address: str) -> bool:
+        """Lift a suppression; False when there was none."""
+
+    def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
+        """Hold a sender's or rule's messages, `*` all; False when it was paused already."""
+
+    def resume(self, name: str) -> bool:
+        """End a pause; False when there was none."""
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a note in the store."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """One transaction for all changes within: durable at its end, or none of them. Waits for other writers."""
+
+    def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
+        """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it.
+
+        A finished plan is refused for ever, one under a live lease while that lasts; an interrupted one may be
+        continued by anyone. Leases run by the store's real clock.
+        """
+
+    def renew_lease(self, token: str, lease_seconds: float) -> bool:
+        """Prolong the lease; False when it is another's by now."""
+
+    def finish_plan(self, token: str, *, state: str, sent: int, failed: int, uncertain: int) -> bool:
+        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
+
+    def intend(
+        self,
+        order: str,
+        key: MessageKey,
+        *,
+        version: int,
+        token: str,
+        sender: str,
+        address: str,
+        recipients: int,
+        limits: Limits,
+        at: datetime,
+    ) -> ClaimResult:
+        """The durable intent, immediately before the last byte: a `sending` row, or the `deferred` one turned into it.
+
+        Only under a live lease, while the order is still at `version`, nothing was paused (rule, sender, all),
+        `address` is not suppressed, and the sender's limits allow `recipients` more. Limits are counted in recipients
+        over all processes, by the store's real clock; `at` is the time that the run goes by.
+        """
+
+    def settle(
+        self,
+        order: str,
+        key: MessageKey,
+        token: str,
+        to: State,
+        *,
+        at: datetime,
+        reply: str,
+        queue_id: str = "",
+        next_attempt: datetime | None = None,
+        charged: bool = True,
+    ) -> bool:
+        """The outcome of an intent: `sent`, `deferred` (with its next attempt), `failed` or `uncertain`.
+
+        An attempt that failed for the host's or the account's sake is not `charged` to the message.
+
+        Only with the intent's token, from `sending`, or late from `uncertain`; False otherwise.
+        """
+
+    def refuse(
+        self,
+        order: str,
+        key: MessageKey,
+        to: State,
+        *,
+        token: str,
+        sender: str,
+        at: datetime,
+        reply: str,
+        next_attempt: datetime | None = None,
+    ) -> bool:
+        """A refusal before the end of the message, which was certainly not sent: `deferred` or `failed`, no intent.
+
+        Only from no row, or from a `deferred` one whose next attempt has come; False otherwise.
+        """
+
+    def recover(self, at: datetime) -> tuple[Record, ...]:
+        """Make every `sending` row whose lease has ended `uncertain`, and return these rows.
+
+        Their executor, or its journal, may still `settle` them with their token.
+        """

@@ -1,0 +1,259 @@
+"""Narrowings as SQL: one statement each over the plain columns of `orders`, and the indexes that they want."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sendplan.deciding.narrowing import BY_ACCOUNT, Index, Narrowing, Previous
+from sendplan.expressions.bounds import (
+    Absent,
+    AllOf,
+    Always,
+    AnyOf,
+    Balance,
+    Bound,
+    Compared,
+    Contains,
+    Latest,
+    Length,
+    Listed,
+    Never,
+    Operand,
+    Present,
+    conjuncts,
+)
+from sendplan.fields import Field, FieldType
+from sendplan.ledger import MessageKey
+from sendplan.store.sqlite.encoding import SCALE, Cell, column, encode_instant, quoted
+
+PREFIX = "narrow_"
+"""Begins the names of all indexes that come and go with the rules."""
+
+ACCOUNTS = (
+    "WITH RECURSIVE found(account) AS (SELECT min(account) FROM orders UNION ALL"
+    " SELECT (SELECT min(account) FROM orders WHERE account > found.account) FROM found WHERE account IS NOT NULL)"
+    " SELECT account FROM found WHERE account IS NOT NULL"
+)
+"""The accounts that have orders, leaping through their index from one to the next."""
+
+_LARGEST = 2**63 - 1
+_FALSE, _TRUE = "0", "1"
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes one condition, collecting its parameters."""
+
+    fields: Mapping[str, Field]
+    """The fields that the store has; others are absent in every order."""
+    literal: bool = False
+    """Whether whole numbers stand in the text itself: SQLite matches a partial index by its text."""
+    parameters: list[Cell] = field(default_factory=list)
+
+    def condition(self, bound: Bound) -> str:
+        match bound:
+            case Always():
+                return _TRUE
+            case Never():
+                return _FALSE
+            case AllOf(parts=parts):
+                return self.joined(" AND ", parts, neutral=_TRUE, decisive=_FALSE)
+            case AnyOf(parts=parts):
+                return self.joined(" OR ", parts, neutral=_FALSE, decisive=_TRUE)
+            case Present(column=name):
+                return f"{self._column(name)} IS NOT NULL" if name in self.fields else _FALSE
+            case Absent(column=name):
+                return f"{self._column(name)} IS NULL" if name in self.fields else _TRUE
+            case Listed():
+                return self._listed(bound)
+            case Contains(column=name, text=text):
+                if name not in self.fields:
+                    return _FALSE
+                return f"instr(lower({self._column(name)}), {self.constant(text)}) > 0"
+            case Compared():
+                return self._compared(bound)
+
+    def joined(self, word: str, parts: Iterable[Bound], *, neutral: str, decisive: str) -> str:
+        """Without constants: SQLite folds them, and would then not see any more which index fits."""
+        mark = len(self.parameters)
+        terms = [term for part in parts if (term := self.condition(part)) != neutral]
+        if decisive in terms:
+            del self.parameters[mark:]
+            return decisive
+        return f"({word.join(terms)})" if terms else neutral
+
+    def constant(self, value: Cell) -> str:
+        if self.literal and isinstance(value, int):
+            return str(value)
+        self.parameters.append(value)
+        return "?"
+
+    def operand(self, operand: Operand) -> str | None:
+        """None when it is absent in every order."""
+        match operand:
+            case Latest(columns=names):
+                if not all(name in self.fields for name in names):
+                    return None
+                return f"max({', '.join(map(self._column, names))})"
+            case Balance(column=name, minus=minus):
+                if name not in self.fields:
+                    return None
+                less = "".join(f" - coalesce({self._column(each)}, 0)" for each in minus if each in self.fields)
+                return f"({self._column(name)}{less})"
+            case Length(column=name):
+                return f"length({self._column(name)})" if name in self.fields else None
+        return self._column(operand) if operand in self.fields else None
+
+    def _column(self, name: str) -> str:
+        return quoted(column(self.fields[name]))
+
+    def _type(self, operand: Operand) -> FieldType:
+        match operand:
+            case Latest():
+                return FieldType.MOMENT
+            case Length():
+                return FieldType.INTEGER
+            case Balance(column=name):
+                return self.fields[name].type
+        return self.fields[operand].type
+
+    def _compared(self, bound: Compared) -> str:
+        operand, value = self.operand(bound.operand), bound.value
+        if operand is None:
+            return _FALSE
+        if isinstance(value, datetime):
+            return self._moment(operand, bound.operator, value)
+        if isinstance(value, str):
+            return f"{operand} {_SQL_OPERATORS[bound.operator]} {self.constant(value)}"
+        scale = SCALE if self._type(bound.operand) is FieldType.DECIMAL else 1
+        return self._number(operand, bound.operator, value, scale)
+
+    def _moment(self, operand: str, operator: str, value: datetime) -> str:
+        """A cell holds whole seconds, one millisecond more for a bare date's local start."""
+        cell = encode_instant(value)
+        if operator == "<" and not value.microsecond:
+            return f"{operand} < {self.constant(cell)}"
+        if operator == ">=":
+            return f"{operand} >= {self.constant(cell)}"
+        return f"{operand} {'>' if operator == '>' else '<='} {self.constant(cell + 1)}"
+
+    def _number(self, operand: str, operator: str, value: int | Decimal, scale: int) -> str:
+        """A cell holds a whole number: between two of them a limit is rounded to the side that keeps its meaning."""
+        whole, exact = _scaled(value, scale)
+        if not exact and operator in ("==", "!="):
+            return _FALSE if operator == "==" else f"{operand} IS NOT NULL"
+        if not exact:
+            operator = "<=" if operator in ("<", "<=") else ">"
+        if abs(whole) > _LARGEST:
+            fits = operator == "!=" or (operator in ("<", "<=")) is (whole > 0)
+            return f"{operand} IS NOT NULL" if fits and operator != "==" else _FALSE
+        return f"{operand} {_SQL_OPERATORS[operator]} {self.constant(whole)}"
+
+    def _listed(self, bound: Listed) -> str:
+        if bound.column not in self.fields:
+            return _FALSE
+        cells: list[Cell] = []
+        scale = SCALE if self.fields[bound.column].type is FieldType.DECIMAL else 1
+        for value in sorted(bound.values):
+            if isinstance(value, str):
+                cells.append(value)
+            elif (scaled := _scaled(value, scale))[1] and abs(scaled[0]) <= _LARGEST:
+                cells.append(scaled[0])
+        name = self._column(bound.column)
+        if not cells:
+            return f"{name} IS NOT NULL" if bound.negated else _FALSE
+        return f"{name} {'NOT IN' if bound.negated else 'IN'} ({', '.join(map(self.constant, cells))})"
+
+
+_SQL_OPERATORS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+def _scaled(value: int | Decimal, scale: int) -> tuple[int, bool]:
+    """The number as a store keeps it, rounded down, and whether that is exact."""
+    numerator, denominator = value.as_integer_ratio()
+    whole, rest = divmod(numerator * scale, denominator)
+    return whole, rest == 0
+
+
+def definition(index: Index, fields: Mapping[str, Field]) -> tuple[str, str] | None:
+    """An index's name and the statement that creates it; None when a column is not there."""
+    writer = _Writer(fields, literal=True)
+    key = [writer.operand(each) for each in index.key]
+    condition = writer.condition(index.only)
+    if None in key or writer.parameters or condition == _FALSE:
+        return None
+    what = f"ON orders ({', '.join(filter(None, key))})"
+    if condition != _TRUE:
+        what += f" WHERE {condition}"
+    name = PREFIX + hashlib.sha256(what.encode()).hexdigest()[:12]
+    return name, f"CREATE INDEX IF NOT EXISTS {name} {what}"
+
+
+def definitions(indexes: Iterable[Index], fields: Mapping[str, Field]) -> dict[str, str]:
+    """Name → statement."""
+    found = (definition(index, fields) for index in indexes)
+    return dict(each for each in found if each is not None)
+
+
+class CandidateQueries:
+    """Writes the statements for one store: the fields that it has, and the indexes that are there."""
+
+    def __init__(self, fields: Iterable[Field], indexes: frozenset[str], *, has_ledger: bool) -> None:
+        self._fields = {each.name: each for each in fields}
+        self._indexes = indexes
+        self._has_ledger = has_ledger
+
+    def accounts(self) -> str:
+        """The statement that lists the accounts of all orders."""
+        by_account = definition(BY_ACCOUNT, self._fields)
+        quick = by_account is not None and by_account[0] in self._indexes
+        return ACCOUNTS if quick else "SELECT DISTINCT account FROM orders"
+
+    def rowids(self, narrowing: Narrowing) -> tuple[str, Sequence[Cell]] | None:
+        """The statement that finds the candidates' rowids, with its parameters; None when there can be none."""
+        if narrowing.previous is not None and not self._has_ledger:
+            return None
+        writer, literally = _Writer(self._fields), _Writer(self._fields, literal=True)
+        index = self._index(narrowing.index)
+        # The index's own condition stands there as it stands in the index, or SQLite would not see that it fits.
+        terms = list(map(literally.condition, conjuncts(narrowing.index.only))) if index and narrowing.index else []
+        terms += map(writer.condition, conjuncts(narrowing.orders))
+        if _FALSE in terms:
+            return None
+        if self._has_ledger and narrowing.unsettled:
+            terms.append(_unsettled(narrowing.unsettled, writer))
+        if narrowing.previous is not None:
+            terms.append(_previous(narrowing.previous, writer))
+        by = f" INDEXED BY {index}" if index else ""
+        return f"SELECT rowid FROM orders{by} WHERE {' AND '.join(terms)}", writer.parameters
+
+    def _index(self, index: Index | None) -> str | None:
+        known = definition(index, self._fields) if index else None
+        return known[0] if known and known[0] in self._indexes else None
+
+
+def _unsettled(keys: Sequence[MessageKey], writer: _Writer) -> str:
+    rows = f"NOT EXISTS (SELECT 1 FROM messages WHERE order_id = orders.id AND {_keys(keys, writer)})"
+    # That a deferred row is not a sent one must be said, or SQLite would not use the index of those.
+    deferred = f"SELECT order_id FROM messages WHERE state <> 'sent' AND state = 'deferred' AND {_keys(keys, writer)}"
+    return f"({rows} OR id IN ({deferred}))"
+
+
+def _previous(previous: Previous, writer: _Writer) -> str:
+    terms = ["order_id = orders.id", _keys(previous.keys, writer), "state = 'sent'"]
+    terms += (writer._moment("at", operator, value) for operator, value in previous.at)
+    return f"EXISTS (SELECT 1 FROM messages WHERE {' AND '.join(terms)})"
+
+
+def _keys(keys: Sequence[MessageKey], writer: _Writer) -> str:
+    each = (f"(rule = {writer.constant(rule)} AND step = {writer.constant(step)})" for rule, step in keys)
+    return f"({' OR '.join(each)})"
+
+
+def index_names(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The names of ours among those of all indexes."""
+    return (name for (name,) in rows if name.startswith(PREFIX))

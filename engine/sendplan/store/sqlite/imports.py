@@ -1,0 +1,143 @@
+"""One import into a SQLite store: batches of orders in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from sendplan.fields import Field, Value
+from sendplan.store.protocols import Imported, Refusal, RefusedRow
+from sendplan.store.sqlite.encoding import Cell, Codec, column, encode_instant, quoted
+
+ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
+"""The row's own number, and its values in the order of the names."""
+
+REQUIRED = ("account", "ordered")
+"""What a new order cannot lack, beside its id."""
+
+
+class SqliteImport:
+    """The import that `SqliteStore.importing` hands out inside its transaction."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, fields: Mapping[str, Field], codec: Codec, file: str, at: datetime
+    ) -> None:
+        self._connection = connection
+        self._fields = fields
+        self._codec = codec
+        self._file = file
+        self._at = encode_instant(at)
+        self._accounts: set[str] = set()
+        self._taken = self._inserted = self._written = 0
+        self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
+        # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
+        connection.execute("DROP TABLE IF EXISTS temp.import_seen")
+        connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+
+    def upsert(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> tuple[RefusedRow, ...]:
+        """Insert or update orders; the refused rows come back, the others are taken."""
+        accounts = self._known_accounts(names, rows)
+        refused = {each.number: each for each in self._refusals(names, rows, accounts)}
+        good = (
+            [values for number, values in rows if number not in refused] if refused else [values for _, values in rows]
+        )
+        id_at = names.index("id")
+        self._taken += len(good)
+        self._inserted += sum(values[id_at] not in accounts for values in good)
+        if "account" in names:
+            account_at = names.index("account")
+            self._accounts.update(str(values[account_at]) for values in good)
+        else:
+            self._accounts.update(accounts[str(values[id_at])] for values in good)
+        statement = self._statement(names)
+        if statement and good:
+            self._written += self._connection.executemany(statement, self._encoded(names, good)).rowcount
+        return tuple(refused.values())
+
+    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
+        """Note, for freshness, which fields came for which accounts."""
+        for_accounts = sorted(self._accounts if accounts is None else set(accounts))
+        self._connection.executemany(
+            "INSERT INTO imports VALUES (?, ?, ?) ON CONFLICT (account, field) DO UPDATE SET at = max(at, excluded.at)",
+            [(account, field, self._at) for account in for_accounts for field in sorted(set(fields))],
+        )
+
+    def finish(self, bad: int) -> Imported:
+        """The counts, noted in the log of imports."""
+        imported = Imported(self._inserted, self._written - self._inserted, self._taken - self._written)
+        self._connection.execute(
+            "INSERT INTO import_runs (at, file, inserted, updated, unchanged, bad) VALUES (?, ?, ?, ?, ?, ?)",
+            (self._at, self._file, imported.inserted, imported.updated, imported.unchanged, bad),
+        )
+        return imported
+
+    def _known_accounts(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> dict[str, str]:
+        if self._was_empty:
+            return {}
+        id_at = names.index("id")
+        ids = json.dumps([values[id_at] for _, values in rows])
+        query = "SELECT id, account FROM orders WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self._connection.execute(query, (ids,)))
+
+    def _refusals(
+        self, names: tuple[str, ...], rows: Sequence[ImportRow], accounts: Mapping[str, str]
+    ) -> Iterable[RefusedRow]:
+        missing = next((each for each in REQUIRED if each not in names), None)
+        id_at, account_at = names.index("id"), names.index("account") if "account" in names else None
+        first_numbers = self._first_numbers(id_at, rows)
+        for number, values in rows:
+            id_ = str(values[id_at])
+            if first_numbers.get(id_, number) != number:
+                yield RefusedRow(number, id_, Refusal.DUPLICATE, str(first_numbers[id_]))
+            elif id_ not in accounts:
+                if missing:
+                    yield RefusedRow(number, id_, Refusal.INCOMPLETE, missing)
+            elif account_at is not None and accounts[id_] != values[account_at]:
+                yield RefusedRow(number, id_, Refusal.ACCOUNT_CHANGED, accounts[id_])
+
+    def _first_numbers(self, id_at: int, rows: Sequence[ImportRow]) -> dict[str, int]:
+        """id → the row that had it first, when some id of this batch is not new; else empty."""
+        ids = [(values[id_at], number) for number, values in rows]
+        added = self._connection.executemany("INSERT OR IGNORE INTO import_seen VALUES (?, ?)", ids)
+        if added.rowcount == len(ids):
+            return {}
+        query = "SELECT id, number FROM import_seen WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self._connection.execute(query, (json.dumps([id_ for id_, _ in ids]),)))
+
+    def _encoded(self, names: tuple[str, ...], rows: Sequence[tuple[Value | None, ...]]) -> Iterable[tuple[Cell, ...]]:
+        """Column by column, which is faster than cell by cell."""
+        columns: list[Sequence[object]] = list(zip(*rows, strict=True))
+        for index, name in enumerate(names):
+            encode = self._codec.encoder(self._fields[name].type)
+            if encode:
+                columns[index] = [None if value is None else encode(value) for value in columns[index]]
+        return zip(*columns, strict=True)
+
+    def _statement(self, names: tuple[str, ...]) -> str | None:
+        """The upsert of these fields; an update alone when a new order would lack something; None with nothing to set.
+
+        The version goes up only when a value really changes: a decision already taken stays valid when the same
+        file comes again, and a daily full export does not rewrite every row.
+        """
+        columns = {name: quoted(column(self._fields[name])) for name in names}
+        numbers = {name: f"?{position}" for position, name in enumerate(names, start=1)}
+        settable = [name for name in names if name not in ("id", "account")]
+        inserts = all(name in names for name in REQUIRED)
+        if not settable:
+            return None
+        source = {name: f"excluded.{columns[name]}" if inserts else numbers[name] for name in settable}
+        assignments = ", ".join(f"{columns[name]} = {source[name]}" for name in settable)
+        changed = " OR ".join(f"{columns[name]} IS NOT {source[name]}" for name in settable)
+        if not inserts:
+            unused = "" if "account" not in names else f" AND account = {numbers['account']}"
+            return (
+                f"UPDATE orders SET {assignments}, version = version + 1"
+                f" WHERE id = {numbers['id']}{unused} AND ({changed})"
+            )
+        return (
+            f"INSERT INTO orders ({', '.join(columns.values())}, version) VALUES ({', '.join(numbers.values())}, 1)"
+            f" ON CONFLICT (id) DO UPDATE SET {assignments}, version = orders.version + 1 WHERE {changed}"
+        )

@@ -1,0 +1,282 @@
+"""The dispatcher's half of a SQLite store: leases on plans, intents, outcomes, recovery, and a person's moves."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from sendplan.calendar import Calendar
+from sendplan.fields import Field
+from sendplan.ledger import MOVES, MessageKey, Record, State, person_may
+from sendplan.plan import Plan
+from sendplan.project.settings import Limits
+from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, PlanRecord
+from sendplan.store.sqlite.encoding import encode_instant
+from sendplan.store.sqlite.files import WritableFile
+from sendplan.store.sqlite.quota import quota_wait
+from sendplan.store.sqlite.reader import EXECUTIONS, PLAN_COLUMNS, RECORD_COLUMNS, SqliteReader, plan_record, record_of
+
+_KEY = "order_id = ? AND rule = ? AND step = ?"
+_GUARDS = (
+    "SELECT (SELECT id FROM plans WHERE token = ? AND lease_until > ?),"
+    f" (SELECT json_array(state, next_attempt) FROM messages WHERE {_KEY}),"
+    " (SELECT version FROM orders WHERE id = ?),"
+    " EXISTS (SELECT 1 FROM pauses WHERE name IN (?, ?, '*')),"
+    " EXISTS (SELECT 1 FROM suppressions WHERE address = ?)"
+)
+"""Everything that an intent asks for, in one query: the plan under a live lease, the message's row, the order."""
+_LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
+_VANISHED = "whoever sent it vanished before the server's reply was recorded"
+
+
+class SqliteLedger(SqliteReader):
+    """Reads as `SqliteReader`, and moves messages and plans."""
+
+    def __init__(
+        self, file: WritableFile, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
+    ) -> None:
+        """`clock` gives the real time in seconds since 1970, for leases and limits."""
+        super().__init__(file, fields, calendar)
+        self._file = file
+        self._clock = clock
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is changed within becomes durable at once, or not at all."""
+        with self._file.transaction():
+            yield
+
+    def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
+        """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            held = connection.execute(f"SELECT {PLAN_COLUMNS}, token FROM plans WHERE id = ?", (plan.id,)).fetchone()
+            if held:
+                *columns, old_token = held
+                if columns[1] == "finished" or (columns[-1] or 0) > wall:
+                    return plan_record(tuple(columns))
+                # Before the old lease is forgotten: its end decides when a person may repeat what it left in flight.
+                self._recover(connection, wall // 1000 * 1000, wall, old_token)
+            token = secrets.token_hex(12)
+            connection.execute(
+                "INSERT INTO plans VALUES (:id, :json, 'executing', :wall, :owner, :token, :until, 0, 0, 0)"
+                " ON CONFLICT (id) DO UPDATE SET"
+                " state = 'executing', owner = :owner, token = :token, lease_until = :until",
+                {
+                    "id": plan.id,
+                    "json": json.dumps(plan.to_json(), ensure_ascii=False),
+                    "wall": wall,
+                    "owner": owner,
+                    "token": token,
+                    "until": wall + round(lease_seconds * 1000),
+                },
+            )
+            connection.execute(
+                "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name) DO UPDATE SET value = value + 1", (EXECUTIONS,)
+            )
+            return token
+
+    def renew_lease(self, token: str, lease_seconds: float) -> bool:
+        """Prolong the lease; False when it has ended or is another's by now."""
+        wall = self._wall()
+        until = wall + round(lease_seconds * 1000)
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE plans SET lease_until = ? WHERE token = ? AND lease_until > ?", (until, token, wall)
+            )
+            return changed.rowcount == 1
+
+    def finish_plan(self, token: str, *, state: str, sent: int, failed: int, uncertain: int) -> bool:
+        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE plans SET state = ?, sent = sent + ?, failed = failed + ?, uncertain = uncertain + ?,"
+                " lease_until = NULL WHERE token = ? AND lease_until IS NOT NULL",
+                (state, sent, failed, uncertain, token),
+            )
+            return changed.rowcount == 1
+
+    def intend(
+        self,
+        order: str,
+        key: MessageKey,
+        *,
+        version: int,
+        token: str,
+        sender: str,
+        address: str,
+        recipients: int,
+        limits: Limits,
+        at: datetime,
+    ) -> ClaimResult:
+        """The durable intent before the last byte: a `sending` row, or the `deferred` one turned into it."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            plan, *guards = connection.execute(
+                _GUARDS, (token, wall, order, *key, order, key[0], sender, address.lower())
+            ).fetchone()
+            if plan is None:
+                return ClaimResult(ClaimStatus.LEASE_LOST)
+            refusal = _refusal(*guards, version=version, at=encode_instant(at))
+            if refusal is not None:
+                return ClaimResult(refusal)
+            wait = quota_wait(connection, sender, recipients, limits, wall)
+            if wait > 0:
+                return ClaimResult(ClaimStatus.QUOTA, wait)
+            connection.execute(
+                "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
+                " sender, recipients, token, actor, wall, repeat_from)"
+                " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL)"
+                " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
+                " attempts = attempts + 1, next_attempt = NULL, reply = '', queue_id = '', sender = excluded.sender,"
+                " recipients = excluded.recipients, token = excluded.token, actor = excluded.actor,"
+                " wall = excluded.wall, repeat_from = NULL",
+                (order, *key, encode_instant(at), sender, recipients, token, plan, wall),
+            )
+            return ClaimResult(ClaimStatus.OK)
+
+    def settle(
+        self,
+        order: str,
+        key: MessageKey,
+        token: str,
+        to: State,
+        *,
+        at: datetime,
+        reply: str,
+        queue_id: str = "",
+        next_attempt: datetime | None = None,
+        charged: bool = True,
+    ) -> bool:
+        """The outcome of an intent: only with its token, from `sending`, or late from `uncertain`; else False."""
+        origins = ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state])
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
+                f" attempts = attempts - ?, repeat_from = NULL WHERE {_KEY} AND token = ? AND state IN ({origins})",
+                (
+                    to.value,
+                    encode_instant(at),
+                    reply,
+                    queue_id,
+                    encode_instant(next_attempt) if next_attempt else None,
+                    self._wall(),
+                    0 if charged else 1,
+                    order,
+                    *key,
+                    token,
+                ),
+            )
+            return changed.rowcount == 1
+
+    def refuse(
+        self,
+        order: str,
+        key: MessageKey,
+        to: State,
+        *,
+        token: str,
+        sender: str,
+        at: datetime,
+        reply: str,
+        next_attempt: datetime | None = None,
+    ) -> bool:
+        """A refusal before the end of the message, without an intent: from no row, or a `deferred` one that is due."""
+        attempt = encode_instant(next_attempt) if next_attempt else None
+        with self._file.transaction() as connection:
+            changed = connection.execute(
+                "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
+                " sender, recipients, token, actor, wall, repeat_from)"
+                " VALUES (:order, :rule, :step, :state, :at, 1, :next, :reply, '', :sender, 0, :token,"
+                " coalesce((SELECT id FROM plans WHERE token = :token), ''), :wall, NULL)"
+                " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
+                " attempts = attempts + 1, next_attempt = excluded.next_attempt, reply = excluded.reply,"
+                " sender = excluded.sender, recipients = 0, token = excluded.token, actor = excluded.actor,"
+                " wall = excluded.wall, repeat_from = NULL"
+                " WHERE messages.state = 'deferred' AND coalesce(messages.next_attempt, 0) <= excluded.at",
+                {
+                    "order": order,
+                    "rule": key[0],
+                    "step": key[1],
+                    "state": to.value,
+                    "at": encode_instant(at),
+                    "next": attempt,
+                    "reply": reply,
+                    "sender": sender,
+                    "token": token,
+                    "wall": self._wall(),
+                },
+            )
+            return changed.rowcount == 1
+
+    def recover(self, at: datetime) -> tuple[Record, ...]:
+        """Make every `sending` row whose lease has ended `uncertain`, and return these rows."""
+        with self._file.transaction() as connection:
+            return self._recover(connection, encode_instant(at), self._wall(), None)
+
+    def _recover(self, connection: sqlite3.Connection, at: int, wall: int, token: str | None) -> tuple[Record, ...]:
+        """Recover the rows of one lease, or of all that have ended."""
+        lease_end = "(SELECT lease_until FROM plans WHERE plans.token = messages.token)"
+        rows = connection.execute(
+            f"UPDATE messages SET state = 'uncertain', at = :at, reply = :reply, wall = :wall,"
+            f" repeat_from = coalesce({lease_end}, :wall) + :patience"
+            f" WHERE state = 'sending' AND {_LEASE_ENDED} AND token = coalesce(:token, token)"
+            f" RETURNING {RECORD_COLUMNS}",
+            {
+                "at": at,
+                "reply": _VANISHED,
+                "wall": wall,
+                "patience": round(REPEAT_AFTER_LEASE * 1000),
+                "token": token,
+            },
+        ).fetchall()
+        return tuple(map(record_of, rows))
+
+    def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
+        """A person's move of a message (`resolve`); None opens it again."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            row = connection.execute(f"SELECT state, repeat_from FROM messages WHERE {_KEY}", (order, *key)).fetchone()
+            present = State(row[0]) if row else None
+            too_early = to is None and row is not None and (row[1] or 0) > wall
+            if too_early or not person_may(present, to):
+                return False
+            if row is None:
+                connection.execute(
+                    "INSERT INTO messages (order_id, rule, step, state, at, attempts, reply, queue_id, sender,"
+                    " recipients, token, actor, wall) VALUES (?, ?, ?, ?, ?, 0, ?, '', '', 0, '', 'person', ?)",
+                    (order, *key, to, encode_instant(at), reply, wall),
+                )
+                return True
+            # Not yet the state: the history takes time, note and actor of an opened row from the row itself.
+            connection.execute(
+                f"UPDATE messages SET at = ?, reply = ?, actor = 'person', wall = ?, next_attempt = NULL WHERE {_KEY}",
+                (encode_instant(at), reply, wall, order, *key),
+            )
+            if to is None:
+                connection.execute(f"DELETE FROM messages WHERE {_KEY}", (order, *key))
+            else:
+                connection.execute(f"UPDATE messages SET state = ? WHERE {_KEY}", (to.value, order, *key))
+            return True
+
+    def _wall(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _refusal(
+    row: str | None, present: int | None, paused: int, suppressed: int, *, version: int, at: int
+) -> ClaimStatus | None:
+    """What stands against an intent, from the rest of `_GUARDS`."""
+    if row is not None:
+        state, next_attempt = json.loads(row)
+        if state != State.DEFERRED or (next_attempt or 0) > at:
+            return ClaimStatus.TAKEN
+    if present != version:
+        return ClaimStatus.CHANGED
+    if paused:
+        return ClaimStatus.PAUSED
+    return ClaimStatus.SUPPRESSED if suppressed else None

@@ -1,0 +1,322 @@
+"""The reading half of a SQLite store: what planning needs, through plain `sqlite3`."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sendplan.calendar import Calendar
+from sendplan.deciding.narrowing import Narrowing
+from sendplan.fields import Field, Value
+from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
+from sendplan.plan import Plan
+from sendplan.store.protocols import (
+    Imported,
+    ImportRecord,
+    Pause,
+    PlanRecord,
+    StoredOrder,
+    Suppression,
+)
+from sendplan.store.sqlite.candidates import CandidateQueries, index_names
+from sendplan.store.sqlite.encoding import (
+    Codec,
+    column,
+    decode_instant,
+    decode_optional_instant,
+    encode_instant,
+    quoted,
+    stored_fields,
+)
+from sendplan.store.sqlite.files import Row
+
+EXECUTIONS = "executions"
+"""The note of how often a plan was taken in hand."""
+RESUMED = "resumed"
+"""The note, with a rule's name behind it, of how long the history was when its pause ended."""
+RECENT = 10_000
+"""Moves of the ledger that are looked at for refusals in a row."""
+CHUNK = 2_000
+"""Rows fetched at once: memory stays flat, and no query stays open while its rows are worked on."""
+
+
+class Source(Protocol):
+    """Where the rows come from: a file that is only read, or a writer's connection."""
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+
+    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+        """All rows of a query for one whole number, packed."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class SqliteReader:
+    """Reads a store, also one that is older than this version: what it does not have yet is missing or empty."""
+
+    def __init__(self, source: Source, fields: Mapping[str, Field], calendar: Calendar) -> None:
+        self._source = source
+        self._calendar = calendar
+        self._tables = {name: self._columns_of(name) for name in _TABLES}
+        self._codec = Codec(calendar, self._zone())
+        self._fields = self._readable_fields(fields)
+        self._all = _Columns(self._fields, self._codec)
+
+    def orders(self) -> Iterator[StoredOrder]:
+        """Every order, by id."""
+        last = ""
+        while rows := self._rows("orders", self._all.select, "WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
+            yield from map(self._all.order, rows)
+            last = rows[-1][0]
+
+    def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
+        """These orders, by id; unknown ids are left out."""
+        for chunk in _chunks(sorted(set(ids))):
+            rows = self._rows("orders", self._all.select, f"WHERE id IN {_LISTED} ORDER BY id", chunk)
+            yield from map(self._all.order, rows)
+
+    def candidates(
+        self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
+    ) -> Iterator[StoredOrder]:
+        """The orders within any of these narrowings, each once, with these fields (all: None)."""
+        if self._calendar.zone.key != (self.meta("zone") or self._calendar.zone.key):
+            # The bare dates still start where the old zone had it: wait for the next import before comparing them.
+            yield from self.orders()
+            return
+        wanted = [each for each in self._fields if fields is None or each.name in fields]
+        columns = _Columns(wanted, self._codec)
+        for chunk in _chunks(self._rowids(narrowings)):
+            yield from map(columns.order, self._rows("orders", columns.select, f"WHERE rowid IN {_LISTED}", chunk))
+
+    def accounts(self) -> frozenset[str]:
+        """The accounts that have orders."""
+        if not self._tables["orders"]:
+            return frozenset()
+        return frozenset(row[0] for row in self._source.rows(self._candidate_queries().accounts()))
+
+    def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
+        """The ledger's rows of these orders, or only those of `rules`; an order without rows is absent."""
+        found: dict[str, dict[MessageKey, Record]] = {}
+        condition, wanted = f"WHERE order_id IN {_LISTED}", list[str]()
+        if rules is not None:
+            condition, wanted = f"{condition} AND rule IN {_LISTED}", [json.dumps(sorted(rules))]
+        for chunk in _chunks(sorted(set(ids))):
+            for row in self._rows("messages", RECORD_COLUMNS, condition, (*chunk, *wanted)):
+                record = record_of(row)
+                found.setdefault(record.order, {})[record.rule, record.step] = record
+        return {order: History(records) for order, records in found.items()}
+
+    def imported(self) -> Mapping[str, Mapping[str, datetime]]:
+        """account → field → when an import last carried it (UTC)."""
+        carried: dict[str, dict[str, datetime]] = {}
+        for account, field, at in self._rows("imports", "account, field, at"):
+            carried.setdefault(account, {})[field] = decode_instant(at)
+        return carried
+
+    def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
+        """The latest imports, newest first."""
+        columns = "at, file, inserted, updated, unchanged, bad"
+        rows = self._rows("import_runs", columns, "ORDER BY id DESC LIMIT ?", (limit,))
+        return tuple(
+            ImportRecord(decode_instant(at), file, Imported(inserted, updated, unchanged), bad)
+            for at, file, inserted, updated, unchanged, bad in rows
+        )
+
+    def operator(self) -> Overrides:
+        """Suppressed addresses, pauses, and since when orders count."""
+        adopted = self.meta("orders_from")
+        return Overrides(
+            suppressed=frozenset(each.address for each in self.suppressions()),
+            paused=frozenset(each.name for each in self.pauses()),
+            orders_from=datetime.fromisoformat(adopted) if adopted else None,
+        )
+
+    def suppressions(self) -> tuple[Suppression, ...]:
+        """Suppressed addresses, by address."""
+        rows = self._rows("suppressions", "address, at, reason", "ORDER BY address")
+        return tuple(Suppression(address, decode_instant(at), reason) for address, at, reason in rows)
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Paused senders and rules, by name."""
+        rows = self._rows("pauses", "name, at, reason", "ORDER BY name")
+        return tuple(Pause(name, decode_instant(at), reason) for name, at, reason in rows)
+
+    def records(self, states: Iterable[State]) -> Iterator[Record]:
+        """Ledger rows in these states, oldest first."""
+        wanted = json.dumps([state.value for state in states])
+        last = (-1 << 62, 0)
+        condition = f"WHERE state IN {_LISTED} AND (at, rowid) > (?, ?) ORDER BY at, rowid LIMIT ?"
+        while rows := self._rows("messages", f"{RECORD_COLUMNS}, rowid", condition, (wanted, *last, CHUNK)):
+            yield from map(record_of, rows)
+            last = (rows[-1][4], rows[-1][-1])
+
+    def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
+        """Everything that ever happened to one message, oldest first; it survives an opened row."""
+        condition = "WHERE order_id = ? AND rule = ? AND step = ? ORDER BY id"
+        rows = self._rows("message_log", "at, before, after, reply, actor", condition, (order, *key))
+        return tuple(
+            Move(decode_instant(at), _state(before), _state(after), reply, actor)
+            for at, before, after, reply, actor in rows
+        )
+
+    def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
+        """The latest replies to failed messages of this rule, back to one that was sent or to the rule's resumption."""
+        resumed = int(self.meta(f"{RESUMED} {rule}") or 0)
+        # Far enough back for any rule that is at work, and never the whole history of years.
+        since = f"max(?, (SELECT max(id) FROM message_log) - {RECENT})"
+        condition = f"WHERE rule = ? AND after IN ('sent', 'failed') AND id > {since}"
+        rows = self._rows(
+            "message_log", "after, reply", f"{condition} ORDER BY id DESC LIMIT ?", (rule, resumed, limit)
+        )
+        return tuple(reply for _, reply in takewhile(lambda row: row[0] == State.FAILED, rows))
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of orders (`orders`) and of ledger rows by state."""
+        orders = self._rows("orders", "count(*)")
+        return {
+            "orders": orders[0][0] if orders else 0,
+            **dict.fromkeys((state.value for state in State), 0),
+            **dict(self._rows("messages", "state, count(*)", "GROUP BY state")),
+        }
+
+    def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
+        """The latest executed plans, newest first."""
+        rows = self._rows("plans", PLAN_COLUMNS, "ORDER BY created DESC, rowid DESC LIMIT ?", (limit,))
+        return tuple(map(plan_record, rows))
+
+    def live_leases(self, at: datetime) -> frozenset[str]:
+        """The tokens of the executions that are at work; `at` is the real time (UTC)."""
+        rows = self._rows("plans", "token", "WHERE lease_until > ?", (encode_instant(at),))
+        return frozenset(token for (token,) in rows)
+
+    def plan(self, plan_id: str) -> Plan | None:
+        """A plan that was handed to the dispatcher."""
+        rows = self._rows("plans", "json", "WHERE id = ?", (plan_id,))
+        return Plan.from_json(json.loads(rows[0][0])) if rows else None
+
+    def meta(self, name: str) -> str | None:
+        """A note that the project keeps in the store, such as its identity."""
+        rows = self._rows("meta", "value", "WHERE name = ?", (name,))
+        return rows[0][0] if rows else None
+
+    def high_water(self) -> int:
+        """A number that every execution and every move in the ledger raises: a restored backup shows a lower one."""
+        rows = self._rows("message_log", "max(id)")
+        moves = (rows[0][0] or 0) if rows else 0
+        return moves + int(self.meta(EXECUTIONS) or 0)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._source.close()
+
+    def _rows(self, table: str, columns: str, rest: str = "", parameters: Sequence[object] = ()) -> list[Row]:
+        if not self._tables[table]:
+            return []
+        return self._source.rows(f"SELECT {columns} FROM {table} {rest}", parameters)
+
+    def _rowids(self, narrowings: Sequence[Narrowing]) -> array[int]:
+        """The rows of the candidates, packed: a rule that tells no orders apart has as many as there are orders."""
+        if not self._tables["orders"]:
+            return array("q")
+        queries = self._candidate_queries()
+        found = array("q")
+        for query in filter(None, map(queries.rowids, narrowings)):
+            found.extend(self._source.numbers(*query))
+        return found if len(narrowings) < 2 else array("q", sorted(set(found)))
+
+    def _candidate_queries(self) -> CandidateQueries:
+        names = frozenset(index_names(self._source.rows("SELECT name FROM sqlite_master WHERE type = 'index'")))
+        return CandidateQueries(self._fields, names, has_ledger=bool(self._tables["messages"]))
+
+    def _columns_of(self, table: str) -> frozenset[str]:
+        return frozenset(row[0] for row in self._source.rows("SELECT name FROM pragma_table_info(?)", (table,)))
+
+    def _zone(self) -> ZoneInfo | None:
+        key = self.meta("zone")
+        return ZoneInfo(key) if key else None
+
+    def _readable_fields(self, fields: Mapping[str, Field]) -> list[Field]:
+        """The fields that the store has in their present type; the others are missing until the next import."""
+        kept = json.loads(self.meta("fields") or "{}")
+        return [field for field in stored_fields(fields).values() if kept.get(column(field)) == field.type]
+
+
+class _Columns:
+    """What is fetched of an order, and how it becomes one."""
+
+    def __init__(self, fields: Sequence[Field], codec: Codec) -> None:
+        self.select = ", ".join(["id", "account", "version", *(quoted(column(each)) for each in fields)])
+        self._decoders = [(each.name, codec.decoder(each.type)) for each in fields]
+
+    def order(self, row: Row) -> StoredOrder:
+        """The order in a row of `select`."""
+        values: dict[str, Value] = {
+            name: decode(cell) if decode else cell
+            for (name, decode), cell in zip(self._decoders, row[3:], strict=True)
+            if cell is not None
+        }
+        return StoredOrder(row[0], row[1], row[2], values)
+
+
+_TABLES = (
+    "orders",
+    "imports",
+    "import_runs",
+    "suppressions",
+    "pauses",
+    "meta",
+    "plans",
+    "messages",
+    "message_log",
+)
+
+_LISTED = "(SELECT value FROM json_each(?))"
+"""A list given as one parameter, so that no limit on parameters matters."""
+
+RECORD_COLUMNS = "rule, step, order_id, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from"
+
+PLAN_COLUMNS = "id, state, created, sent, failed, uncertain, owner, lease_until"
+
+
+def record_of(row: Row) -> Record:
+    rule, step, order, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from = row[:12]
+    return Record(
+        rule=rule,
+        step=step,
+        order=order,
+        state=State(state),
+        at=decode_instant(at),
+        attempts=attempts,
+        next_attempt=decode_optional_instant(next_attempt),
+        reply=reply,
+        queue_id=queue_id,
+        sender=sender,
+        token=token,
+        repeat_from=decode_optional_instant(repeat_from),
+    )
+
+
+def plan_record(row: Row) -> PlanRecord:
+    """A row of `PLAN_COLUMNS`."""
+    id_, state, created, sent, failed, uncertain, owner, lease_until = row
+    until = decode_optional_instant(lease_until)
+    return PlanRecord(id_, state, decode_instant(created), sent, failed, uncertain, owner, until)
+
+
+def _state(name: str | None) -> State | None:
+    return State(name) if name else None
+
+
+def _chunks(ids: Sequence[str] | array[int]) -> Iterator[tuple[str]]:
+    for start in range(0, len(ids), CHUNK):
+        yield (json.dumps(list(ids[start : start + CHUNK])),)
+
+
+__all__ = ["CHUNK", "PLAN_COLUMNS", "SqliteReader", "plan_record"]

@@ -1,0 +1,90 @@
+"""The writing half of a SQLite store: imports, suppressions and pauses, on top of the ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sendplan.calendar import Calendar
+from sendplan.deciding.narrowing import Index
+from sendplan.fields import Field
+from sendplan.store.sqlite.candidates import definitions, index_names
+from sendplan.store.sqlite.encoding import encode_instant
+from sendplan.store.sqlite.files import WritableFile, unreadable
+from sendplan.store.sqlite.imports import SqliteImport
+from sendplan.store.sqlite.ledger import SqliteLedger
+from sendplan.store.sqlite.migrations import migrate
+from sendplan.store.sqlite.reader import RESUMED
+
+
+class SqliteStore(SqliteLedger):
+    """A store on one host and local disk (DISPATCH): write-ahead log, every commit flushed to the disk."""
+
+    @classmethod
+    def open(
+        cls, path: Path, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
+    ) -> SqliteStore:
+        """Open the file and bring it up to date.
+
+        Raises UserError when it is no store or cannot be written.
+        """
+        file = WritableFile(path)
+        try:
+            migrate(file, fields, calendar)
+            return cls(file, fields, calendar, clock)
+        except BaseException as error:
+            file.close()
+            if isinstance(error, sqlite3.Error):
+                raise unreadable(path, error) from error
+            raise
+
+    @contextmanager
+    def importing(self, file: str, at: datetime) -> Iterator[SqliteImport]:
+        """One import in one transaction; other writers wait until it is through."""
+        with self._file.transaction() as connection:
+            yield SqliteImport(connection, {each.name: each for each in self._fields}, self._codec, file, at)
+
+    def ensure_indexes(self, indexes: Iterable[Index]) -> None:
+        """Have these indexes and none that an earlier call made beside them; quick when they are there."""
+        wanted = definitions(indexes, {each.name: each for each in self._fields})
+        rows = self._file.rows("SELECT name FROM sqlite_master WHERE type = 'index'")
+        present = set(index_names(rows))
+        if present == wanted.keys():
+            return
+        with self._file.transaction() as connection:
+            for name in sorted(present - wanted.keys()):
+                connection.execute(f"DROP INDEX IF EXISTS {name}")
+            for name in sorted(wanted.keys() - present):
+                connection.execute(wanted[name])
+
+    def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
+        """Send nothing to this address any more; False when it was suppressed already."""
+        sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        return self._changed(sql, address.lower(), encode_instant(at), reason)
+
+    def unsuppress(self, address: str) -> bool:
+        """Lift a suppression; False when there was none."""
+        return self._changed("DELETE FROM suppressions WHERE address = ?", address.lower())
+
+    def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
+        """Hold a sender's or rule's messages, `*` all; False when it was paused already."""
+        sql = "INSERT INTO pauses VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        return self._changed(sql, name, encode_instant(at), reason)
+
+    def resume(self, name: str) -> bool:
+        """End a pause; False when there was none."""
+        with self._file.transaction() as connection:
+            resumed = f"SELECT '{RESUMED} ' || ?, coalesce(max(id), 0) FROM message_log"
+            connection.execute(f"INSERT OR REPLACE INTO meta {resumed}", (name,))
+            return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Keep a note in the store."""
+        self._changed("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
+
+    def _changed(self, sql: str, *parameters: object) -> bool:
+        with self._file.transaction() as connection:
+            return connection.execute(sql, parameters).rowcount > 0

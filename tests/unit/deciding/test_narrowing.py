@@ -1,0 +1,196 @@
+"""Narrowing loses nothing: a plan made from candidates equals one made from every order, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import ge, gt, le, lt
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from random_projects import FIELDS, Maker, World
+
+from sendplan.calendar import Calendar, Duration, Unit
+from sendplan.deciding.candidates import indexes
+from sendplan.deciding.narrowing import FOLDED, Narrowing, in_regions
+from sendplan.expressions.inverse import before_adding
+from sendplan.fields import Value
+from sendplan.planning.planner import judge_orders, make_plan, plan_from
+from sendplan.project.regions import ADDRESS_FIELDS, Entry, Region, locate
+from sendplan.store import open_store
+from sendplan.store.sqlite.candidates import CandidateQueries, definitions
+from sendplan.store.sqlite.encoding import Codec, encode_instant
+from sendplan.store.sqlite.files import ReadOnlyFile
+from sendplan.store.sqlite.reader import SqliteReader
+
+EXAMPLES = int(os.environ.get("SENDPLAN_EXAMPLES", "150"))
+"""How many random worlds are tried."""
+
+
+COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+@dataclass(frozen=True)
+class Files:
+    """An empty store to copy, and where the copy goes."""
+
+    empty: Path
+    copy: Path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("worlds")
+    calendar = Maker(Random(1)).calendar
+    open_store("sqlite:///empty.db", folder, FIELDS, calendar).close()
+    with sqlite3.connect(folder / "empty.db") as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+    connection.close()
+    return Files(folder / "empty.db", folder / "world.db")
+
+
+def write(world: World, path: Path, *, indexed: bool) -> None:
+    """Put the world's orders, ledger and imports straight into a store's tables."""
+    project_settings = world.project.settings
+    codec = Codec(project_settings.calendar)
+    stored = {name: field for name, field in FIELDS.items() if not field.derived_from}
+    encoders = {name: codec.encoder(field.type) or (lambda value: value) for name, field in stored.items()}
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA synchronous = OFF")
+    with connection:
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'zone'", (project_settings.calendar.zone.key,))
+        for order in world.orders:
+            cells = {f'"{name}"': encoders[name](value) for name, value in order.items()}
+            marks = ", ".join("?" * len(cells))
+            connection.execute(
+                f"INSERT INTO orders ({', '.join(cells)}, version) VALUES ({marks}, 1)", tuple(cells.values())
+            )
+        for record in world.records:
+            retry = encode_instant(record.next_attempt) if record.next_attempt else None
+            row = (record.order, record.rule, record.step, record.state, encode_instant(record.at), 1, retry)
+            connection.execute(
+                "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
+                " sender, recipients, token, actor, wall) VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', 1, '', '', 0)",
+                row,
+            )
+        for (account, name), at in world.imported.items():
+            connection.execute("INSERT INTO imports VALUES (?, ?, ?)", (account, name, encode_instant(at)))
+        if indexed:
+            for statement in definitions(indexes(world.project, world.clock.now), FIELDS).values():
+                connection.execute(statement)
+    connection.close()
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(min_value=0), indexed=st.booleans())
+def test_plan_of_candidates_is_the_plan_of_all_orders(files: Files, seed: int, indexed: bool) -> None:
+    """Whatever the rules, orders, ledger and clock, looking only at candidates changes no byte of the plan."""
+    world = Maker(Random(seed)).world()
+    shutil.copy(files.empty, files.copy)
+    write(world, files.copy, indexed=indexed)
+    reader = SqliteReader(ReadOnlyFile(files.copy), FIELDS, world.project.settings.calendar)
+    try:
+        scanned = plan_from(world.project, reader, world.clock, judge_orders(world.project, reader, world.clock))
+        assert make_plan(world.project, reader, world.clock).to_bytes() == scanned.to_bytes()
+    finally:
+        reader.close()
+
+
+WORDS = st.sampled_from(["Packstation", "Postfiliale", "strasse", "kiosk", "Süd", "i", "a-b"])
+STREETS = st.lists(WORDS | st.sampled_from([*FOLDED, " ", "s", "x", "STATION", "kIoSK", "\u0307"]), max_size=4).map(
+    "".join
+)
+RANGES = st.sampled_from([("25980", "25999"), ("8000", "8000"), ("10115", "10115"), ("AB1", "AB9"), ("1000", "1299")])
+POSTCODES = st.text("0125809 D-ABab\t", max_size=7) | st.sampled_from(
+    ["25980", "D-25985", "259 90", " 8000", "d-8000", "ab2"]
+)
+
+
+def found_in(entries: Sequence[Entry], addresses: Sequence[Mapping[str, Value]]) -> list[int]:
+    """Which of the addresses are candidates of a rule for the region of these entries."""
+    regions = (Region("here", tuple(entries)), Region("elsewhere", None))
+    queries = CandidateQueries([FIELDS[name] for name in ADDRESS_FIELDS], frozenset(), has_ledger=False)
+    query = queries.rowids(Narrowing(in_regions(regions, frozenset({"here"})), ()))
+    if query is None:
+        return []
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(f"CREATE TABLE orders ({' TEXT, '.join(ADDRESS_FIELDS)} TEXT)")
+        rows = [[each.get(name) for name in ADDRESS_FIELDS] for each in addresses]
+        connection.executemany("INSERT INTO orders VALUES (?, ?, ?)", rows)
+        return [rowid - 1 for (rowid,) in connection.execute(*query)]
+
+
+@settings(max_examples=2 * EXAMPLES)
+@given(
+    entry=st.builds(
+        Entry,
+        st.frozensets(st.sampled_from(["DE", "AT"]), max_size=1),
+        st.lists(RANGES, max_size=2).map(tuple),
+        st.lists(WORDS, max_size=2).map(tuple),
+    ),
+    address=st.fixed_dictionaries({"country": st.just("DE")}, optional={"postcode": POSTCODES, "street": STREETS}),
+)
+@example(Entry(postcodes=(("25980", "25999"),)), {"country": "DE", "postcode": "D-259 85"})
+@example(Entry(street_words=("kiosk",)), {"country": "DE", "street": "Am \u212aio\u017fk 1"})
+def test_an_address_in_a_region_is_found(entry: Entry, address: dict[str, Value]) -> None:
+    """However a postcode or street is written, an order of an allowed region is among the candidates."""
+    located = locate((Region("here", (entry,)), Region("elsewhere", None)), address)
+    assert found_in([entry], [address]) or located.region != "here"
+
+
+def test_every_character_that_folds_to_a_letter_is_known() -> None:
+    """No character beyond those listed becomes an ASCII letter when case is ignored."""
+    assert {chr(n) for n in range(128, 0x110000) if any(map(str.isascii, chr(n).casefold()))} == set(FOLDED)
+
+
+def test_regions_are_told_apart_by_postcode_and_street() -> None:
+    """An everyday address elsewhere is no candidate of a region of islands and parcel stations."""
+    island = [Entry(frozenset({"DE"}), (("25980", "25999"),)), Entry(street_words=("Packstation",))]
+    city = {"country": "DE", "postcode": "10115", "street": "Hauptstraße 5"}
+    assert found_in(island, [city, city | {"postcode": "25985"}, city | {"street": "PACKSTATION 7"}]) == [1, 2]
+
+
+DURATIONS = st.builds(Duration, st.integers(0, 40), st.sampled_from(Unit))
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    seed=st.integers(min_value=0),
+    duration=DURATIONS,
+    sign=st.sampled_from((1, -1)),
+    operator=st.sampled_from(("<", "<=", ">", ">=")),
+    minutes=st.lists(st.integers(-100_000, 100_000), min_size=5, max_size=20),
+)
+def test_limit_on_a_sum_becomes_a_limit_on_the_moment(
+    seed: int, duration: Duration, sign: int, operator: str, minutes: list[int]
+) -> None:
+    """Whether a moment plus a duration lies before a limit can be asked of the moment itself, in every zone."""
+    maker = Maker(Random(seed))
+    calendar = maker.calendar
+    turned, limit = before_adding(calendar, operator, maker.now, duration, sign)
+    for each in minutes:
+        instant = maker.now + timedelta(minutes=each)
+        for moment in (instant, calendar.day(instant)):
+            due = calendar.instant(calendar.add(moment, duration, sign))
+            if COMPARE[operator](due, maker.now):
+                assert COMPARE[turned](calendar.instant(moment), limit)
+
+
+def test_limit_is_exact_on_ordinary_days() -> None:
+    """What is due at midnight tomorrow is no candidate today."""
+    maker = Maker(Random(1))
+    calendar = Calendar(maker.calendar.zone, "DE")
+    now = calendar.instant(datetime(2026, 8, 24, tzinfo=UTC).date()) + timedelta(hours=6)
+    operator, limit = before_adding(calendar, "<=", now, Duration(7, Unit.DAYS), 1)
+    assert (operator, calendar.day(limit)) == ("<", datetime(2026, 8, 18, tzinfo=UTC).date())
+    assert limit == calendar.instant(calendar.day(limit))

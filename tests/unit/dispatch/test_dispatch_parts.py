@@ -1,0 +1,237 @@
+"""The dispatcher's small parts: retries, breaker, pace, journal, lanes, passwords, log lines."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendplan.dispatch.breaker import Breaker
+from sendplan.dispatch.journal import Journal, Settlement, replay
+from sendplan.dispatch.lane import Lane
+from sendplan.dispatch.model import Cause, Pauses
+from sendplan.dispatch.pacing import Pace
+from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
+from sendplan.events import emit
+from sendplan.ledger import State
+from sendplan.mail.credentials import check_passwords, password_of
+from sendplan.plan import Entry, Reason, Status
+from sendplan.problems import UserError
+from sendplan.project.settings import Limits, Sender
+
+NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
+PAUSES = Pauses(after_failure=1.0, probes=(15.0, 60.0))
+SENDER = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", "shop", "SHOP_PASSWORD")
+
+
+def entry(order: str, rule: str = "reminder") -> Entry:
+    return Entry(f"{order}/{rule}", Status.SEND, Reason.SEND, "due", rule, None, order, sender="main")
+
+
+# --- retries
+
+
+@given(st.text(), st.integers(1, 50))
+def test_a_retry_keeps_to_the_schedule_within_a_fifth(key: str, attempts: int) -> None:
+    """Every wait is the schedule's ± 20 %, and the same whenever it is asked for."""
+    scheduled = SCHEDULE[min(attempts, len(SCHEDULE)) - 1]
+    assert 0.8 * scheduled <= delay(key, attempts) <= 1.2 * scheduled
+    assert delay(key, attempts) == delay(key, attempts)
+
+
+def test_messages_refused_together_do_not_come_back_together() -> None:
+    """A thousand messages refused at once are spread over the whole span."""
+    waits = [delay(f"E{number}/reminder", 1) / SCHEDULE[0] for number in range(1000)]
+    assert min(waits) < 0.82
+    assert max(waits) > 1.18
+
+
+def test_retries_end_with_the_rule_or_after_five_days() -> None:
+    """No attempt is planned behind the rule's end or five days after the first."""
+    assert next_attempt("k", 1, at=NOW, first=NOW, expires_at=None) == NOW + delay("k", 1)
+    assert next_attempt("k", 1, at=NOW, first=NOW, expires_at=NOW + timedelta(minutes=3)) is None
+    assert next_attempt("k", 9, at=NOW + GIVE_UP - timedelta(hours=1), first=NOW, expires_at=None) is None
+
+
+# --- breaker
+
+
+def test_three_failures_open_the_breaker_and_a_probe_closes_it() -> None:
+    """After three failures in a row one connection probes after a rest; an answer makes everything normal again."""
+    breaker = Breaker(PAUSES)
+    breaker.reached()
+    for now in (0.0, 1.0):
+        breaker.failed(now)
+        assert (breaker.probing, breaker.resume_at) == (False, now + 1.0)
+    breaker.failed(2.0)
+    assert (breaker.probing, breaker.resume_at, breaker.given_up) == (True, 17.0, False)
+    breaker.succeeded()
+    assert (breaker.probing, breaker.working) == (False, True)
+
+
+def test_a_server_that_stays_away_is_given_up_after_its_probes() -> None:
+    """Two probes that fail end it."""
+    breaker = Breaker(PAUSES)
+    breaker.reached()
+    rests = []
+    while not breaker.given_up:
+        breaker.failed(0.0)
+        rests.append(breaker.resume_at)
+    assert rests == [1.0, 1.0, 15.0, 60.0, 0.0]
+
+
+def test_a_server_that_never_answered_is_not_probed() -> None:
+    """A server that was never reached is given up after three failures."""
+    breaker = Breaker(PAUSES)
+    for _ in range(3):
+        assert not breaker.given_up
+        breaker.failed(0.0)
+    assert breaker.given_up
+
+
+# --- pace
+
+
+def test_a_pace_waits_for_its_minute() -> None:
+    """The mail over the limit waits until the first one is a minute old."""
+    pace = Pace(2)
+    pace.sent(10.0, 1)
+    assert pace.wait(20.0) == 0.0
+    pace.sent(20.0, 1)
+    assert pace.wait(30.0) == 40.0
+    assert pace.wait(70.0) == 0.0
+
+
+def test_no_limit_never_waits() -> None:
+    """A sender without `per_minute` is not slowed down."""
+    pace = Pace(None)
+    pace.sent(0.0, 1000)
+    assert pace.wait(0.0) == 0.0
+
+
+# --- lanes
+
+
+def test_one_order_is_in_one_hand() -> None:
+    """While a mail to a buyer is on its way, the next one to take is another order's."""
+    lane = Lane(SENDER, [entry("E1", "a"), entry("E1", "b"), entry("E2", "a")], PAUSES)
+    first, second = lane.take(0), lane.take(0)
+    assert [each.key for each in (first, second) if each] == ["E1/a", "E2/a"]
+    assert first is not None
+    lane.done(first)
+    third = lane.take(0)
+    assert third is not None
+    assert third.key == "E1/b"
+
+
+def test_a_stopped_lane_gives_nothing_and_tells_what_is_left() -> None:
+    """After a stop nothing more is taken, the first reason stands, and the rest is known."""
+    lane = Lane(SENDER, [entry("E1"), entry("E2")], PAUSES)
+    lane.take(0)
+    lane.stop(Cause.LOGIN, "wrong password")
+    lane.stop(Cause.STOPPED, "stopped")
+    assert (lane.take(0), lane.stopped) == (None, (Cause.LOGIN, "wrong password"))
+    assert [each.key for each in lane.rest()] == ["E2/reminder"]
+
+
+def test_a_lane_never_opens_more_connections_than_its_limit() -> None:
+    """No more connections than `limits.connections` allows, nor than there are mails."""
+    many = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", limits=Limits(connections=5))
+    assert Lane(many, [entry("E1"), entry("E2")], PAUSES).connections == 2
+    assert Lane(SENDER, [entry("E1"), entry("E2")], PAUSES).connections == 1
+
+
+def test_a_waiting_connection_wakes_when_the_last_one_is_done() -> None:
+    """A connection that waits for another's order ends as soon as nothing is left."""
+    lane = Lane(
+        Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", limits=Limits(connections=2)),
+        [entry("E1", "a"), entry("E1", "b")],
+        PAUSES,
+    )
+    first = lane.take(0)
+    taken: list[Entry | None] = []
+    waiting = threading.Thread(target=lambda: taken.append(lane.take(1)))
+    waiting.start()
+    assert first is not None
+    lane.done(first)
+    waiting.join(5)
+    assert [each.key if each else None for each in taken] == ["E1/b"]
+
+
+# --- journal
+
+
+class Settled:
+    """A store that only settles."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def settle(self, order: str, *arguments: object, **named: object) -> bool:
+        self.keys.append(order)
+        return True
+
+
+def settlement(order: str) -> Settlement:
+    return Settlement(order, ("reminder", ""), "token", State.SENT, NOW, "250 ok", "4711")
+
+
+@given(st.text(), st.text(), st.text(), st.sampled_from(State), st.text(), st.none() | st.just(NOW), st.booleans())
+def test_a_journal_line_says_the_same_again(
+    order: str, rule: str, reply: str, to: State, queue_id: str, again: datetime | None, charged: bool
+) -> None:
+    """Whatever a server answered, its line is one line and reads back as it was."""
+    one = Settlement(order, (rule, ""), "token", to, NOW, reply, queue_id, again, charged)
+    line = one.to_line()
+    assert line.count(b"\n") == 1
+    assert Settlement.from_line(line) == one
+
+
+def test_the_journal_of_a_dead_owner_is_replayed_once(tmp_path: Path) -> None:
+    """What a vanished process had heard reaches the ledger, a torn last line does not hinder, and the file goes."""
+    journal = Journal(tmp_path, "token")
+    journal.write(settlement("E1"))
+    journal.write(settlement("E2"))
+    journal.close(settled=False)
+    with (tmp_path / "token.journal").open("ab") as file:
+        file.write(settlement("E3").to_line()[:20])
+    store = Settled()
+    assert replay(tmp_path, store) == 2  # type: ignore[arg-type]
+    assert store.keys == ["E1", "E2"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_journal_of_a_living_owner_is_left_alone(tmp_path: Path) -> None:
+    """A process that still sends settles its own mails."""
+    journal = Journal(tmp_path, "token")
+    journal.write(settlement("E1"))
+    assert replay(tmp_path, Settled()) == 0  # type: ignore[arg-type]
+    journal.close(settled=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- passwords and logs
+
+
+def test_a_password_comes_from_the_environment() -> None:
+    """The password is read from the sender's variable, and every missing one is named before anything is sent."""
+    assert password_of(SENDER, {"SHOP_PASSWORD": "secret"}) == "secret"
+    assert password_of(Sender("open", "shop@example.com", "localhost", 25, "none"), {}) is None
+    other = Sender("other", "shop@example.com", "smtp.example.com", 587, "starttls", "o", "OTHER_PASSWORD")
+    with pytest.raises(UserError) as caught:
+        check_passwords([SENDER, other], {"SHOP_PASSWORD": ""})
+    assert [problem.message.split()[-4] for problem in caught.value.problems] == ["SHOP_PASSWORD", "OTHER_PASSWORD"]
+
+
+def test_a_log_line_is_one_line_of_names_and_values(caplog: pytest.LogCaptureFixture) -> None:
+    """An event is one line for people, and its values are there for machines."""
+    with caplog.at_level(logging.INFO, "sendplan"):
+        emit("sent", order="2024/17", step=None, why="two\nwords")
+    (record,) = caplog.records
+    assert record.getMessage() == r'sent order=2024/17 why="two\nwords"'
+    assert record.fields == {"order": "2024/17", "why": "two\nwords"}  # type: ignore[attr-defined]

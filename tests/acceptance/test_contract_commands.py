@@ -459,3 +459,21 @@ def test_no_color(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     monkeypatch.setenv("NO_COLOR", "1")
     print_table(("A",), [("b",)], title="Title")
     assert "\x1b[" not in capsys.readouterr().out
+
+
+def test_a_test_mail_that_works_ends_the_report_on_a_sender(shop: Project, sink: Sink) -> None:
+    """After `smtp-test` worked, nothing stands against the sender any more; one that failed changes nothing."""
+    from sendplan.commands.context import load_settings, reader_for, store_for
+    from sendplan.scopes import Scope
+
+    settings = load_settings(shop.folder)
+    with store_for(settings) as store:
+        store.report_sender("main", Scope.LOGIN, "535 5.7.8 wrong")
+    sink.script = at(Step.CONNECT, Say("554 no"))
+    assert shop("smtp-test", "main").code == 1
+    with reader_for(settings) as reader:
+        assert [each.sender for each in reader.sender_reports()] == ["main"]
+    sink.script = None
+    assert shop("smtp-test", "main").code == 0
+    with reader_for(settings) as reader:
+        assert reader.sender_reports() == ()

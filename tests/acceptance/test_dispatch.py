@@ -30,6 +30,7 @@ from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Limits, Sender
+from sendplan.scopes import Scope
 from sendplan.sink import Action, Drop, Moment, Say, Sink, Step, at
 from sendplan.store import Store, open_store
 
@@ -125,6 +126,13 @@ class Shop:
     def state(self, order: str, rule: str = "reminder") -> State | None:
         record = self.record(order, rule)
         return record.state if record else None
+
+    def reports(self) -> dict[str, Scope]:
+        """What the store says of the senders that cannot send."""
+        store = self.store()
+        reports = {each.sender: each.scope for each in store.sender_reports()}
+        store.close()
+        return reports
 
     def mailed(self) -> list[str]:
         """Buyers in the order in which the server accepted their mails."""
@@ -441,7 +449,7 @@ def test_a_failed_login_stops_the_sender_at_once(tmp_path: Path, monkeypatch: py
         report = shop.send(plan(entry("E1"), entry("E2")), senders={"main": sender})
         assert (causes(report), report.exit_code) == (dict.fromkeys(("E1", "E2"), Cause.LOGIN), Exit.SOME_FAILED)
         assert sink.commands.count("AUTH ***") == 1
-        assert report.stopped["main"].startswith("login failed")
+        assert report.stopped["main"].startswith("535 5.7.8")
         assert "wrong horse" not in repr(report)
 
 
@@ -504,7 +512,7 @@ def test_a_used_up_quota_leaves_the_rest_open(shop: Shop, script: list[object]) 
     shop.put("E1", "E2", "E3")
     report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
     assert endings(report) == {"E1": Ending.SENT, "E2": Ending.OPEN, "E3": Ending.OPEN}
-    assert (set(causes(report).values()), report.exit_code) == ({Cause.QUOTA}, Exit.DONE)
+    assert (set(causes(report).values()), report.exit_code) == ({Cause.QUOTA}, Exit.SOME_FAILED)
 
 
 def test_our_own_daily_limit_counts_copies(shop: Shop) -> None:
@@ -512,7 +520,8 @@ def test_our_own_daily_limit_counts_copies(shop: Shop) -> None:
     shop.limits, shop.copy = Limits(per_day=4), "copies@example.com"
     shop.put("E1", "E2", "E3")
     report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
-    assert (shop.mailed(), causes(report)) == (["E1", "E2"], {"E3": Cause.QUOTA})
+    assert (shop.mailed(), causes(report)) == (["E1", "E2"], {"E3": Cause.LIMITS})
+    assert (report.exit_code, shop.reports()) == (Exit.DONE, {})
 
 
 def test_logs_hold_no_addresses_bodies_or_passwords(
@@ -526,6 +535,84 @@ def test_logs_hold_no_addresses_bodies_or_passwords(
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split()[0] for line in lines] == ["started", "deferred", "failed", "sent", "ended"]
     assert not any("@" in line or "buyer" in line for line in lines)
+
+
+# --- what is kept of a sender that cannot send
+
+
+@pytest.mark.parametrize(
+    ("step", "line", "scope"),
+    [
+        (Step.CONNECT, "421 too busy", Scope.HOST),
+        (Step.MAIL, "530 5.7.57 Client not authenticated to send mail", Scope.LOGIN),
+        (Step.MAIL, "450 4.7.28 slow down", Scope.ACCOUNT_RATE),
+        (Step.RCPT, "550 5.4.5 Daily user sending limit exceeded", Scope.ACCOUNT_QUOTA),
+        (Step.DOT, "550 5.4.5 Daily user sending limit exceeded", Scope.ACCOUNT_QUOTA),
+    ],
+)
+def test_a_sender_that_stopped_is_kept_and_tried_with_one_mail(
+    shop: Shop, script: list[object], step: Step, line: str, scope: Scope
+) -> None:
+    """Whatever stopped a sender is kept with its reply; the next run tries one mail, and the rest after it."""
+    script.append(at(step, Say(line)))
+    shop.limits = Limits(connections=3)
+    orders = [f"E{number}" for number in range(6)]
+    shop.put(*orders)
+    report = shop.send(plan(*map(entry, orders)))
+    assert (report.exit_code, shop.mailed()) == (Exit.SOME_FAILED, [])
+    store = shop.store()
+    (kept,) = store.sender_reports()
+    assert (kept.sender, kept.scope, line in kept.reply) == ("main", scope, True)
+    store.clear_sender("main")
+    store.report_sender("main", Scope.ACCOUNT_QUOTA, line)
+    store.close()
+
+    shop.now += timedelta(hours=1)
+    at_once: list[int] = []
+
+    def watch(moment: Moment) -> None:
+        if moment.step is Step.CONNECT:
+            at_once.append(moment.mails)
+
+    script[:] = [watch]
+    report = shop.send(plan(*map(entry, orders), name="later"))
+    assert (report.exit_code, sorted(shop.mailed()), shop.reports()) == (Exit.DONE, orders, {})
+    assert at_once[0] == 0
+    assert all(at_once[1:])
+
+
+def test_a_reported_sender_that_still_refuses_gets_one_mail_a_run(shop: Shop, script: list[object]) -> None:
+    """A run that finds the sender as it was has tried one mail, keeps the rest open, and says so by its exit code."""
+    script.append(at(Step.MAIL, Say("550 5.4.5 Daily user sending limit exceeded")))
+    shop.limits = Limits(connections=3)
+    orders = [f"E{number}" for number in range(6)]
+    shop.put(*orders)
+    shop.send(plan(*map(entry, orders)))
+    before = len([line for line in shop.sink.commands if line.startswith("MAIL")])
+    report = shop.send(plan(*map(entry, orders), name="later"))
+    assert len([line for line in shop.sink.commands if line.startswith("MAIL")]) == before + 1
+    assert (set(causes(report).values()), report.exit_code) == ({Cause.QUOTA}, Exit.SOME_FAILED)
+
+
+def test_a_refused_login_is_tried_once_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs every few minutes do not lock the account: they leave everything open, say why, and try again hourly."""
+    monkeypatch.setenv("SMTP_PASSWORD", "wrong horse")
+    with Sink(logins={"shop": "right"}) as sink:
+        shop = Shop(tmp_path, sink)
+        shop.put("E1", "E2")
+        sender = replace(shop.sender(), username="shop", password_variable="SMTP_PASSWORD")
+        for minutes in (0, 10, 49, 1, 10):
+            shop.seconds += 60 * minutes
+            report = shop.send(plan(entry("E1"), entry("E2"), name=str(shop.seconds)), senders={"main": sender})
+            assert (set(causes(report).values()), report.exit_code) == ({Cause.LOGIN}, Exit.SOME_FAILED)
+        assert sink.commands.count("AUTH ***") == 2
+        assert "535 5.7.8" in report.stopped["main"]
+        assert "sendplan smtp-test main" in report.stopped["main"]
+
+        monkeypatch.setenv("SMTP_PASSWORD", "right")
+        shop.seconds += 3600
+        assert shop.send(plan(entry("E1"), entry("E2"), name="last"), senders={"main": sender}).exit_code is Exit.DONE
+        assert shop.reports() == {}
 
 
 # --- what nobody knows

@@ -13,8 +13,9 @@ from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
 
 from sendplan.calendar import Calendar
 from sendplan.fields import FieldType, Value, catalogue, with_own
+from sendplan.scopes import Scope
 from sendplan.store import Store
-from sendplan.store.protocols import Imported, ImportRecord, Pause, Refusal, RefusedRow, Suppression
+from sendplan.store.protocols import Imported, ImportRecord, Pause, Refusal, RefusedRow, SenderReport, Suppression
 
 FULL: dict[str, Value] = {
     **MINIMUM,
@@ -198,6 +199,37 @@ def test_pauses_begin_and_end(store: Store) -> None:
     assert store.resume("dunning")
     assert not store.resume("dunning")
     assert store.pauses() == ()
+
+
+def test_a_report_on_a_sender_keeps_its_beginning(stores: Stores) -> None:
+    """A sender that cannot send is reported since the first time, with the latest reply, until it works again."""
+    store = stores.store()
+    began = datetime.fromtimestamp(stores.seconds, UTC)
+    store.report_sender("main", Scope.HOST, "nobody answers")
+    stores.seconds += 600
+    store.report_sender("main", Scope.LOGIN, "535 5.7.8 wrong")
+    later = datetime.fromtimestamp(stores.seconds, UTC)
+    expected = (SenderReport("main", Scope.LOGIN, "535 5.7.8 wrong", began, later),)
+    assert store.sender_reports() == stores.reader().sender_reports() == expected
+
+    assert store.clear_sender("main")
+    assert not store.clear_sender("main")
+    assert store.sender_reports() == ()
+
+
+def test_a_reported_sender_is_tried_after_a_rest(stores: Stores) -> None:
+    """A try counts for everybody: the next one has to wait, unless the sender works again."""
+    store, other = stores.store(), stores.store()
+    assert store.try_sender("main", 3600)
+    store.report_sender("main", Scope.LOGIN, "535 5.7.8 wrong")
+    stores.seconds += 3599
+    assert not store.try_sender("main", 3600)
+    stores.seconds += 1
+    assert store.try_sender("main", 3600)
+    assert not other.try_sender("main", 3600)
+    assert other.sender_reports()[0].tried_at == datetime.fromtimestamp(stores.seconds, UTC)
+    store.clear_sender("main")
+    assert other.try_sender("main", 3600)
 
 
 def test_notes_are_kept_and_replaced(store: Store) -> None:

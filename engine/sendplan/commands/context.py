@@ -91,6 +91,13 @@ def reader_of(project: Project) -> Reader:
 
 
 @contextmanager
+def reader_for(settings: Settings) -> Iterator[Reader]:
+    """The store for reading, for a while."""
+    with closing(open_reader(settings.store, settings.folder, settings.fields, settings.calendar)) as reader:
+        yield reader
+
+
+@contextmanager
 def store_for(settings: Settings) -> Iterator[Store]:
     """The store for writing, for a while."""
     with closing(open_store(settings.store, settings.folder, settings.fields, settings.calendar)) as store:

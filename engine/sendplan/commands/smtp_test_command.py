@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from sendplan.addresses import address_error
-from sendplan.commands.context import format_option, load_settings, project_option
+from sendplan.commands.context import format_option, load_settings, project_option, reader_for, store_for
 from sendplan.commands.output import clean, print_json
 from sendplan.mail.diagnosis import smtp_test
 from sendplan.problems import Exit, did_you_mean
+from sendplan.project.settings import Settings
 
 
 @click.command("smtp-test")
@@ -20,13 +21,16 @@ from sendplan.problems import Exit, did_you_mean
 @project_option
 def command(sender: str | None, to: str | None, format_: str, project_dir: Path | None) -> int:
     """Send a test mail through SENDER (the first one by default) and say which step failed and what to change."""
-    senders = load_settings(project_dir).senders
+    settings = load_settings(project_dir)
+    senders = settings.senders
     name = sender or next(iter(senders))
     if name not in senders:
         raise click.UsageError(f"there is no sender `{name}`; {did_you_mean(name, senders)}")
     if to is not None and (wrong := address_error(to)):
         raise click.UsageError(f"--to: `{to}` is not an e-mail address: {wrong}")
     result = smtp_test(senders[name], to)
+    if result.ok:
+        _clear_report(settings, name)
     if format_ == "json":
         print_json(
             {"sender": name, "ok": result.ok, "step": result.step, "message": result.message, "advice": result.advice}
@@ -40,3 +44,12 @@ def command(sender: str | None, to: str | None, format_: str, project_dir: Path 
         if result.advice:
             click.echo(clean(f"  advice  {result.advice}"))
     return Exit.DONE if result.ok else Exit.FINDINGS
+
+
+def _clear_report(settings: Settings, name: str) -> None:
+    """The next run need not be careful with a sender that works; a store that is not there yet is not made."""
+    with reader_for(settings) as reader:
+        reported = any(each.sender == name for each in reader.sender_reports())
+    if reported:
+        with store_for(settings) as store:
+            store.clear_sender(name)

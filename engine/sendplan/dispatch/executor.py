@@ -19,6 +19,7 @@ from sendplan.dispatch.desk import Desk
 from sendplan.dispatch.job import Compose, Judge
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result
+from sendplan.dispatch.reports import LOGIN_REST, Reports
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
@@ -27,7 +28,8 @@ from sendplan.mail.dialing import Timeouts
 from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Sender
-from sendplan.store.protocols import PlanRecord, Store
+from sendplan.scopes import Scope
+from sendplan.store.protocols import PlanRecord, SenderReport, Store
 
 LEASE_SECONDS = 120.0
 _RENEWAL_SECONDS = 5.0
@@ -70,16 +72,33 @@ def execute(
         token = store.start_plan(plan, owner(), LEASE_SECONDS)
         if isinstance(token, PlanRecord):
             raise UserError(_refusal(token), Exit.REFUSED)
+        commits, reports = Commits(store), store.sender_reports()
+        keeper, reported = Reports(commits, reports), {each.sender: each for each in reports}
         lanes = [
-            Lane(sender, [each for each in entries if each.sender == name], pauses or Pauses())
+            Lane(
+                sender,
+                [each for each in entries if each.sender == name],
+                pauses or Pauses(),
+                keeper,
+                proving=name in reported,
+            )
             for name, sender in used.items()
         ]
+        for lane in lanes:
+            _leave_wrong_login(lane, reported.get(lane.sender.name), store)
         emit("started", plan=plan.id, mails=len(entries))
         heartbeat()
-        run = _Run(plan, entries, lanes, store, token, stop or threading.Event(), progress, heartbeat)
+        run = _Run(plan, entries, lanes, store, commits, token, stop or threading.Event(), progress, heartbeat)
         return run.to_end(open_store, judge, compose, journal.Journal(journals, token), clock, timeouts or Timeouts())
     finally:
         store.close()
+
+
+def _leave_wrong_login(lane: Lane, report: SenderReport | None, store: Store) -> None:
+    """Every failed login counts towards a lock of the account, so a refused one is tried at most hourly."""
+    name = lane.sender.name
+    if report is not None and report.scope is Scope.LOGIN and not store.try_sender(name, LOGIN_REST):
+        lane.stop(Cause.LOGIN, f"{report.reply}; tried again within the hour, or now with `sendplan smtp-test {name}`")
 
 
 def recover(store: Store, journals: Path, at: datetime) -> tuple[Record, ...]:
@@ -117,6 +136,7 @@ class _Run:
         entries: tuple[Entry, ...],
         lanes: list[Lane],
         store: Store,
+        commits: Commits,
         token: str,
         stop: threading.Event,
         progress: Callable[[Result], None],
@@ -133,7 +153,7 @@ class _Run:
         self._results: dict[str, Result] = {}
         self._reported: deque[Result] = deque()
         self._ended: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        self._commits = Commits(store)
+        self._commits = commits
         self._broken: BaseException | None = None
 
     def to_end(

@@ -8,11 +8,13 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from sendplan.dispatch.breaker import Breaker
-from sendplan.dispatch.model import Cause, Pauses
+from sendplan.dispatch.model import CAUSES, Cause, Pauses
 from sendplan.dispatch.pacing import Pace
+from sendplan.dispatch.reports import Reports
 from sendplan.events import emit
 from sendplan.plan import Entry
 from sendplan.project.settings import Sender
+from sendplan.scopes import Scope
 
 TRIES = 3
 """How often one message may lose its connection before it is left open, whatever the others do."""
@@ -21,7 +23,10 @@ TRIES = 3
 class Lane:
     """Shared by the sender's connections; every method may be called from any thread."""
 
-    def __init__(self, sender: Sender, entries: Iterable[Entry], pauses: Pauses) -> None:
+    def __init__(
+        self, sender: Sender, entries: Iterable[Entry], pauses: Pauses, reports: Reports, *, proving: bool = False
+    ) -> None:
+        """`proving`: an earlier execution could not send, so one mail goes first."""
         self.sender = sender
         self.stopped: tuple[Cause, str] | None = None
         """Why nothing more leaves."""
@@ -29,6 +34,8 @@ class Lane:
         self._orders: set[str | None] = set()
         self._tries: Counter[str] = Counter()
         self._pauses = pauses
+        self._reports = reports
+        self._proving = proving
         self._breaker = Breaker(pauses)
         self._pace = Pace(sender.limits.per_minute)
         self._connections = min(sender.limits.connections, len(self._waiting))
@@ -72,7 +79,7 @@ class Lane:
         return self.stopped is not None or max(self._resume_at, self._breaker.resume_at) > time.monotonic()
 
     def _next_free(self) -> Entry | None:
-        if self._breaker.probing and self._orders:
+        if (self._breaker.probing or self._proving) and self._orders:
             return None
         entry = next((each for each in self._waiting if each.order not in self._orders), None)
         if entry is not None:
@@ -124,11 +131,24 @@ class Lane:
             self._breaker.reached()
 
     def answered(self) -> None:
-        """The server works."""
+        """The server works: it said something about one message."""
         with self._changed:
             self._breaker.succeeded()
             self._slowdowns = 0
             self._changed.notify_all()
+        self._reports.answered(self.sender.name)
+
+    def accepted(self) -> None:
+        """The server took a mail over: the sender works."""
+        with self._changed:
+            self._proving = False
+        self.answered()
+        self._reports.accepted(self.sender.name)
+
+    def refused(self, scope: Scope, reply: str) -> None:
+        """Nothing of this sender is taken: it stops, and the store keeps why."""
+        self._reports.stopped(self.sender.name, scope, reply)
+        self.stop(CAUSES[scope], reply)
 
     def host_failed(self, why: str) -> None:
         """The server could not be reached, or went away."""
@@ -136,7 +156,9 @@ class Lane:
             self._breaker.failed(time.monotonic())
             emit("host_failed", sender=self.sender.name, probing=self._breaker.probing)
             self._changed.notify_all()
-            given_up = self._breaker.given_up
+            resting, given_up = self._breaker.probing, self._breaker.given_up
+        if resting:
+            self._reports.stopped(self.sender.name, Scope.HOST, why)
         if given_up:
             self.stop(Cause.SENDER_DOWN, why)
 
@@ -162,13 +184,14 @@ class Lane:
             self._connections = max(self._connections - 1, 1)
             emit("slowed_down", sender=self.sender.name, connections=self._connections)
             self._changed.notify_all()
+        self._reports.stopped(self.sender.name, Scope.ACCOUNT_RATE, why)
         if exhausted:
             self.stop(Cause.RATE, why)
 
     def wait_for_quota(self, seconds: float, why: str) -> None:
         """Our own limit is used up: wait when it soon frees, else leave the rest open."""
         if seconds > self._pauses.quota:
-            self.stop(Cause.QUOTA, why)
+            self.stop(Cause.LIMITS, why)
             return
         with self._changed:
             self._resume_at = max(self._resume_at, time.monotonic() + seconds)

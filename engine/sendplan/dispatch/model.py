@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sendplan.plan import Reason
 from sendplan.problems import Exit
+from sendplan.scopes import Scope
 
 if TYPE_CHECKING:
     from sendplan.deciding.decision import Decision
@@ -52,14 +53,27 @@ class Cause(StrEnum):
     RENDERING = "rendering"
     SENDER_DOWN = "sender_down"
     LOGIN = "login"
+    SENDER_REFUSED = "sender_refused"
     RATE = "rate"
     QUOTA = "quota"
+    """The provider's limit."""
+    LIMITS = "limits"
+    """The sender's own limits in the settings."""
     TAKEN = "taken"
     CHANGING = "changing"
     STOPPED = "stopped"
 
 
-_WRONG = frozenset({Cause.RENDERING, Cause.SENDER_DOWN, Cause.LOGIN, Cause.STOPPED, Reason.ERROR})
+CAUSES: Mapping[Scope, Cause] = {
+    Scope.HOST: Cause.SENDER_DOWN,
+    Scope.LOGIN: Cause.LOGIN,
+    Scope.SENDER: Cause.SENDER_REFUSED,
+    Scope.ACCOUNT_RATE: Cause.RATE,
+    Scope.ACCOUNT_QUOTA: Cause.QUOTA,
+}
+"""What stops a whole sender."""
+
+_WRONG = frozenset({Cause.RENDERING, *CAUSES.values(), Cause.STOPPED, Reason.ERROR})
 """Open, and not because that is how it should be."""
 
 
@@ -72,7 +86,7 @@ class Result:
     why: str
     """One sentence for a person; the server's reply where there was one."""
     cause: Reason | Cause | None = None
-    """Why it stayed open."""
+    """Why it stayed open, or is deferred for its sender's sake."""
     next_attempt: datetime | None = None
     """When a deferred message is tried again (UTC)."""
 

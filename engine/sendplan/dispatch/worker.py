@@ -6,20 +6,22 @@ import threading
 import time
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import assert_never
 
 from sendplan.dispatch.desk import Desk, recipients_of
 from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
 from sendplan.dispatch.lane import Lane
-from sendplan.dispatch.model import Cause, Ending, Result, Verdict
+from sendplan.dispatch.model import CAUSES, Cause, Ending, Result, Verdict
 from sendplan.dispatch.retries import delay
 from sendplan.events import emit
 from sendplan.ledger import State
 from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
-from sendplan.mail.replies import Phase, Scope
+from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
+from sendplan.scopes import Scope
 from sendplan.store.protocols import ClaimResult, ClaimStatus
 
 FRESH_SECONDS = 60.0
@@ -163,12 +165,14 @@ class Worker:
 
     def _connection_failed(self, error: SmtpError) -> None:
         emit("connection_failed", sender=self._lane.sender.name, phase=error.phase, trouble=error.trouble)
-        if error.scope is Scope.LOGIN:
-            self._lane.stop(Cause.LOGIN, f"login failed: {error.detail}")
-        elif error.scope in (Scope.ACCOUNT_RATE, Scope.ACCOUNT_QUOTA):
-            self._lane.slow_down(error.detail)
-        else:
-            self._lane.connection_failed(error.detail)
+        said = str(error.reply or error.detail)
+        match error.scope:
+            case Scope.LOGIN | Scope.SENDER | Scope.ACCOUNT_QUOTA:
+                self._lane.refused(error.scope, said)
+            case Scope.ACCOUNT_RATE:
+                self._lane.slow_down(said)
+            case _:
+                self._lane.connection_failed(said)
 
     def _may_send(self, job: Job, intent: list[ClaimResult]) -> bool:
         """Everything but the dot has left: write the intent, durable, with every guard in it."""
@@ -187,7 +191,7 @@ class Worker:
         match outcome:
             case Accepted(reply, queue_id, copy_refused):
                 self._lane.sent(recipients_of(job.message))
-                self._lane.answered()
+                self._lane.accepted()
                 self._desk.settle(entry, State.SENT, str(reply), queue_id=queue_id)
                 refused = f"; the copy was refused: {copy_refused}" if copy_refused else ""
                 return self._result(entry, Ending.SENT, f"{reply}{refused}", code=reply.code)
@@ -249,19 +253,19 @@ class Worker:
                 ending = Ending.FAILED if again is None else Ending.DEFERRED
                 emit(ending, order=entry.order, rule=entry.rule, step=entry.step, code=reply.code)
                 return Result(entry.key, ending, str(reply), next_attempt=again)
-            case Scope.LOGIN:
-                self._lane.stop(Cause.LOGIN, f"login failed: {reply}")
+            case Scope.LOGIN | Scope.SENDER | Scope.ACCOUNT_QUOTA:
+                self._lane.refused(refused.scope, str(reply))
             case Scope.ACCOUNT_RATE:
                 self._lane.slow_down(str(reply))
-            case Scope.ACCOUNT_QUOTA:
-                self._lane.stop(Cause.QUOTA, str(reply))
             case Scope.HOST:
                 self._lane.host_failed(str(reply))
+            case _:
+                assert_never(refused.scope)
         if not intended:
             return Again.LOST if refused.scope is Scope.HOST else Again.RESTED
         again = self._desk.clock() + delay(entry.key, 1)
         self._desk.release(entry, str(reply), again=again)
-        return Result(entry.key, Ending.DEFERRED, str(reply), next_attempt=again)
+        return Result(entry.key, Ending.DEFERRED, str(reply), CAUSES[refused.scope], again)
 
     def _result(self, entry: Entry, ending: Ending, why: str, code: int | None = None) -> Result:
         emit(ending, order=entry.order, rule=entry.rule, step=entry.step, sender=self._lane.sender.name, code=code)

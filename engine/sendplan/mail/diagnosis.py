@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate, make_msgid
 
+from sendplan.mail.advice import advice_on
 from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message, mailbox
-from sendplan.mail.replies import Phase, Reply, Scope
+from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.smtp import Accepted, Lost, Refused, Session, Unknown
-from sendplan.project.providers import preset
 from sendplan.project.settings import Sender
+from sendplan.scopes import Scope
 
 PATIENCE = Timeouts(connect=15, command=30, data=30, body=30, result=60)
 """Somebody sits and waits."""
@@ -138,22 +139,8 @@ def _for_port(sender: Sender, trouble: Trouble) -> str:
 
 
 def _for_reply(sender: Sender, phase: Phase, reply: Reply, scope: Scope) -> str:
-    provider = preset(sender.provider)
-    if reply.enhanced in ((5, 7, 139), (5, 7, 30)):
-        return (
-            "the provider has switched password logins off for this mailbox: an administrator must switch on "
-            '"Authenticated SMTP" for it, and security defaults must allow it'
-        )
-    if scope is Scope.LOGIN:
-        if sender.username is None:
-            return "the server wants a login: write `username` and `password: ${SMTP_PASSWORD}`"
-        hint = provider.password_hint if provider else ""
-        general = f"check `username` and the value of {sender.password_variable}"
-        return f"{general}; {hint}" if hint else general
-    if scope in (Scope.ACCOUNT_RATE, Scope.ACCOUNT_QUOTA):
-        return "the account has sent too much for now: wait, and lower `limits` to what the provider allows"
-    if scope is Scope.HOST:
-        return "the server does not talk to us now: try again later, or ask the provider whether it blocks this network"
+    if advice := advice_on(sender, scope, str(reply)):
+        return advice
     if re.search(r"relay", reply.text, re.IGNORECASE):
         return "the server only takes mail to others after a login: write `username` and `password`"
     return _BY_PHASE.get(phase, "ask the provider what this answer means")

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 from sendplan.mail import replies
-from sendplan.mail.replies import Phase, Reply, Scope
+from sendplan.mail.replies import Phase, Reply
+from sendplan.scopes import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from sendplan.addresses import mask_all
+from sendplan.scopes import Scope
 
 EnhancedCode: TypeAlias = tuple[int, int, int]
 """class, subject, detail of RFC 3463: (5, 1, 1) is "no such mailbox"."""
@@ -29,25 +30,6 @@ class Phase(StrEnum):
     DOT = "dot"
     RESULT = "result"
     """The reply to the end of the message."""
-
-
-class Scope(StrEnum):
-    """What a refusal concerns, and thereby what to do about it."""
-
-    HOST = "host"
-    """The server: no message is charged, a circuit breaker counts."""
-    LOGIN = "login"
-    """User name, password or the right to use them: the sender stops at once."""
-    ACCOUNT_RATE = "account_rate"
-    """Too fast: fewer connections, wait."""
-    ACCOUNT_QUOTA = "account_quota"
-    """Too many: pause until the window frees."""
-    MESSAGE_LATER = "message_later"
-    """This message, later."""
-    ADDRESS = "address"
-    """This address never: failed and suppressed."""
-    MESSAGE_FAILED = "message_failed"
-    """This message never."""
 
 
 @dataclass(frozen=True, slots=True)

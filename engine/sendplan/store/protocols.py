@@ -20,6 +20,7 @@ from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
 from sendplan.plan import Plan
 from sendplan.project.settings import Limits
+from sendplan.scopes import Scope
 
 REPEAT_AFTER_LEASE = 600.0
 """Seconds after the end of a vanished executor's lease in which nobody repeats its messages (DISPATCH, recovery)."""
@@ -133,6 +134,21 @@ class Pause:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SenderReport:
+    """Why a sender cannot send: a report and no pause, later runs try it with one mail."""
+
+    sender: str
+    scope: Scope
+    """`host`, `login`, `sender`, `account_rate` or `account_quota`."""
+    reply: str
+    """What the server answered, or how it could not be reached."""
+    since: datetime
+    """When it was first so (UTC, the real clock)."""
+    tried_at: datetime
+    """The latest try (UTC, the real clock)."""
+
+
 class ClaimStatus(StrEnum):
     """Whether the end of a message may be sent now; anything but `ok` leaves the ledger as it was."""
 
@@ -203,6 +219,9 @@ class Reader(OrderSource, Protocol):
     def pauses(self) -> tuple[Pause, ...]:
         """Paused senders and rules, by name."""
 
+    def sender_reports(self) -> tuple[SenderReport, ...]:
+        """The senders that cannot send, by name."""
+
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         """Ledger rows in these states, oldest first."""
 
@@ -260,6 +279,18 @@ class Store(Reader, Protocol):
 
     def resume(self, name: str) -> bool:
         """End a pause; False when there was none."""
+
+    def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
+        """Note that a sender cannot send, by the store's real clock; `since` stays that of the first note."""
+
+    def try_sender(self, sender: str, rest: float) -> bool:
+        """Note a new try with a reported sender; False when the latest one is less than `rest` seconds ago.
+
+        A sender without a report may always be tried.
+        """
+
+    def clear_sender(self, sender: str) -> bool:
+        """The sender works again; False when there was no report."""
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note in the store."""

@@ -6,16 +6,19 @@ import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sendplan.dispatch.breaker import Breaker
+from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.journal import Journal, Settlement, replay
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, Pauses
 from sendplan.dispatch.pacing import Pace
+from sendplan.dispatch.reports import Reports
 from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
 from sendplan.events import emit
 from sendplan.ledger import State
@@ -23,10 +26,14 @@ from sendplan.mail.credentials import check_passwords, password_of
 from sendplan.plan import Entry, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Limits, Sender
+from sendplan.store import Store
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 PAUSES = Pauses(after_failure=1.0, probes=(15.0, 60.0))
 SENDER = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", "shop", "SHOP_PASSWORD")
+
+REPORTS = Reports(Commits(cast("Store", None)), ())
+"""Of lanes in which nothing is reported."""
 
 
 def entry(order: str, rule: str = "reminder") -> Entry:
@@ -119,7 +126,7 @@ def test_no_limit_never_waits() -> None:
 
 def test_one_order_is_in_one_hand() -> None:
     """While a mail to a buyer is on its way, the next one to take is another order's."""
-    lane = Lane(SENDER, [entry("E1", "a"), entry("E1", "b"), entry("E2", "a")], PAUSES)
+    lane = Lane(SENDER, [entry("E1", "a"), entry("E1", "b"), entry("E2", "a")], PAUSES, REPORTS)
     first, second = lane.take(0), lane.take(0)
     assert [each.key for each in (first, second) if each] == ["E1/a", "E2/a"]
     assert first is not None
@@ -131,7 +138,7 @@ def test_one_order_is_in_one_hand() -> None:
 
 def test_a_stopped_lane_gives_nothing_and_tells_what_is_left() -> None:
     """After a stop nothing more is taken, the first reason stands, and the rest is known."""
-    lane = Lane(SENDER, [entry("E1"), entry("E2")], PAUSES)
+    lane = Lane(SENDER, [entry("E1"), entry("E2")], PAUSES, REPORTS)
     lane.take(0)
     lane.stop(Cause.LOGIN, "wrong password")
     lane.stop(Cause.STOPPED, "stopped")
@@ -142,8 +149,8 @@ def test_a_stopped_lane_gives_nothing_and_tells_what_is_left() -> None:
 def test_a_lane_never_opens_more_connections_than_its_limit() -> None:
     """No more connections than `limits.connections` allows, nor than there are mails."""
     many = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", limits=Limits(connections=5))
-    assert Lane(many, [entry("E1"), entry("E2")], PAUSES).connections == 2
-    assert Lane(SENDER, [entry("E1"), entry("E2")], PAUSES).connections == 1
+    assert Lane(many, [entry("E1"), entry("E2")], PAUSES, REPORTS).connections == 2
+    assert Lane(SENDER, [entry("E1"), entry("E2")], PAUSES, REPORTS).connections == 1
 
 
 def test_a_waiting_connection_wakes_when_the_last_one_is_done() -> None:
@@ -152,6 +159,7 @@ def test_a_waiting_connection_wakes_when_the_last_one_is_done() -> None:
         Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", limits=Limits(connections=2)),
         [entry("E1", "a"), entry("E1", "b")],
         PAUSES,
+        REPORTS,
     )
     first = lane.take(0)
     taken: list[Entry | None] = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sendplan.mail.replies import Phase, Reply, Scope, parse, scope
+from sendplan.mail.replies import Phase, Reply, parse, scope
+from sendplan.scopes import Scope
 
 ROWS = [
     # connect or TLS error, 421, 5xx greeting → host

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from sendplan.mail import connection
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message
-from sendplan.mail.replies import Phase, Scope
+from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn, wire_form
 from sendplan.project.settings import Sender
+from sendplan.scopes import Scope
 from sendplan.sink import Drop, Flood, Moment, Say, Sink, Stall, Step, at
 
 SHORT = Timeouts(connect=5, command=0.2, data=0.2, body=5, result=0.2)

@@ -196,6 +196,12 @@ def messages(database: Database) -> None:
         database.conn.execute(statement)
 
 
+def sender_reports(database: Database) -> None:
+    """Why senders cannot send."""
+    columns = {"sender": str, "scope": str, "reply": str, "since": int, "tried_at": int}
+    _create(database, "sender_reports", columns, pk="sender", not_null=columns)
+
+
 def _ledger_statements() -> Iterable[str]:
     yield "CREATE INDEX messages_open ON messages (state, at) WHERE state <> 'sent'"
     yield "CREATE INDEX transmissions ON message_log (sender, wall, recipients) WHERE after = 'sending'"
@@ -247,5 +253,5 @@ def _create(
     cast("Table", database[name]).create(dict(columns), pk=pk, not_null=set(not_null), strict=True)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (orders_and_imports, operator_and_meta, plans, messages)
+STEPS: tuple[Callable[[Database], None], ...] = (orders_and_imports, operator_and_meta, plans, messages, sender_reports)
 """Every migration, in order; a released one is never changed, a new one is added below it."""

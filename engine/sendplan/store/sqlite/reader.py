@@ -15,11 +15,13 @@ from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Field, Value
 from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
 from sendplan.plan import Plan
+from sendplan.scopes import Scope
 from sendplan.store.protocols import (
     Imported,
     ImportRecord,
     Pause,
     PlanRecord,
+    SenderReport,
     StoredOrder,
     Suppression,
 )
@@ -148,6 +150,14 @@ class SqliteReader:
         rows = self._rows("pauses", "name, at, reason", "ORDER BY name")
         return tuple(Pause(name, decode_instant(at), reason) for name, at, reason in rows)
 
+    def sender_reports(self) -> tuple[SenderReport, ...]:
+        """The senders that cannot send, by name."""
+        rows = self._rows("sender_reports", "sender, scope, reply, since, tried_at", "ORDER BY sender")
+        return tuple(
+            SenderReport(sender, Scope(scope), reply, decode_instant(since), decode_instant(tried_at))
+            for sender, scope, reply, since, tried_at in rows
+        )
+
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         """Ledger rows in these states, oldest first."""
         wanted = json.dumps([state.value for state in states])
@@ -271,6 +281,7 @@ _TABLES = (
     "import_runs",
     "suppressions",
     "pauses",
+    "sender_reports",
     "meta",
     "plans",
     "messages",

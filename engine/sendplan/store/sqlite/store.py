@@ -11,6 +11,7 @@ from pathlib import Path
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
+from sendplan.scopes import Scope
 from sendplan.store.sqlite.candidates import definitions, index_names
 from sendplan.store.sqlite.encoding import encode_instant
 from sendplan.store.sqlite.files import WritableFile, unreadable
@@ -80,6 +81,29 @@ class SqliteStore(SqliteLedger):
             resumed = f"SELECT '{RESUMED} ' || ?, coalesce(max(id), 0) FROM message_log"
             connection.execute(f"INSERT OR REPLACE INTO meta {resumed}", (name,))
             return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
+
+    def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
+        """Note that a sender cannot send; `since` stays that of the first note."""
+        sql = (
+            "INSERT INTO sender_reports VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET scope = excluded.scope, reply = excluded.reply, tried_at = excluded.tried_at"
+        )
+        wall = self._wall()
+        self._changed(sql, sender, scope.value, reply, wall, wall)
+
+    def try_sender(self, sender: str, rest: float) -> bool:
+        """Note a new try with a reported sender; False when the latest one is less than `rest` seconds ago."""
+        with self._file.transaction() as connection:
+            wall = self._wall()
+            row = connection.execute("SELECT tried_at FROM sender_reports WHERE sender = ?", (sender,)).fetchone()
+            if row is not None and 0 <= wall - row[0] < rest * 1000:
+                return False
+            connection.execute("UPDATE sender_reports SET tried_at = ? WHERE sender = ?", (wall, sender))
+            return True
+
+    def clear_sender(self, sender: str) -> bool:
+        """The sender works again; False when there was no report."""
+        return self._changed("DELETE FROM sender_reports WHERE sender = ?", sender)
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note in the store."""

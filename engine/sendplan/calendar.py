@@ -251,9 +251,9 @@ def cron_error(cron: str) -> str | None:
     fields = cron.split()
     if len(fields) != 5:
         return f"a cron expression has five fields (minute hour day month weekday), this one has {len(fields)}"
-    # Values such as `R` would open the window at another minute in each process.
+    # Values such as `R` would mean another minute in each process.
     if any(re.search(r"(?<![a-z])[rh](?![a-z])", each.lower()) for each in fields):
-        return "`R` and `H` stand for random values, a window needs fixed ones"
+        return "`R` and `H` stand for random values; write fixed ones"
     if not croniter.is_valid(cron):
         return "not a cron expression"
     return None

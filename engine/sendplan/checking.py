@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from sendplan.problems import Problem
+from sendplan.problems import Problem, Severity
 from sendplan.project import project as projects
+from sendplan.project.project import Project
+from sendplan.project.settings_file import FILE
 from sendplan.reading.source import Document
 
 
@@ -19,10 +22,34 @@ def check(folder: Path) -> list[Problem]:
     if project is None:
         return problems
     problems += Templates(folder / projects.TEMPLATES, project.settings).check()
+    problems += _imports(project)
     if not any(problem.is_error for problem in problems):
         # With a rule broken nobody can tell what is unused, or what the others do.
         problems += lint(read_subject(project))
     return list(_not_ignored(problems, project.documents))
+
+
+def _imports(project: Project) -> Iterable[Problem]:
+    """The files under `imports:` that are not there, and what is wrong in their mappings."""
+    settings, document = project.settings, project.documents[FILE]
+    for source in settings.imports:
+        place = document.data["imports"][source.name]
+        if not source.file.exists():
+            message = f"there is no file `{place['file']}`"
+            help_ = "a run would tell so and go on without it; look whether whatever writes it does"
+            where = document.span(("imports", source.name, "file"))
+            yield Problem("file-missing", message, where, help_, Severity.WARNING)
+        if source.mapping is None:
+            continue
+        if not source.mapping.is_file():
+            where = document.span(("imports", source.name, "mapping"))
+            yield Problem("file-missing", f"there is no file `{place['mapping']}`", where, "paths begin at this folder")
+            continue
+        from sendplan.importing.mapping import read_mapping
+
+        for problem in read_mapping(source.mapping, settings)[1]:
+            span = problem.span and replace(problem.span, file=place["mapping"])
+            yield replace(problem, span=span)
 
 
 def _not_ignored(problems: Iterable[Problem], documents: Mapping[str, Document]) -> Iterable[Problem]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from sendplan import report
 from sendplan.commands.context import format_option, load_settings, progress_bar, project_option, store_of
-from sendplan.commands.output import clean, print_json, print_problems
+from sendplan.commands.output import print_json
+from sendplan.commands.reading import import_json, print_import
 from sendplan.deciding.candidates import indexes
 from sendplan.importing.import_file import import_file
+from sendplan.operating.imports import failures, read_imports
 from sendplan.problems import Exit
 from sendplan.project import project as projects
 from sendplan.project.settings import Settings
@@ -19,7 +20,7 @@ from sendplan.store import Store
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--mapping",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -29,38 +30,42 @@ from sendplan.store import Store
 @click.option("--strict", is_flag=True, help="One bad row refuses the whole file.")
 @format_option("text", "json")
 @project_option
-def command(file: Path, mapping: Path | None, strict: bool, format_: str, project_dir: Path | None) -> int:
+def command(file: Path | None, mapping: Path | None, strict: bool, format_: str, project_dir: Path | None) -> int:
     """Read orders from FILE (CSV, JSON or JSON lines): new ones are added, known ones updated, all or nothing.
 
-    A bad row is reported with its line and does not stop the others.
+    A bad row is reported with its line and does not stop the others. Without FILE, the files under `imports:` are read.
     """
     settings = load_settings(project_dir)
+    if file is None:
+        if mapping is not None or strict:
+            raise click.UsageError("--mapping and --strict belong to a FILE; `imports:` names its own mappings")
+        if not settings.imports:
+            raise click.UsageError("name a FILE, or the files to read under `imports:` in sendplan.yaml")
+        return _import_all(settings, format_)
     store = store_of(settings)
     with progress_bar("Importing", "rows") as progress:
         done = import_file(
             file, mapping, settings, store, datetime.now(UTC).replace(microsecond=0), strict=strict, progress=progress
         )
     _index(settings, store)
-    counts = {
-        "rows": done.rows,
-        "inserted": done.inserted,
-        "updated": done.updated,
-        "unchanged": done.unchanged,
-        "bad": done.bad,
-        "stored": done.stored,
-    }
-    problems = [*done.problems, *done.warnings]
     if format_ == "json":
-        print_json(counts | report.problems_json(problems))
+        print_json(import_json(done))
     else:
-        if problems:
-            print_problems(problems, "text", err=True)
-        said = f"{done.inserted} new, {done.updated} updated, {done.unchanged} unchanged, {done.bad} bad"
-        click.echo(
-            f"{clean(str(file))}: {report.counted(done.rows, 'row')}: {said}"
-            + ("" if done.stored else "; nothing was stored")
-        )
+        print_import(str(file), done)
     return Exit.FINDINGS if done.problems else Exit.DONE
+
+
+def _import_all(settings: Settings, format_: str) -> int:
+    store = store_of(settings)
+    with progress_bar("Importing", "rows") as progress:
+        imports = read_imports(settings, store, datetime.now(UTC).replace(microsecond=0), progress=progress)
+    _index(settings, store)
+    if format_ == "json":
+        print_json({"imports": {each.name: import_json(each.report) for each in imports}})
+    else:
+        for each in imports:
+            print_import(each.file, each.report)
+    return Exit.FINDINGS if failures(imports) else Exit.DONE
 
 
 def _index(settings: Settings, store: Store) -> None:

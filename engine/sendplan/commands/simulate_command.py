@@ -43,7 +43,9 @@ class _Span:
 @click.option("--from", "first", required=True, metavar="D", help="The first day, or time (ISO 8601, the shop's zone).")
 @click.option("--to", "last", required=True, metavar="D", help="The last day, or time.")
 @click.option(
-    "--every", metavar="CRON", default=DAILY, show_default=True, help="When there is a run, on the shop's clock."
+    "--every",
+    metavar="CRON",
+    help="When there is a run, on the shop's clock; by default the project's `schedule`, else daily at 06:00.",
 )
 @click.option("--rules-from", metavar="REV", help="Compare with the rules of a git revision or another folder.")
 @click.option(
@@ -54,7 +56,7 @@ class _Span:
 def command(
     first: str,
     last: str,
-    every: str,
+    every: str | None,
     rules_from: str | None,
     html: Path | None,
     format_: str,
@@ -67,6 +69,7 @@ def command(
     project, problems = load_project(project_dir)
     calendar = project.settings.calendar
     span = _span(first, last, calendar)
+    every = every or project.settings.schedule or DAILY
     runs = _runs(every, span, calendar)
     done = _simulated(project, project, runs, span)
     warnings = list(_warnings(project, done))

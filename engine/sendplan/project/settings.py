@@ -98,6 +98,16 @@ class Languages:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportSource:
+    """A file of orders that `run` reads."""
+
+    name: str
+    file: Path
+    mapping: Path | None = None
+    """None when the file's columns carry the fields' own names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole of `sendplan.yaml`, checked."""
 
@@ -118,6 +128,11 @@ class Settings:
     """Every field an expression may name: the catalogue and the project's own."""
     per_run: int | None = None
     redirect: str | None = None
+    schedule: str | None = None
+    """When `run --stay` works, as a cron expression on the shop's clock."""
+    imports: tuple[ImportSource, ...] = ()
+    alerts: str | None = None
+    """The owner's address, for at most one mail a day about what needs a person."""
     fresh_within: Mapping[str, Duration] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Optional keys of a rule, as written."""

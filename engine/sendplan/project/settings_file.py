@@ -18,12 +18,22 @@ from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import providers
 from sendplan.project.regions import Entry, Region, parse_postcode
-from sendplan.project.settings import Account, Hold, Languages, Limits, MessageClass, Sender, Settings, Shop
+from sendplan.project.settings import (
+    Account,
+    Hold,
+    ImportSource,
+    Languages,
+    Limits,
+    MessageClass,
+    Sender,
+    Settings,
+    Shop,
+)
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 
 FILE = "sendplan.yaml"
-_NEEDED = {"senders": "from", "holds": "when"}
+_NEEDED = {"senders": "from", "holds": "when", "imports": "file"}
 """Without these keys an entry says nothing."""
 _NEEDED_OF_SHOP = {"name", "timezone", "country"}
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -104,6 +114,8 @@ class _Reader:
         fresh_within = self._fresh_within(fields)
         languages = self._languages()
         self._check_address(("redirect",), self.data.get("redirect"))
+        self._check_address(("alerts",), self.data.get("alerts"))
+        self._check_schedule()
         if shop is None or calendar is None:
             return None
         return Settings(
@@ -122,6 +134,9 @@ class _Reader:
             fields=fields,
             per_run=self.data.get("limits", {}).get("per_run"),
             redirect=self.data.get("redirect"),
+            schedule=self.data.get("schedule"),
+            imports=tuple(self._import(name, each) for name, each in self._section("imports")),
+            alerts=self.data.get("alerts"),
             fresh_within=fresh_within,
             defaults=self.data.get("defaults", {}),
         )
@@ -209,6 +224,15 @@ class _Reader:
                     self.note("duplicate-item", ("languages", language, number), message)
                 by_country.setdefault(country, language)
         return Languages(self.data.get("languages", {}).get("default", "en"), by_country)
+
+    def _check_schedule(self) -> None:
+        wrong = cron_error(self.data["schedule"]) if "schedule" in self.data else None
+        if wrong is not None:
+            self.note("wrong-value", ("schedule",), wrong, "write `*/10 8-17 * * mon-fri`")
+
+    def _import(self, name: str, given: Mapping[str, Any]) -> ImportSource:
+        mapping = self.folder / given["mapping"] if "mapping" in given else None
+        return ImportSource(name, self.folder / given["file"], mapping)
 
     # --- senders and accounts ---
 

@@ -21,7 +21,7 @@ BAD = Path(__file__).parents[3] / "fixtures" / "bad"
 FILES = sorted(BAD.glob("*.yaml"))
 PROJECTS = sorted(path.parent for path in BAD.glob("*/expected.txt"))
 WITHOUT_FILE = {
-    *("file-missing", "file-unreadable", "no-project", "project-exists"),
+    *("file-unreadable", "no-project", "project-exists"),
     *("unknown-revision", "renamed-without-formerly"),
     *("absent-column", "bad-row", "import-file", "unknown-column"),
     *("foreign-store", "store-broken", "store-busy", "store-unreadable"),

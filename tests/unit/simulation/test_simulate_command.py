@@ -100,6 +100,16 @@ def test_other_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "window" not in captured.err
 
 
+def test_the_schedule_is_the_rhythm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A project with a `schedule` is simulated by it, unless `--every` says otherwise."""
+    settings = folder / "sendplan.yaml"
+    settings.write_text(settings.read_text() + 'schedule: "0 9 * * *"\n')
+    assert simulate(folder, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["volumes"]["by_rule"]["thanks"] == 14
+    assert simulate(folder, "--every", "0 6 * * *", "--format", "json") == 0
+    assert "thanks" not in json.loads(capsys.readouterr().out)["volumes"]["by_rule"]
+
+
 def test_times_bound_the_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--from` and `--to` also take times, both included."""
     span = ("--from", "2026-03-09T06:00", "--to", "2026-03-10T05:59")

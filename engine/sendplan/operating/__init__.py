@@ -1,0 +1,1 @@
+"""A project day by day: its imports, its runs, and how it stands."""

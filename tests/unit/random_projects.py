@@ -109,6 +109,11 @@ class Maker:
             return self.random.choice(MOMENTS)
         if kind < 0.7:
             return f"{self.moment(depth - 1, sent)} {self.random.choice('++-')} {self.duration()}"
+        if kind < 0.78:
+            return f"({self.moment(depth - 1, sent)} if {self.condition(0)} else {self.moment(depth - 1, sent)})"
+        if kind < 0.84:
+            chosen = f"({self.duration()} if {self.condition(0)} else {self.duration()})"
+            return f"{self.moment(depth - 1, sent)} {self.random.choice('+-')} {chosen}"
         arguments = [
             self.moment(depth - 1, sent) + self.random.choice(("", "", " if set"))
             for _ in range(self.random.randint(1, 3))

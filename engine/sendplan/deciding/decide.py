@@ -93,10 +93,12 @@ class _Decider:
 
     def _evaluate(self, expression: Expression) -> Result:
         self.read |= expression.fields()
+        result = expression.evaluate(self.environment)
         for node in expression.sent():
-            if self.situation.is_pending(node):
+            # In the branch that was not taken nobody waits.
+            if id(node) in self.environment.seen and self.situation.is_pending(node):
                 self.pending.append(node.ref)
-        return expression.evaluate(self.environment)
+        return result
 
     # --- questions; None means that there is nothing to ask ---
 

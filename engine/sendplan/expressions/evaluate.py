@@ -14,6 +14,7 @@ from sendplan.expressions.nodes import (
     Add,
     And,
     Compare,
+    Conditional,
     Extreme,
     FieldRef,
     Has,
@@ -66,8 +67,8 @@ Meaning: TypeAlias = Callable[[Environment], Result]
 def meaning(node: Node) -> Meaning:
     """A node's meaning, put together once and called for every order.
 
-    Nothing is short-circuited, so that the trace shows every part. What it returns raises OverflowError beyond the
-    years 1 to 9999.
+    Nothing but a conditional is short-circuited, so that the trace shows every part. What it returns raises
+    OverflowError beyond the years 1 to 9999.
     """
     compute = _MEANING[type(node)](node)
     key = id(node)
@@ -87,7 +88,7 @@ def condition(node: Node) -> Meaning:
     return lambda env: _asked(node, evaluate(env))
 
 
-_MOMENTS = (FieldRef, Sent, Add, Extreme)
+_MOMENTS = (FieldRef, Sent, Add, Extreme, Conditional)
 """What may be a moment. A flag always has a value, so what is missing here is a moment."""
 
 
@@ -208,6 +209,22 @@ def _extreme(node: Extreme) -> Meaning:
     return evaluate
 
 
+def _conditional(node: Conditional) -> Meaning:
+    """Only the branch taken is read; an unknown condition makes the whole missing, and so does a missing `else`."""
+    asked, value = condition(node.condition), meaning(node.value)
+    otherwise = meaning(node.otherwise) if node.otherwise is not None else None
+
+    def evaluate(env: Environment) -> Result:
+        answer = asked(env)
+        if type(answer) is Missing:
+            return answer
+        if answer:
+            return value(env)
+        return otherwise(env) if otherwise is not None else Missing(())
+
+    return evaluate
+
+
 _MEANING: Mapping[type[Node], Callable[[Any], Meaning]] = {
     Literal: _literal,
     FieldRef: _field,
@@ -222,6 +239,7 @@ _MEANING: Mapping[type[Node], Callable[[Any], Meaning]] = {
     Has: _has,
     Add: _add,
     Extreme: _extreme,
+    Conditional: _conditional,
 }
 
 
@@ -256,7 +274,8 @@ def traced(node: Node, seen: Seen, *, asked: bool) -> Traced:
     """What was seen of an expression, as a tree; `asked` when it was evaluated as a condition."""
     value = seen[id(node)]
     joins = isinstance(node, And | Or | Not)
-    parts = tuple(traced(part, seen, asked=joins) for part in children(node) if id(part) in seen)
+    decides = node.condition if isinstance(node, Conditional) else None
+    parts = tuple(traced(part, seen, asked=joins or part is decides) for part in children(node) if id(part) in seen)
     found = Traced(node, None, parts, value.names) if isinstance(value, Missing) else Traced(node, value, parts)
     answer = _asked(node, value) if asked else value
     return found if answer is value else Traced(node, answer, (found,))  # type: ignore[arg-type]

@@ -13,23 +13,30 @@ from sendplan.expressions.nodes import (
     Add,
     And,
     Argument,
+    Call,
+    Column,
     Compare,
+    Conditional,
     Extreme,
     FieldRef,
+    Get,
     Has,
     In,
     IsSet,
     Item,
     Literal,
+    Multiply,
     Node,
     Not,
     Or,
     ParamRef,
     Sent,
+    Where,
 )
 from sendplan.expressions.tokens import (
     COMPARISONS,
     FOREIGN,
+    FUNCTIONS,
     INSTEAD,
     KEYWORDS,
     Token,
@@ -53,6 +60,11 @@ class Mistake:
     message: str
     help: str = ""
     code: str = "expression-syntax"
+
+
+_FUNCTION_HELP = (
+    'the functions of rules are max(…), min(…) and sent("rule"); mapping files also have sum, count, first, last, join'
+)
 
 
 class _StopError(Exception):
@@ -92,10 +104,19 @@ class _Parser:
             message = "the quote is never closed" if token.text in "\"'" else f"`{token.text}` has no meaning here"
             self._stop(token, message, FOREIGN.get(token.text, ""))
         word = token.text.lower()
-        if token.kind == "word" and word in KEYWORDS and word != token.text:
+        if token.kind == "word" and word in KEYWORDS and word != token.text and self._means_keyword(word):
             self._note(token, f"`{token.text}` is written small", f"write `{word}` instead")
             return replace(token, text=word)
         return token
+
+    def _means_keyword(self, word: str) -> bool:
+        """Whether a word of the language is meant, though not written small: `Max` alone is somebody's column."""
+        opening = {"max": "(", "min": "(", "sent": "(", "params": "."}.get(word)
+        return opening is None or self._peek().text == opening
+
+    def _peek(self) -> Token:
+        """The token after the present one."""
+        return token_at(self.text, self.position)
 
     def _advance(self) -> Token:
         token = self.token
@@ -133,7 +154,7 @@ class _Parser:
         self._advance()
         if self.token.kind == "end":
             self._stop(self.token, "the expression is empty", "write a condition or a date, such as `shipped + 7 days`")
-        node = self._or()
+        node = self._conditional()
         if self.token.kind != "end":
             self._stop(self.token, f"`{self.token.text}` is unexpected here", self._help_unexpected())
         return node
@@ -148,6 +169,17 @@ class _Parser:
         if self.token.kind in ("number", "text") or (self.token.kind == "word" and self.token.text not in KEYWORDS):
             return "an operator such as `and`, `==` or `+` is missing before it"
         return ""
+
+    def _conditional(self) -> Node:
+        value = self._or()
+        if not self._at("if") or self._peek().text == "set":  # `if set` belongs to the argument of `max` or `min`
+            return value
+        token = self._advance()
+        if self._at(",", ")"):
+            self._expect("set", "after `if`")
+        condition = self._or()
+        otherwise = self._deeper(token, self._conditional) if self._accept("else") else None
+        return Conditional(value.start, (otherwise or condition).end, value, condition, otherwise)
 
     def _or(self) -> Node:
         return self._joined(self._and, Or, "or", "||")
@@ -257,12 +289,46 @@ class _Parser:
         return item
 
     def _sum(self) -> Node:
-        node = self._primary()
+        node = self._product()
         while self._at("+", "-"):
             sign = 1 if self._advance().text == "+" else -1
-            right = self._primary()
+            right = self._product()
             node = Add(node.start, right.end, node, right, sign)
         return node
+
+    def _product(self) -> Node:
+        node = self._part()
+        while self._at("*", "/"):
+            operator = self._advance().text
+            right = self._part()
+            node = Multiply(node.start, right.end, operator, node, right)
+        return node
+
+    def _part(self) -> Node:
+        """A value, then the way into its parts: `.name`, `.col("name")`, `[condition]`."""
+        node = self._primary()
+        while True:
+            if self._at("."):
+                node = self._get(node)
+            elif self._at("["):
+                opening = self._advance()
+                condition = self._deeper(opening, self._conditional)
+                closing = self._expect("]", "after the condition")
+                node = Where(node.start, closing.end, node, condition)
+            else:
+                return node
+
+    def _get(self, base: Node) -> Node:
+        # Behind the dot every word is a name, also one of the language.
+        name = self._peek()
+        if name.kind != "word":
+            self._stop(name, "a name is missing after the `.`", 'write `a.b`, or `a.col("other characters")`')
+        self.position = name.end
+        self.token = self._next()
+        if name.text == "col" and self._at("("):
+            column = self._column(name)
+            return Get(base.start, column.end, base, column.name)
+        return Get(base.start, name.end, base, name.text)
 
     def _primary(self) -> Node:
         token = self.token
@@ -274,7 +340,7 @@ class _Parser:
         if self._at("-"):
             self._stop(token, "a value cannot begin with `-`", "write `shipped - 7 days` to go back from a date")
         if self._accept("("):
-            inner = self._deeper(token, self._or)
+            inner = self._deeper(token, self._conditional)
             if self.token.kind == "end":
                 self._stop(token, "this `(` is never closed", "add `)`")
             closing = self._expect(")", "before this")
@@ -285,11 +351,15 @@ class _Parser:
         return self._named(token)
 
     def _named(self, token: Token) -> Node:
+        if token.text in FUNCTIONS and self._peek().text == "(":
+            return self._call()
         match token.text:
-            case "max" | "min":
+            case "max" | "min" if self._peek().text == "(":
                 return self._extreme()
-            case "sent":
+            case "sent" if self._peek().text == "(":
                 return self._sent()
+            case "col" if self._peek().text == "(":
+                return self._column(self._advance())
             case "params":
                 return self._param()
             case "true" | "false":
@@ -303,13 +373,13 @@ class _Parser:
                 )
             case "null" | "none":
                 self._stop(token, f"there is no `{token.text}`", "write `FIELD is not set` instead")
-            case word if word in KEYWORDS:
+            case word if word in KEYWORDS and word not in ("max", "min", "sent"):
                 self._stop(
                     token, f"`{word}` is unexpected here", "a field, a value or a condition is missing before it"
                 )
         self._advance()
         if self._at("("):
-            self._stop(token, f"`{token.text}` is not a function", 'the functions are max(…), min(…) and sent("rule")')
+            self._stop(token, f"`{token.text}` is not a function", _FUNCTION_HELP)
         return FieldRef(token.start, token.end, token.text)
 
     def _number(self) -> Node:
@@ -352,11 +422,28 @@ class _Parser:
         return Extreme(name.start, closing.end, name.text, tuple(arguments))
 
     def _argument(self, name: Token) -> Argument:
-        value = self._deeper(name, self._sum)
+        value = self._deeper(name, self._conditional)
         if self._accept("if"):
             end = self._expect("set", "after `if`").end
             return Argument(value.start, end, value, if_set=True)
         return Argument(value.start, value.end, value, if_set=False)
+
+    def _call(self) -> Node:
+        name = self._advance()
+        self._expect("(", f"after `{name.text}`")
+        arguments = [self._deeper(name, self._conditional)]
+        while self._accept(","):
+            arguments.append(self._deeper(name, self._conditional))
+        closing = self._expect(")", f"after the arguments of `{name.text}`")
+        return Call(name.start, closing.end, name.text, tuple(arguments))
+
+    def _column(self, start: Token) -> Column:
+        self._expect("(", "after `col`")
+        if self.token.kind != "text":
+            self._stop(self.token, "`col` takes the quoted name of a column", 'write `col("Paid at")`')
+        name = self._advance().text[1:-1]
+        closing = self._expect(")", "after the column's name")
+        return Column(start.start, closing.end, name)
 
     def _sent(self) -> Node:
         start = self._advance()

@@ -152,10 +152,67 @@ class Extreme(Node):
     arguments: tuple[Argument, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Conditional(Node):
+    """`value if condition else otherwise`; without `else`, which only mapping files may leave out, None."""
+
+    value: Node
+    condition: Node
+    otherwise: Node | None
+
+
+# --- what only mapping files have (docs/mapping.md) ---
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Node):
+    """`col("Paid at")`: a column with other characters than those of a word."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Node):
+    """`base.name`: a part of a record, or of every record of a list."""
+
+    base: Node
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Where(Node):
+    """`base[condition]`: the elements that meet it."""
+
+    base: Node
+    condition: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Multiply(Node):
+    """`left * right` or `left / right`."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """`sum(…)`, `count(…)`, `first(…)`, `last(…)` or `join(…)`."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """The parts of a node, in order."""
     match node:
-        case Compare(left=left, right=right) | Has(left=left, right=right) | Add(left=left, right=right):
+        case (
+            Compare(left=left, right=right)
+            | Has(left=left, right=right)
+            | Add(left=left, right=right)
+            | Multiply(left=left, right=right)
+        ):
             return (left, right)
         case In(left=left, items=items):
             return (left, items) if isinstance(items, ParamRef) else (left,)
@@ -165,6 +222,14 @@ def children(node: Node) -> tuple[Node, ...]:
             return parts
         case Extreme(arguments=arguments):
             return tuple(argument.value for argument in arguments)
+        case Conditional(value=value, condition=condition, otherwise=otherwise):
+            return (value, condition) if otherwise is None else (value, condition, otherwise)
+        case Get(base=base):
+            return (base,)
+        case Where(base=base, condition=condition):
+            return (base, condition)
+        case Call(arguments=called):
+            return called
         case _:
             return ()
 

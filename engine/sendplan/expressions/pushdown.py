@@ -7,7 +7,7 @@ said in columns is left out, and the interpreter decides (ARCHITECTURE, rule 3).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
@@ -33,6 +33,7 @@ from sendplan.expressions.nodes import (
     Add,
     And,
     Compare,
+    Conditional,
     Extreme,
     FieldRef,
     Has,
@@ -173,6 +174,12 @@ class Pushdown:
         match node:
             case FieldRef(name=name):
                 return self._field(name, operator, value)
+            case Conditional():
+                return self._branches(node, lambda branch: self.compared(branch, operator, value))
+            case Add(left=left, right=Conditional() as chosen):
+                first = replace(node, right=chosen.value)
+                second = None if chosen.otherwise is None else replace(node, right=chosen.otherwise)
+                return self.compared(replace(chosen, value=first, otherwise=second), operator, value)
             case Add(left=left, right=right, sign=sign):
                 duration = self.duration(right)
                 if duration is not None:
@@ -182,6 +189,13 @@ class Pushdown:
             case Extreme():
                 return self._extreme(node, operator, value)
         return self.present(node)
+
+    def _branches(self, node: Conditional, bound: Callable[[Node], Bound]) -> Bound:
+        """Met by every order of which the branch taken meets the bound."""
+        parts = [all_of((self._truth(node.condition, True), bound(node.value)))]
+        if node.otherwise is not None:
+            parts.append(all_of((self._truth(node.condition, False), bound(node.otherwise))))
+        return any_of(parts)
 
     def duration(self, node: Node) -> Duration | None:
         found = node.value if isinstance(node, Literal) else None
@@ -269,6 +283,8 @@ class Pushdown:
     def present(self, node: Node) -> Bound:
         """Met by every order for which the part has a value."""
         match node:
+            case Conditional():
+                return self._branches(node, self.present)
             case FieldRef(name=name):
                 return self._field_present(name)
             case Add(left=left, right=right):
@@ -281,6 +297,8 @@ class Pushdown:
     def absent(self, node: Node) -> Bound:
         """Met by every order for which the part is missing."""
         match node:
+            case Conditional(condition=condition):
+                return any_of((self._unknown(condition), self._branches(node, self.absent)))
             case Literal() | ParamRef():
                 return NEVER
             case FieldRef(name=name):

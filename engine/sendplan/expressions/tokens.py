@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass
 
 KEYWORDS = frozenset(
-    {"and", "or", "not", "in", "has", "is", "set", "if", "max", "min", "sent", "params", "true", "false"}
+    {"and", "or", "not", "in", "has", "is", "set", "if", "else", "max", "min", "sent", "params", "true", "false"}
 )
+FUNCTIONS = frozenset({"sum", "count", "first", "last", "join"})
+"""What mapping files have beside `max`, `min` and `col`; elsewhere than before `(` these are names like any other."""
 COMPARISONS = ("==", "!=", "<=", ">=", "<", ">")
 INSTEAD = {"=": "==", "<>": "!=", "===": "==", "!==": "!=", "=<": "<=", "=>": ">=", "≤": "<=", "≥": ">=", "≠": "!="}
 """Comparisons of other languages, and ours."""
 FOREIGN = {
     **dict.fromkeys("\"'", "close the text with the same quote"),
     **dict.fromkeys("“”„‟‘’‚‛«»`´", 'write straight quotes: "text"'),
-    **dict.fromkeys("*/%^", "amounts are only added and subtracted"),
+    **dict.fromkeys("%^", "the signs for numbers are `+ - * /`"),
     **dict.fromkeys("${}", "a param is written `params.NAME` in an expression"),
     "&": "write `and` instead",
     "|": "write `or` instead",
@@ -27,7 +29,7 @@ _TOKEN = re.compile(
       (?P<number>\d+(?:\.\d+)?)
     | (?P<word>[^\W\d]\w*)
     | (?P<text>"[^"]*"|'[^']*')
-    | (?P<operator>===|!==|==|!=|<=|>=|<>|=<|=>|&&|\|\||[=!<>≤≥≠+\-()\[\],.])
+    | (?P<operator>===|!==|==|!=|<=|>=|<>|=<|=>|&&|\|\||[=!<>≤≥≠+\-*/()\[\],.])
     | (?P<end>\Z)
     | (?P<bad>.))""",
     re.VERBOSE | re.DOTALL,

@@ -11,21 +11,27 @@ from sendplan.expressions.grammar import Mistake
 from sendplan.expressions.nodes import (
     Add,
     And,
+    Call,
+    Column,
     Compare,
+    Conditional,
     Extreme,
     FieldRef,
+    Get,
     Has,
     In,
     IsSet,
     Item,
     Kind,
     Literal,
+    Multiply,
     Node,
     Not,
     Or,
     ParamRef,
     ParamValue,
     Sent,
+    Where,
 )
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import MessageKey
@@ -123,7 +129,48 @@ class _Checker:
                 return self._add(node)
             case Extreme():
                 return self._extreme(node)
+            case Conditional():
+                return self._conditional(node)
+            case Column() | Get() | Where() | Multiply() | Call():
+                self._only_in_mappings(node)
+                return node, None
         raise AssertionError(node)
+
+    def _only_in_mappings(self, node: Column | Get | Where | Multiply | Call) -> None:
+        match node:
+            case Column():
+                self.note(node, "`col` is for mapping files", "write the field's name", "expression-syntax")
+            case Get():
+                self.note(node, "a field has no parts", "write one field's name", "expression-syntax")
+            case Where():
+                self.note(
+                    node, "`[ ]` keeps elements only in mapping files", "write `in [one, two]`", "expression-syntax"
+                )
+            case Multiply():
+                help_ = "amounts are only added and subtracted"
+                self.note(node, f"`{node.operator}` has no meaning here", help_, "expression-syntax")
+            case Call():
+                help_ = 'the functions of rules are max(…), min(…) and sent("rule")'
+                self.note(node, f"`{node.name}` is a function of mapping files", help_, "expression-syntax")
+
+    def _conditional(self, node: Conditional) -> tuple[Node, Kind | None]:
+        value, kind = self.typed(node.value)
+        checked = replace(node, value=value, condition=self.condition(node.condition))
+        if node.otherwise is None:
+            self.note(node, "`else` is missing", "write `A if CONDITION else B`", "expression-syntax")
+            return checked, None
+        otherwise, other_kind = self.typed(node.otherwise)
+        checked = replace(checked, otherwise=otherwise)
+        if kind is None or other_kind is None:
+            return checked, None
+        for part, found in ((node.value, kind), (node.otherwise, other_kind)):
+            if found not in (Kind.MOMENT, Kind.DURATION):
+                self.note(part, f"`if … else` chooses between dates or durations, this is a {found}")
+                return checked, None
+        if kind is not other_kind:
+            self.note(node, "both sides of `if … else` must be dates, or both durations")
+            return checked, None
+        return checked, kind
 
     def _field(self, node: FieldRef) -> Kind | None:
         field_ = self.scope.fields.get(node.name)

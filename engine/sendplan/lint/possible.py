@@ -20,7 +20,20 @@ from zoneinfo import ZoneInfo
 from sendplan.calendar import Calendar
 from sendplan.expressions import Environment, Node, ParamRef, ParamValue, Sent, walk
 from sendplan.expressions.evaluate import condition
-from sendplan.expressions.nodes import Add, And, Compare, Extreme, FieldRef, In, IsSet, Item, Literal, Not, Or
+from sendplan.expressions.nodes import (
+    Add,
+    And,
+    Compare,
+    Conditional,
+    Extreme,
+    FieldRef,
+    In,
+    IsSet,
+    Item,
+    Literal,
+    Not,
+    Or,
+)
 from sendplan.expressions.types import number
 from sendplan.fields import Field, FieldType, Value
 
@@ -185,7 +198,7 @@ class _Simplifier:
                 return self._in(FieldRef(0, 0, name), items, negated)
             case In(negated=True):
                 return Not(0, 0, _may_be_anything(replace(node, negated=False)))
-            case ParamRef() | Sent() | Add() | Extreme():
+            case ParamRef() | Sent() | Add() | Extreme() | Conditional():
                 return IsSet(0, 0, _made_up(node), negated=False)
         return _may_be_anything(node)
 

@@ -270,6 +270,15 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ('sent("dunning")', "unknown-name", 'sent("dunning")'),
         ('sent("dunning/second")', "unknown-name", 'sent("dunning/second")'),
         ('sent("thanks/first")', "unknown-name", 'sent("thanks/first")'),
+        ("(paid if vip else 3 days) < paid", "type-mismatch", "(paid if vip else 3 days)"),
+        ("(total if vip else total) > 1", "type-mismatch", "total"),
+        ("(paid if vip) < shipped", "expression-syntax", "(paid if vip)"),
+        ("(paid if total else shipped) < delivered", "type-mismatch", "total"),
+        ('col("Paid at") is set', "expression-syntax", 'col("Paid at")'),
+        ("order.total > 1", "expression-syntax", "order.total"),
+        ("tags[vip] is set", "expression-syntax", "tags[vip]"),
+        ("sum(total) > 1", "expression-syntax", "sum(total)"),
+        ("total / 2 > 1", "expression-syntax", "total / 2"),
     ],
 )
 def test_types_are_checked_when_rules_are_loaded(text: str, code: str, part: str) -> None:
@@ -495,6 +504,30 @@ def test_if_set_leaves_an_argument_out() -> None:
     assert moment("max(ordered, paid if set)", paid=date(2026, 8, 9)) is None
     traced = evaluated("max(shipped if set, paid + 1 day if set)", {}, Kind.MOMENT, {})
     assert (traced.value, traced.missing) == (None, ("shipped", "paid"))
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "due"),
+    [
+        ("paid + 7 days if vip else ordered + 3 days", {"vip": True}, date(2026, 8, 17)),
+        ("paid + 7 days if vip else ordered + 3 days", {"vip": False}, date(2026, 8, 4)),
+        ("ordered + (1 days if total > 100 else 2 days if total > 10 else 3 days)", {"total": 50}, date(2026, 8, 3)),
+        ("max(paid if vip else ordered if set, ordered) + 1 days", {"vip": True}, date(2026, 8, 11)),
+        ("max(shipped if vip else delivered if set, ordered) + 1 days", {"vip": True}, date(2026, 8, 2)),
+    ],
+)
+def test_a_date_or_a_duration_is_chosen_by_a_condition(text: str, given: dict[str, Any], due: date) -> None:
+    """`A if CONDITION else B` binds loosest, may be continued, and ends where an argument's `if set` begins."""
+    assert moment(text, ordered=date(2026, 8, 1), paid=date(2026, 8, 10), **given) == due
+
+
+def test_only_the_branch_taken_counts() -> None:
+    """A date missing in the other branch harms nothing; an unknown condition makes the whole missing, by its fields."""
+    taken = evaluated("paid if vip else shipped", {"vip": True, "paid": date(2026, 8, 1)}, Kind.MOMENT, {})
+    assert (taken.value, [part.node.start for part in taken.parts]) == (date(2026, 8, 1), [0, 8])
+    unknown = evaluated("paid if total > 5 else shipped", {"paid": date(2026, 8, 1)}, Kind.MOMENT, {})
+    assert (unknown.value, unknown.missing) == (None, ("total",))
+    assert compiled("paid if vip else shipped", Kind.MOMENT)[0].fields() == {"paid", "vip", "shipped"}  # type: ignore[union-attr]
 
 
 def test_sent_is_when_the_message_went_out() -> None:

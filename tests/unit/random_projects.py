@@ -16,6 +16,7 @@ from sendplan.fields import EVENTS, FieldType, Value, with_own
 from sendplan.ledger import MessageKey, Record, State
 from sendplan.planning.planner import Clock
 from sendplan.problems import Span
+from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.project import Project
 from sendplan.project.regions import Entry, Region
 from sendplan.project.rules import Rule, Step
@@ -208,12 +209,17 @@ class Maker:
         )
 
     def regions(self) -> tuple[Region, ...]:
+        ranges = [
+            parsed
+            for text in ("25980-25999", "10000-19999", "80*", "8000", "HS*", "9500-321", "AB1-AB9")
+            if (parsed := parse_postcodes(text, ()))
+        ]
         entries = (
-            Entry(frozenset({"DE"}), (("25980", "25999"),)),
+            Entry(frozenset({"DE"}), (self.random.choice(ranges),)),
             Entry(frozenset({"DE"}), (), ("Packstation",)),
             Entry(frozenset({"DE"})),
             Entry(frozenset({"AT", "CH"})),
-            Entry((), (("10000", "19999"),)),  # type: ignore[arg-type]
+            Entry(postcodes=tuple(self.random.sample(ranges, 2))),
         )
         named = [
             Region(f"g{number}", tuple(self.random.sample(entries, self.random.randint(1, 2))))
@@ -322,7 +328,9 @@ class Maker:
         if self.chance(0.9):
             values["email"] = self.random.choice(("a@example.com", "b@example.org", "broken"))
         if self.chance(0.7):
-            values["postcode"] = self.random.choice(("25980", "D-25985", "10115", "259 90", "8000"))
+            values["postcode"] = self.random.choice(
+                ("25980", "D-25985", "10115", "259 90", "8000", "80331-1234", "HS1 2XX", "CH 8001", "9500-321", "ab 2")
+            )
         if self.chance(0.7):
             values["street"] = self.random.choice(("Hauptstr. 1", "Packstation 123"))
         for name in ("tags", "labels"):

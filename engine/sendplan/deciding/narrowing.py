@@ -22,9 +22,9 @@ from sendplan.expressions.bounds import (
     Constant,
     Contains,
     Latest,
-    Length,
     Listed,
     Never,
+    NotDigits,
     Operand,
     Present,
     all_of,
@@ -37,6 +37,7 @@ from sendplan.expressions.nodes import Add, Literal, ParamValue, walk
 from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
 from sendplan.fields import FieldType
 from sendplan.ledger import MessageKey
+from sendplan.project.postcodes import Postcodes
 from sendplan.project.regions import Entry, Region
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
@@ -316,13 +317,19 @@ def _at(entry: Entry, elsewhere: frozenset[str]) -> Bound:
     return all_of((country, _in_postcodes(entry.postcodes), _in_streets(entry.street_words)))
 
 
-def _in_postcodes(ranges: tuple[tuple[str, str], ...]) -> Bound:
-    """As written; one of another length may still be in a range without its blanks or its `D-`."""
-    if not all(first.isascii() and (first + last).isdecimal() for first, last in ranges):
+def _in_postcodes(listed: tuple[Postcodes, ...]) -> Bound:
+    """As written in digits; one with other characters in front may still be listed without them."""
+    if not all((each.first + each.last).isdigit() for each in listed):
         return Present("postcode")  # letters may be written small
-    plain = [all_of((Compared("postcode", ">=", first), Compared("postcode", "<=", last))) for first, last in ranges]
-    others = [Compared(Length("postcode"), "!=", length) for length in sorted({len(first) for first, _ in ranges})]
-    return any_of((*plain, *others)) if ranges else ALWAYS
+    plain = [
+        all_of((Compared("postcode", ">=", each.first), Compared("postcode", "<", each.last + _LAST_CHARACTER)))
+        for each in listed
+    ]
+    odd = [NotDigits("postcode", length) for length in sorted({len(each.first) for each in listed})]
+    return any_of((*plain, *odd)) if listed else ALWAYS
+
+
+_LAST_CHARACTER = "\U0010ffff"
 
 
 FOLDED = (

@@ -32,14 +32,7 @@ class Balance:
     minus: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
-    """How many characters a text has."""
-
-    column: str
-
-
-Operand: TypeAlias = str | Latest | Balance | Length
+Operand: TypeAlias = str | Latest | Balance
 """A column by its field's name, or what is calculated from several."""
 
 
@@ -94,6 +87,14 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
+class NotDigits:
+    """Among the first `length` characters of the text is one other than `0` to `9`."""
+
+    column: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """Every part."""
 
@@ -107,7 +108,7 @@ class AnyOf:
     parts: tuple[Bound, ...]
 
 
-Bound: TypeAlias = Always | Never | Present | Absent | Compared | Listed | Contains | AllOf | AnyOf
+Bound: TypeAlias = Always | Never | Present | Absent | Compared | Listed | Contains | NotDigits | AllOf | AnyOf
 
 ALWAYS = Always()
 NEVER = Never()

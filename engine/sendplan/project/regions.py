@@ -1,12 +1,13 @@
-"""Address → region: lists of postcodes, streets and countries; the first match wins (LANGUAGE §3, manual M5)."""
+"""Address → region: lists of postcodes, streets and countries; the first match wins (docs/project.md#regions, M5)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sendplan.fields import Value
+from sendplan.project.postcodes import Postcodes, normal_postcode
 
 ADDRESS_FIELDS = ("country", "postcode", "street")
 
@@ -16,8 +17,7 @@ class Entry:
     """One alternative of a region; every key that is given must match."""
 
     countries: frozenset[str] = frozenset()
-    postcodes: tuple[tuple[str, str], ...] = ()
-    """Inclusive ranges; a single postcode is a range of itself."""
+    postcodes: tuple[Postcodes, ...] = ()
     street_words: tuple[str, ...] = ()
 
 
@@ -71,8 +71,8 @@ def _match(entry: Entry, address: Mapping[str, Value]) -> str | Located | None:
         if "postcode" not in address:
             missing = "postcode"
         else:
-            postcode = normal_postcode(str(address["postcode"]))
-            if not _listed(postcode, entry.postcodes):
+            postcode = normal_postcode(str(address["postcode"]), str(address["country"]))
+            if not any(each.hold(postcode) for each in entry.postcodes):
                 return None
             said.append(f"postcode {postcode}")
     if entry.street_words:
@@ -86,26 +86,6 @@ def _match(entry: Entry, address: Mapping[str, Value]) -> str | Located | None:
     if missing is not None:
         return Located(None, missing, f"the {missing} is missing")
     return " and ".join(said) or "any address"
-
-
-def normal_postcode(text: str) -> str:
-    """A postcode without blanks and without a leading `D-`."""
-    return "".join(text.split()).upper().removeprefix("D-")
-
-
-def parse_postcode(text: str) -> tuple[str, str] | None:
-    """`25980` or `25980-25999` as an inclusive range; None when the ends differ in length or order."""
-    first, dash, last = normal_postcode(text).replace("-D-", "-").partition("-")
-    if not dash:
-        return (first, first) if first else None
-    return (first, last) if len(first) == len(last) and first and first <= last else None
-
-
-def _listed(postcode: str, ranges: Iterable[tuple[str, str]]) -> bool:
-    for first, last in ranges:  # noqa: SIM110 -- twice as fast as `any`, and there may be hundreds
-        if first <= postcode <= last and len(postcode) == len(first):
-            return True
-    return False
 
 
 def word_in(street: str, words: Sequence[str]) -> str | None:

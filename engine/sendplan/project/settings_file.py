@@ -17,7 +17,8 @@ from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import providers
-from sendplan.project.regions import Entry, Region, parse_postcode
+from sendplan.project.postcodes import parse_postcodes
+from sendplan.project.regions import Entry, Region
 from sendplan.project.settings import (
     Account,
     Hold,
@@ -335,17 +336,19 @@ class _Reader:
 
     def _region_entry(self, path: KeyPath, given: Mapping[str, Any]) -> Entry:
         postcodes = []
+        countries = frozenset(_listed(given.get("country")))
         for number, text in enumerate(_listed(given.get("postcode"))):
-            parsed = parse_postcode(text)
+            parsed = parse_postcodes(text, countries)
             if parsed is None:
                 place = (*path, "postcode", number) if isinstance(given["postcode"], list) else (*path, "postcode")
-                help_ = "both ends have the same length, the lower one first: `25980-25999`"
-                self.note("wrong-value", place, f"`{text}` is no range of postcodes", help_)
+                help_ = (
+                    "write one postcode, a range whose ends have the same length, the lower one first: `25980-25999`, "
+                    'or a beginning: `"95*"`'
+                )
+                self.note("wrong-value", place, f"`{text}` is not a postcode or a range of postcodes", help_)
             else:
                 postcodes.append(parsed)
-        return Entry(
-            frozenset(_listed(given.get("country"))), tuple(postcodes), tuple(_listed(given.get("street_has")))
-        )
+        return Entry(countries, tuple(postcodes), tuple(_listed(given.get("street_has"))))
 
     def _condition(self, path: KeyPath, text: str, scope: Scope) -> Expression | None:
         expression, problems = compile_expression(

@@ -24,6 +24,7 @@ from sendplan.deciding.narrowing import FOLDED, Narrowing, in_regions
 from sendplan.expressions.inverse import before_adding
 from sendplan.fields import Value
 from sendplan.planning.planner import judge_orders, make_plan, plan_from
+from sendplan.project.postcodes import Postcodes, parse_postcodes
 from sendplan.project.regions import ADDRESS_FIELDS, Entry, Region, locate
 from sendplan.store import open_store
 from sendplan.store.sqlite.candidates import CandidateQueries, definitions
@@ -110,9 +111,11 @@ WORDS = st.sampled_from(["Packstation", "Postfiliale", "strasse", "kiosk", "Süd
 STREETS = st.lists(WORDS | st.sampled_from([*FOLDED, " ", "s", "x", "STATION", "kIoSK", "\u0307"]), max_size=4).map(
     "".join
 )
-RANGES = st.sampled_from([("25980", "25999"), ("8000", "8000"), ("10115", "10115"), ("AB1", "AB9"), ("1000", "1299")])
-POSTCODES = st.text("0125809 D-ABab\t", max_size=7) | st.sampled_from(
-    ["25980", "D-25985", "259 90", " 8000", "d-8000", "ab2"]
+WRITTEN = ("25980-25999", "8000", "10115", "AB1-AB9", "1000-1299", "95*", "AB*", "9500-321", "00-950", "1*")
+RANGES = st.sampled_from([parsed for text in WRITTEN if (parsed := parse_postcodes(text, ()))])
+ISLANDS = Postcodes("25980", "25999", leading=True)
+POSTCODES = st.text("0125809 D-ABab\t\u2013\uff11", max_size=9) | st.sampled_from(
+    ["25980", "D-25985", "259 90", " 8000", "d-8000", "ab2", "8000-123", "25980-4711", "DE 10115", "00\u2013950"]
 )
 
 
@@ -140,7 +143,7 @@ def found_in(entries: Sequence[Entry], addresses: Sequence[Mapping[str, Value]])
     ),
     address=st.fixed_dictionaries({"country": st.just("DE")}, optional={"postcode": POSTCODES, "street": STREETS}),
 )
-@example(Entry(postcodes=(("25980", "25999"),)), {"country": "DE", "postcode": "D-259 85"})
+@example(Entry(postcodes=(ISLANDS,)), {"country": "DE", "postcode": "D-259 85"})
 @example(Entry(street_words=("kiosk",)), {"country": "DE", "street": "Am \u212aio\u017fk 1"})
 def test_an_address_in_a_region_is_found(entry: Entry, address: dict[str, Value]) -> None:
     """However a postcode or street is written, an order of an allowed region is among the candidates."""
@@ -155,7 +158,7 @@ def test_every_character_that_folds_to_a_letter_is_known() -> None:
 
 def test_regions_are_told_apart_by_postcode_and_street() -> None:
     """An everyday address elsewhere is no candidate of a region of islands and parcel stations."""
-    island = [Entry(frozenset({"DE"}), (("25980", "25999"),)), Entry(street_words=("Packstation",))]
+    island = [Entry(frozenset({"DE"}), (ISLANDS,)), Entry(street_words=("Packstation",))]
     city = {"country": "DE", "postcode": "10115", "street": "Hauptstraße 5"}
     assert found_in(island, [city, city | {"postcode": "25985"}, city | {"street": "PACKSTATION 7"}]) == [1, 2]
 

@@ -1,4 +1,4 @@
-"""Address → region: the first match wins, and what is missing makes the region unknown (LANGUAGE §3, M5)."""
+"""Address → region: the first match wins, and what is missing makes it unknown (docs/project.md#regions, M5)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan.project.regions import Entry, Located, Region, locate, normal_postcode, parse_postcode
+from sendplan.project.postcodes import Postcodes, normal_postcode, parse_postcodes
+from sendplan.project.regions import Entry, Located, Region, locate
 
 DE = frozenset({"DE"})
+
+
+def codes(*written: str, country: str = "DE") -> tuple[Postcodes, ...]:
+    """Postcodes as an entry of `sendplan.yaml` has them."""
+    return tuple(parsed for text in written if (parsed := parse_postcodes(text, (country,))))
+
+
 ISLAND = Region(
     "island",
     (
-        Entry(DE, (("18565", "18565"), ("25980", "25999"))),
+        Entry(DE, codes("18565", "25980-25999")),
         Entry(DE, street_words=("Packstation", "Postfiliale")),
     ),
 )
@@ -46,11 +54,17 @@ def test_first_match_wins() -> None:
         ("d-25980", "island"),
         (" 259 80 ", "island"),
         ("2598", "domestic"),
-        ("259800", "domestic"),
+        ("D 25980", "island"),
+        ("DE-25980", "island"),
+        ("DE25980", "island"),
+        ("A-25980", "domestic"),
+        ("25980-4711", "island"),
+        ("25\u2013980", "island"),
+        ("\uff12\uff15\uff19\uff18\uff10", "island"),
     ],
 )
 def test_postcode_ranges(postcode: str, expected: str) -> None:
-    """Ranges include both ends; blanks and a leading `D-` do not count, and the length must be the same."""
+    """Ranges include both ends; blanks, hyphens and the own country's prefix do not count, nor what follows."""
     assert region(country="DE", postcode=postcode, street="Weg 1") == expected
 
 
@@ -72,7 +86,7 @@ def test_street_words(street: str, expected: str) -> None:
 
 def test_keys_of_an_entry_must_all_match() -> None:
     """Keys within an entry narrow it, entries are alternatives."""
-    both = Region("both", (Entry(DE, (("10000", "19999"),), ("Hafen",)), Entry(frozenset({"CH"}))))
+    both = Region("both", (Entry(DE, codes("10000-19999"), ("Hafen",)), Entry(frozenset({"CH"}))))
     inside = {"country": "DE", "postcode": "12345"}
     assert locate([both], {**inside, "street": "Am Hafen 1"}).region == "both"
     assert locate([both], {**inside, "street": "Weg 1"}).region is None
@@ -82,7 +96,7 @@ def test_keys_of_an_entry_must_all_match() -> None:
 
 def test_entry_without_country() -> None:
     """An entry may speak of postcodes in any country."""
-    anywhere = Region("anywhere", (Entry(postcodes=(("1000", "1999"),)),))
+    anywhere = Region("anywhere", (Entry(postcodes=codes("1000-1999")),))
     assert locate([anywhere], {"country": "AT", "postcode": "1010"}).region == "anywhere"
 
 
@@ -110,7 +124,7 @@ def test_missing_field_that_decides_nothing() -> None:
     assert region(country="DE", postcode="25980") == "island"
     assert region(country="DE", postcode="50667", street="Weg 1") == "domestic"
     assert missing(DOMESTIC, ISLAND, country="DE") is None
-    other = Region("other", (Entry(DE, (("10000", "10000"),), ("Hafen",)), Entry(DE)))
+    other = Region("other", (Entry(DE, codes("10000"), ("Hafen",)), Entry(DE)))
     assert locate([other], {"country": "DE", "postcode": "20000"}).region == "other"
 
 
@@ -121,32 +135,66 @@ def test_the_region_says_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("country", "written", "postcode", "inside"),
     [
-        ("25980", ("25980", "25980")),
-        ("25980-25999", ("25980", "25999")),
-        ("D-25980", ("25980", "25980")),
-        ("25980 - 25999", ("25980", "25999")),
-        ("25999-25980", None),
-        ("1000-25999", None),
-        ("", None),
-        ("25980-", None),
+        ("PT", "9000-9999", "9500-321", True),
+        ("PT", "9500-321", "9500-321", True),
+        ("PT", "9500-321", "9500-322", False),
+        ("PT", "95*", "9500 321", True),
+        ("PT", "95*", "P-9500-321", True),
+        ("US", "96701-96898", "96813-2401", True),
+        ("US", "96701-96898", "96899-0001", False),
+        ("DE", "D 18565", "18565", True),
+        ("DE", "18565", "D 18565", True),
+        ("AT", "A-6991", "6991", True),
+        ("AT", "6991", "A-6991", True),
+        ("AT", "A-6991-A-6993", "6992", True),
+        ("CH", "8000-8099", "CH-8001", True),
+        ("PL", "00-950", "00950", True),
+        ("PL", "00-900-00-999", "00-950", True),
+        ("PL", "00900-00999", "PL 00-950", True),
+        ("GB", "HS1 2XX", "hs12xx", True),
+        ("GB", "HS*", "HS1 2XX", True),
+        ("GB", "HS*", "H1 2XX", False),
+        ("GB", "S1 2AB", "S1 2AB", True),
+        ("SE", "111 22", "S-111 22", True),
+        ("SE", "S-11122", "SE 111 22", True),
+        ("MT", "MTF 1010", "MTF1010", True),
+        ("LV", "LV-1050", "1050", True),
+        ("JP", "900-0001", "900\u22120001", True),
+        ("NL", "1000-1099", "1012 AB", True),
+        ("BR", "01.310-100", "01310100", True),
+        ("AT", "1000-1999", "101", False),
     ],
 )
-def test_reading_ranges(text: str, expected: tuple[str, str] | None) -> None:
-    """A postcode or an inclusive range whose ends have the same length, the lower first."""
-    assert parse_postcode(text) == expected
+def test_postcodes_of_many_countries(country: str, written: str, postcode: str, *, inside: bool) -> None:
+    """A postcode is understood as people of its country write it, in the settings and in orders."""
+    region = Region("r", (Entry(frozenset({country}), codes(written, country=country)),))
+    assert (locate([region], {"country": country, "postcode": postcode}).region == "r") is inside
+
+
+@pytest.mark.parametrize(
+    "text", ["25999-25980", "1000-25999", "25-1", "25980-99", "", "25980-", "-25980", "*", "25980;25990"]
+)
+def test_what_is_not_a_postcode(text: str) -> None:
+    """Ends of a range have the same length, the lower first; a beginning begins with something."""
+    assert parse_postcodes(text, ("DE",)) is None
+
+
+def test_entries_of_any_country() -> None:
+    """Without a country, letters before a hyphen are a prefix, and a British code keeps its own."""
+    assert parse_postcodes("D-25980", ()) == Postcodes("25980", "25980", leading=True)
+    assert parse_postcodes("S1 2AB", ()) == Postcodes("S12AB", "S12AB", leading=False)
 
 
 @given(st.integers(0, 99999), st.integers(0, 99999), st.integers(0, 99999))
 def test_ranges_are_ranges_of_numbers(first: int, last: int, postcode: int) -> None:
     """Of postcodes of one length, a range holds those between its ends."""
-    parsed = parse_postcode(f"{min(first, last):05}-{max(first, last):05}")
-    assert parsed is not None
-    inside = locate([Region("r", (Entry(postcodes=(parsed,)),))], {"country": "DE", "postcode": f"{postcode:05}"})
+    parsed = codes(f"{min(first, last):05}-{max(first, last):05}")
+    inside = locate([Region("r", (Entry(postcodes=parsed),))], {"country": "DE", "postcode": f"{postcode:05}"})
     assert (inside.region == "r") is (min(first, last) <= postcode <= max(first, last))
 
 
 def test_normal_postcode() -> None:
     """Foreign postcodes keep their letters."""
-    assert normal_postcode(" sw1a 1aa ") == "SW1A1AA"
+    assert normal_postcode(" sw1a 1aa ", "GB") == "SW1A1AA"

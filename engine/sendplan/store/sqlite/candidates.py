@@ -19,9 +19,9 @@ from sendplan.expressions.bounds import (
     Compared,
     Contains,
     Latest,
-    Length,
     Listed,
     Never,
+    NotDigits,
     Operand,
     Present,
     conjuncts,
@@ -74,6 +74,10 @@ class _Writer:
                 if name not in self.fields:
                     return _FALSE
                 return f"instr(lower({self._column(name)}), {self.constant(text)}) > 0"
+            case NotDigits(column=name, length=length):
+                if name not in self.fields:
+                    return _FALSE
+                return f"substr({self._column(name)}, 1, {length}) GLOB '*[^0-9]*'"
             case Compared():
                 return self._compared(bound)
 
@@ -104,8 +108,6 @@ class _Writer:
                     return None
                 less = "".join(f" - coalesce({self._column(each)}, 0)" for each in minus if each in self.fields)
                 return f"({self._column(name)}{less})"
-            case Length(column=name):
-                return f"length({self._column(name)})" if name in self.fields else None
         return self._column(operand) if operand in self.fields else None
 
     def _column(self, name: str) -> str:
@@ -115,8 +117,6 @@ class _Writer:
         match operand:
             case Latest():
                 return FieldType.MOMENT
-            case Length():
-                return FieldType.INTEGER
             case Balance(column=name):
                 return self.fields[name].type
         return self.fields[operand].type

@@ -1,9 +1,11 @@
-"""E-mail addresses: whether one can be written to, and how it is shown."""
+"""E-mail addresses: whether one can be written to, whose mailbox it is, and how it is shown."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
+from unicodedata import normalize
 
 _ADDRESS = re.compile(r"""(?:"[^"@]*"|[^\s"'<>(),;:@]+)@[^\s"'<>(),;:@]+""")
 
@@ -30,6 +32,22 @@ def _error(address: str) -> str | None:
     except EmailNotValidError as error:
         return str(error)
     return None
+
+
+def mailbox(address: str) -> str:
+    """The one spelling of all addresses of a mailbox: NFC, small letters, a domain readable (RFC 5891), not `xn--`."""
+    plain = address.strip().lower()
+    return plain if plain.isascii() and "xn--" not in plain else _mailbox(plain)
+
+
+@lru_cache(maxsize=4096)
+def _mailbox(address: str) -> str:
+    import idna
+
+    local, at, domain = normalize("NFC", address).rpartition("@")
+    with suppress(UnicodeError):  # as an IDNAError is: an address that nobody can be reached at is only itself
+        domain = idna.decode(idna.encode(domain, uts46=True))
+    return f"{local.lower()}{at}{domain.lower()}"
 
 
 def masked(address: str) -> str:

@@ -106,7 +106,7 @@ class Overrides:
     """What people decided outside the rules: read when planning and again before each mail."""
 
     suppressed: frozenset[str] = frozenset()
-    """Addresses, lower case."""
+    """Addresses as `addresses.mailbox` spells them."""
     paused: frozenset[str] = frozenset()
     """Names of paused senders and rules; `*` is everything."""
     orders_from: datetime | None = None

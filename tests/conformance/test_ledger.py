@@ -115,10 +115,12 @@ def test_a_pause_stops_the_intent(store: Store, token: str, name: str) -> None:
 
 
 def test_a_suppression_stops_the_intent(store: Store, token: str) -> None:
-    """An address that was suppressed after the decision gets nothing, in whatever case it is written."""
+    """An address that was suppressed after the decision gets nothing, however it is written."""
     store.suppress("buyer@example.com", at=NOW)
+    store.suppress("b@b\u00fccher.example", at=NOW)
 
     assert intend(store, token, address="Buyer@Example.COM").status is ClaimStatus.SUPPRESSED
+    assert intend(store, token, address="b@xn--bcher-kva.example").status is ClaimStatus.SUPPRESSED
     assert intend(store, token, address="other@example.com").status is ClaimStatus.OK
 
 

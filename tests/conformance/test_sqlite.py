@@ -175,6 +175,23 @@ def test_an_old_store_is_read_as_it_is_and_migrated_when_written(tmp_path: Path)
     store.close()
 
 
+def test_addresses_suppressed_by_the_first_edition_stay_suppressed(tmp_path: Path) -> None:
+    """Their rows get the one spelling that all of a mailbox share; the earliest of two wins."""
+    open_store("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR).close()
+    with closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as connection:
+        for number, address in enumerate(("b@xn--bcher-kva.example", "c@example.com", "stra\u00dfe@example.com")):
+            connection.execute("INSERT INTO suppressions (address, at, reason) VALUES (?, ?, '')", (address, number))
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'suppressed_mailboxes'")
+    spelled = {"b@b\u00fccher.example", "c@example.com", "stra\u00dfe@example.com"}
+
+    reader = open_reader("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)
+    assert reader.operator().suppressed == spelled
+    store = open_store("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)
+    assert {each.address for each in store.suppressions()} == spelled
+    assert store.unsuppress("b@xn--bcher-kva.example")
+    store.close()
+
+
 def test_a_file_that_is_no_store_is_told_to_the_user(tmp_path: Path) -> None:
     """A store setting that names some other file ends in a message that says so."""
     (tmp_path / "notes.txt").write_text("these are notes, not a database" * 50)

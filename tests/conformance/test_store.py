@@ -177,6 +177,14 @@ def test_imports_are_logged(store: Store) -> None:
     )
 
 
+def test_suppressed_addresses_are_mailboxes(store: Store) -> None:
+    """A domain may be written as people read it or as the network does."""
+    assert store.suppress("b@xn--bcher-kva.example", at=NOW)
+    assert not store.suppress("B@b\u00fccher.example", at=NOW)
+    assert store.operator().suppressed == {"b@b\u00fccher.example"}
+    assert store.unsuppress("b@BU\u0308CHER.example")
+
+
 def test_suppressed_addresses_ignore_case(store: Store) -> None:
     """An address can be suppressed, listed and released again, in any spelling of its case."""
     assert store.suppress("Buyer@Example.com", at=NOW, reason="bounced")

@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendplan.addresses import address_error
+from sendplan.addresses import address_error, mailbox
 
 LOCALS = st.text("ab.Z09_+-'\"@ ü", max_size=70)
 DOMAINS = st.sampled_from(["example.com", "shop.example.org", "EXAMPLE.net", "localhost", "exämple.com"]) | st.builds(
@@ -43,3 +43,40 @@ def test_an_address_is_judged_by_the_library(local: str, domain: str) -> None:
 def test_plain_addresses_are_fine(address: str) -> None:
     """Everyday addresses have no error."""
     assert address_error(address) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Buyer@Example.COM", "buyer@example.com"),
+        ("b@b\u00fccher.example", "b@xn--bcher-kva.example"),
+        ("b@B\u00dcCHER.example", "B@bu\u0308cher.example"),
+        ("b@XN--BCHER-KVA.example", "b@b\u00fccher.example"),
+        ("m\u00fcller@example.com", "MU\u0308LLER@example.com"),
+        ("b@b\u00fccher\u3002example", "b@b\u00fccher.example"),
+        (" buyer@example.com ", "buyer@example.com"),
+    ],
+)
+def test_spellings_of_one_mailbox(one: str, other: str) -> None:
+    """Case, composed letters and the two forms of a domain make no other mailbox."""
+    assert mailbox(one) == mailbox(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a@example.com", "b@example.com"),
+        ("b@stra\u00dfe.example", "b@strasse.example"),
+        ("stra\u00dfe@example.com", "strasse@example.com"),
+        ("muller@example.com", "m\u00fcller@example.com"),
+    ],
+)
+def test_different_mailboxes(one: str, other: str) -> None:
+    """What mail servers may tell apart stays apart."""
+    assert mailbox(one) != mailbox(other)
+
+
+@given(st.builds("{}@{}".format, LOCALS, DOMAINS) | st.text(max_size=20))
+def test_a_mailbox_is_spelled_in_one_way(address: str) -> None:
+    """However odd a text, its one spelling is that of itself."""
+    assert mailbox(mailbox(address)) == mailbox(address)

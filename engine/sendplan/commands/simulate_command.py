@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar, cron_error
 from sendplan.commands.context import format_option, load_project, progress_bar, project_option
 from sendplan.commands.output import clean, print_json, print_problems, print_table
@@ -123,7 +124,7 @@ def _runs(every: str, span: _Span, calendar: Calendar) -> list[datetime]:
 def _simulated(rules: Project, at: Project, runs: Sequence[datetime], span: _Span) -> Simulation:
     """The rules of one project on the store of the other, which is the same but for its rules."""
     reader = _reader(rules, at)
-    suppressed = frozenset(each.address for each in reader.suppressions() if each.at < span.begin)
+    suppressed = frozenset(mailbox(each.address) for each in reader.suppressions() if each.at < span.begin)
     total = reader.counts().get("orders")
     with progress_bar("Simulating", "orders", total) as progress:
         return simulate(rules, starts_of(reader, span.begin), runs, suppressed=suppressed, progress=progress)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
-from sendplan.addresses import address_error
+from sendplan.addresses import address_error, mailbox
 from sendplan.calendar import Duration
 from sendplan.deciding.decision import Check, Decision, Situation
 from sendplan.expressions import And, Environment, Expression, Missing, Result
@@ -217,8 +217,7 @@ class _Decider:
         return Check(Reason.CLASS_BLOCKED, False, why, (requires,))
 
     def _suppressed(self) -> Check | None:
-        email = str(self.values.get("email", "")).lower()
-        if email in self.situation.operator.suppressed:
+        if mailbox(str(self.values.get("email", ""))) in self.situation.operator.suppressed:
             return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
         return None
 

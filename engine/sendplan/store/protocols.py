@@ -119,7 +119,7 @@ class Suppression:
     """An address that gets no mail."""
 
     address: str
-    """Lower case."""
+    """As `addresses.mailbox` spells it."""
     at: datetime
     reason: str
 
@@ -269,7 +269,7 @@ class Store(Reader, Protocol):
         """
 
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
-        """Send nothing to this address any more; False when it was suppressed already. Case does not matter."""
+        """Send nothing to this address any more; False when its mailbox was suppressed already."""
 
     def unsuppress(self, address: str) -> bool:
         """Lift a suppression; False when there was none."""

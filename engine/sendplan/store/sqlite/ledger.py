@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
+from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.ledger import MOVES, MessageKey, Record, State, person_may
@@ -117,7 +118,7 @@ class SqliteLedger(SqliteReader):
         with self._file.transaction() as connection:
             wall = self._wall()
             plan, *guards = connection.execute(
-                _GUARDS, (token, wall, order, *key, order, key[0], sender, address.lower())
+                _GUARDS, (token, wall, order, *key, order, key[0], sender, mailbox(address))
             ).fetchone()
             if plan is None:
                 return ClaimResult(ClaimStatus.LEASE_LOST)

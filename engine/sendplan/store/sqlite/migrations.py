@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
+from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import MOVES, State
@@ -233,6 +234,14 @@ def _ledger_statements() -> Iterable[str]:
         )
 
 
+def suppressed_mailboxes(database: Database) -> None:
+    """Suppressed addresses in the one spelling that all of a mailbox share."""
+    for address, at, reason in database.conn.execute("SELECT address, at, reason FROM suppressions").fetchall():
+        if mailbox(address) != address:
+            database.conn.execute("DELETE FROM suppressions WHERE address = ?", (address,))
+            database.conn.execute("INSERT OR IGNORE INTO suppressions VALUES (?, ?, ?)", (mailbox(address), at, reason))
+
+
 def _states(states: Iterable[State | None]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(filter(None, states)))
 
@@ -253,5 +262,12 @@ def _create(
     cast("Table", database[name]).create(dict(columns), pk=pk, not_null=set(not_null), strict=True)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (orders_and_imports, operator_and_meta, plans, messages, sender_reports)
+STEPS: tuple[Callable[[Database], None], ...] = (
+    orders_and_imports,
+    operator_and_meta,
+    plans,
+    messages,
+    sender_reports,
+    suppressed_mailboxes,
+)
 """Every migration, in order; a released one is never changed, a new one is added below it."""

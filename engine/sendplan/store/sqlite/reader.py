@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Field, Value
@@ -135,7 +136,7 @@ class SqliteReader:
         """Suppressed addresses, pauses, and since when orders count."""
         adopted = self.meta("orders_from")
         return Overrides(
-            suppressed=frozenset(each.address for each in self.suppressions()),
+            suppressed=frozenset(mailbox(each.address) for each in self.suppressions()),
             paused=frozenset(each.name for each in self.pauses()),
             orders_from=datetime.fromisoformat(adopted) if adopted else None,
         )

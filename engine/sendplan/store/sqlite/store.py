@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
@@ -64,11 +65,11 @@ class SqliteStore(SqliteLedger):
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
         """Send nothing to this address any more; False when it was suppressed already."""
         sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        return self._changed(sql, address.lower(), encode_instant(at), reason)
+        return self._changed(sql, mailbox(address), encode_instant(at), reason)
 
     def unsuppress(self, address: str) -> bool:
         """Lift a suppression; False when there was none."""
-        return self._changed("DELETE FROM suppressions WHERE address = ?", address.lower())
+        return self._changed("DELETE FROM suppressions WHERE address = ?", mailbox(address))
 
     def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
         """Hold a sender's or rule's messages, `*` all; False when it was paused already."""

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from sendplan.fields import Moment
@@ -127,6 +128,8 @@ class Calendar:
                 return _add_months(self.day(moment), amount)
             case Unit.BUSINESS_DAYS:
                 return self._add_business_days(self.day(moment), amount)
+            case _:
+                assert_never(duration.unit)
 
     def text(self, moment: Moment) -> str:
         """ISO 8601: a bare date stays one, an instant carries the shop's offset."""

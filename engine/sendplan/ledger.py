@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -99,6 +99,10 @@ class History:
             if key in self.records:
                 return self.records[key]
         return None
+
+    def with_sent(self, order: str, keys: Iterable[MessageKey], at: datetime) -> History:
+        """The history in which these messages of the order went out at an instant (UTC), too."""
+        return History({**self.records, **{key: Record(*key, order, State.SENT, at) for key in keys}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,16 +49,33 @@ class Status(StrEnum):
     ERROR = "error"
 
 
-STATUS_OF: Mapping[Reason, Status] = {
-    Reason.SEND: Status.SEND,
-    Reason.OUTSIDE_WINDOW: Status.LATER,
-    Reason.RETRY_LATER: Status.LATER,
+STATUS_OF: Mapping[Reason, Status | None] = {
+    Reason.ERROR: Status.ERROR,
+    Reason.ACCOUNT_SKIPS_RULE: None,
+    Reason.DISABLED: None,
+    Reason.ALREADY_SENT: None,
+    Reason.IN_FLIGHT: None,
+    Reason.UNRESOLVED: None,
+    Reason.PREDECESSOR_UNSENT: None,
+    Reason.BEFORE_START: None,
+    Reason.TOO_OLD: None,
+    Reason.TRIGGER_FALSE: None,
+    Reason.TRIGGER_UNKNOWN: None,
+    Reason.REGION_EXCLUDED: None,
+    Reason.CLASS_BLOCKED: None,
+    Reason.SUPPRESSED: None,
+    Reason.NO_ADDRESS: None,
+    Reason.WAITING: None,
+    Reason.NOT_DUE: None,
+    Reason.EXPIRED: None,
     Reason.HELD: Status.HELD,
     Reason.PAUSED: Status.HELD,
     Reason.STALE_DATA: Status.HELD,
-    Reason.ERROR: Status.ERROR,
+    Reason.RETRY_LATER: Status.LATER,
+    Reason.OUTSIDE_WINDOW: Status.LATER,
+    Reason.SEND: Status.SEND,
 }
-"""The reasons that a plan lists; all others only show in `explain`."""
+"""How a plan lists each reason; what it does not list only shows in `explain`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +135,8 @@ class Plan:
     """`per_run` while the plan holds more sends than the project allows at once."""
     warnings: tuple[str, ...] = ()
     id: str = ""
+    expired_while_held: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Rule → messages that a hold kept until it was too late; warned of, and no part of the file."""
 
     def with_status(self, status: Status) -> tuple[Entry, ...]:
         """The entries of one status, in plan order."""

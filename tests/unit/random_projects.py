@@ -202,7 +202,12 @@ class Maker:
             accounts=accounts,
             regions=self.regions(),
             classes={"transactional": MessageClass("transactional"), "marketing": MessageClass("marketing", asked)},
-            windows={"office": Window("office", frozenset(range(5)), 8 * 60, 18 * 60, True)},
+            windows={
+                "office": Window("office", frozenset(range(5)), 8 * 60, 18 * 60, True),
+                "always": Window("always"),
+                "sundays": Window("sundays", frozenset({6})),
+                "odd": Window("odd", cron="*/20 6-9 1-20 * mon,tue,sat"),
+            },
             holds=holds,
             fields=FIELDS,
             fresh_within={"paid": Duration(36, Unit.HOURS)} if self.chance(0.2) else {},
@@ -284,7 +289,7 @@ class Maker:
             if self.chance(0.4)
             else None,
             klass="marketing" if self.chance(0.2) else "transactional",
-            window="office" if self.chance(0.3) else None,
+            window=self.random.choice(tuple(settings.windows)) if self.chance(0.4) else None,
             expires=self.duration_value() if self.chance(0.5) else None,
             after=self.duration_value() if number else None,
             keys=keys,

@@ -44,7 +44,7 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     else:
         plan, records = print_status(project, reader, clock)
     needs_person = bool(records or plan.refused or plan.with_status(Status.HELD) or plan.with_status(Status.ERROR))
-    return Exit.FINDINGS if needs_person or _expired(plan) or _doubt(project, reader) else Exit.DONE
+    return Exit.FINDINGS if needs_person or plan.expired_while_held or _doubt(project, reader) else Exit.DONE
 
 
 def _look(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, list[Record]]:
@@ -90,10 +90,6 @@ def print_status(project: Project, reader: Reader, clock: Clock) -> tuple[Plan, 
 
 def _doubt(project: Project, reader: Reader) -> str | None:
     return doubt_or_unreadable(project.settings.folder, reader)
-
-
-def _expired(plan: Plan) -> list[str]:
-    return [warning for warning in plan.warnings if warning.endswith("expired while held")]
 
 
 def _print(project: Project, reader: Reader, plan: Plan, records: list[Record]) -> None:

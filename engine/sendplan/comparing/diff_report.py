@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, assert_never
 
 from sendplan.comparing.diff import Change, Diff, Kind
 from sendplan.plan import Plan
@@ -123,6 +123,10 @@ def _days(change: Change) -> Iterator[str]:
         case Kind.DROPPED | Kind.ADDED:
             day = change.old_day if change.kind is Kind.DROPPED else change.new_day
             yield day or change.entry.status.value
+        case Kind.CHANGED | Kind.KEPT:
+            pass
+        case _:
+            assert_never(change.kind)
 
 
 def _why(change: Change) -> str:

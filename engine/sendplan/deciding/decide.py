@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from functools import partial
 
 from sendplan.addresses import address_error, mailbox
-from sendplan.calendar import Duration
+from sendplan.calendar import Duration, Window
 from sendplan.deciding.decision import Check, Decision, Situation
+from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
 from sendplan.expressions import And, Environment, Expression, Missing, Result
 from sendplan.fields import PERSONAL, Moment
 from sendplan.ledger import Record, State
 from sendplan.plan import Reason
 from sendplan.project.regions import ADDRESS_FIELDS, locate
 from sendplan.project.rules import Rule, Step
-from sendplan.project.settings import Account, Settings
+from sendplan.project.settings import Account, Hold, Settings
+
+_NEXT_INSTANT = datetime.resolution
+"""Data is stale when more than the limit has passed."""
 
 
 def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
@@ -53,10 +58,11 @@ class _Decider:
         self.step: Step | None = None
         self.due: Moment | None = None
         self.expires_at: datetime | None = None
+        self.window: Window | None = None
         self.opening: datetime | None = None
         self.send_at: datetime | None = None
         self.region: str | None = None
-        self.expired_while_held = False
+        self.hold: Hold | None = None
 
     # --- the course of the questions ---
 
@@ -88,7 +94,7 @@ class _Decider:
             facts=facts,
             checks=tuple(self.checks),
             seen=self.environment.seen,
-            expired_while_held=self.expired_while_held,
+            hold=self.hold,
         )
 
     def _evaluate(self, expression: Expression) -> Result:
@@ -169,9 +175,12 @@ class _Decider:
             return None
         self.read.add("ordered")
         day, lookback = self._ordered_day(), self.rule.lookback
-        earliest = self.calendar.day(self.calendar.add(self.calendar.day(self.now), lookback, -1))
+        earliest = earliest_day(self.calendar, lookback, self.now)
         return Check(
-            Reason.TOO_OLD, day >= earliest, lambda: f"ordered on {day}, the rule looks back {lookback} to {earliest}"
+            Reason.TOO_OLD,
+            day >= earliest,
+            lambda: f"ordered on {day}, the rule looks back {lookback} to {earliest}",
+            change=(lambda: lookback_ends(self.calendar, lookback, day)) if day >= earliest else None,
         )
 
     def _trigger(self) -> Check:
@@ -244,13 +253,15 @@ class _Decider:
     def _not_due(self) -> Check:
         assert self.due is not None
         due, text = self.due, self.calendar.text
-        return Check(Reason.NOT_DUE, self.calendar.instant(due) <= self.now, lambda: f"due {text(due)}")
+        begins = self.calendar.instant(due)
+        reached = begins <= self.now
+        return Check(Reason.NOT_DUE, reached, lambda: f"due {text(due)}", change=None if reached else begins)
 
     def _expired(self) -> Check | None:
         assert self.step is not None
         assert self.due is not None
-        window = self.settings.windows[self.step.window] if self.step.window else None
-        self.opening = self.calendar.next_opening(window, self.now) if window else self.now
+        self.window = self.settings.windows[self.step.window] if self.step.window else None
+        self.opening = self.calendar.next_opening(self.window, self.now) if self.window else self.now
         if self.step.expires is None:
             return None
         end = self.expires_at = self.calendar.instant(self.calendar.add(self.due, self.step.expires))
@@ -261,12 +272,12 @@ class _Decider:
             return self._past(f"it expires {self._text(end)}, before the next attempt")
         if self.opening is None or self.opening >= end:
             return self._past(f"it expires {self._text(end)}, before window {self.step.window} opens")
-        text = self.calendar.text
-        return Check(Reason.EXPIRED, True, lambda: f"it expires {text(end)}")
+        text, window = self.calendar.text, self.window
+        change = end if window is None else lambda: last_chance(self.calendar, window, self.now, end)
+        return Check(Reason.EXPIRED, True, lambda: f"it expires {text(end)}", change=change)
 
     def _past(self, why: str) -> Check:
-        hold = self._held()
-        self.expired_while_held = hold is not None and not hold.passed
+        self._held()
         return Check(Reason.EXPIRED, False, why)
 
     def _held(self) -> Check | None:
@@ -275,6 +286,7 @@ class _Decider:
             value = self._evaluate(hold.when)
             asked += (hold.when,)
             if value is not False:
+                self.hold = hold
                 missing = f" (unknown: {', '.join(value.names)} is missing)" if isinstance(value, Missing) else ""
                 return Check(Reason.HELD, False, f"{hold.reason}{missing}", asked)
         return Check(Reason.HELD, True, "no hold applies", asked) if asked else None
@@ -289,15 +301,20 @@ class _Decider:
 
     def _stale(self) -> Check | None:
         watched = sorted(self.rule.reads & self.settings.fresh_within.keys())
+        ends: list[datetime] = []
         for name in watched:
             limit: Duration = self.settings.fresh_within[name]
             at = self.situation.imported.get(name)
             if at is None:
                 return Check(Reason.STALE_DATA, False, f"`{name}` was never imported for this account")
-            if self.calendar.instant(self.calendar.add(at, limit)) < self.now:
+            end = self.calendar.instant(self.calendar.add(at, limit))
+            if end < self.now:
                 why = f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
                 return Check(Reason.STALE_DATA, False, why)
-        return Check(Reason.STALE_DATA, True, lambda: f"fresh: {', '.join(watched)}") if watched else None
+            ends.append(end + _NEXT_INSTANT)
+        if not watched:
+            return None
+        return Check(Reason.STALE_DATA, True, lambda: f"fresh: {', '.join(watched)}", change=min(ends))
 
     def _retry(self) -> Check | None:
         retry = self._next_attempt()
@@ -305,18 +322,20 @@ class _Decider:
             return None
         if retry > self.now:
             self.send_at = retry
-            return Check(Reason.RETRY_LATER, False, f"the server said later; next attempt {self._text(retry)}")
+            why = f"the server said later; next attempt {self._text(retry)}"
+            return Check(Reason.RETRY_LATER, False, why, change=retry)
         return Check(Reason.RETRY_LATER, True, f"the next attempt was due {self._text(retry)}")
 
     def _window(self) -> Check | None:
-        assert self.step is not None
-        if self.step.window is None:
+        window = self.window
+        if window is None:
             return None
         if self.opening == self.now:
-            return Check(Reason.OUTSIDE_WINDOW, True, f"window {self.step.window} is open")
+            change = partial(window_changes, self.calendar, window, self.now)
+            return Check(Reason.OUTSIDE_WINDOW, True, f"window {window.name} is open", change=change)
         self.send_at = self.opening
         when = f"opens {self._text(self.opening)}" if self.opening else "never opens again"
-        return Check(Reason.OUTSIDE_WINDOW, False, f"window {self.step.window} {when}")
+        return Check(Reason.OUTSIDE_WINDOW, False, f"window {window.name} {when}", change=self.opening)
 
     # --- what the questions share ---
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from sendplan.fields import Moment, Value
 from sendplan.ledger import History, MessageKey, Overrides, State
 from sendplan.plan import STATUS_OF, Reason, Status
 from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import Hold
 
 _PENDING = frozenset({Reason.IN_FLIGHT, Reason.ERROR})
 """Beside everything listed as later or held: the message may still leave, so whoever reads `sent(…)` waits."""
@@ -39,6 +40,12 @@ class Situation:
             return record.at
         return self.now if self.outcomes.get(node.keys[0]) is Reason.SEND else None
 
+    def later(self, now: datetime, deciding: MessageKey) -> Situation:
+        """The same data at a later moment, at which this run's sends have gone out, but for the one decided on."""
+        keys = [key for key, outcome in self.outcomes.items() if outcome is Reason.SEND and key != deciding]
+        history = self.history.with_sent(self.facts.id, keys, self.now)
+        return replace(self, now=now, history=history)
+
     def is_pending(self, node: Sent) -> bool:
         """Whether that message may still leave, or may have left: in doubt the reader waits, even with `if set`."""
         record = self.history.find(node.keys)
@@ -47,7 +54,7 @@ class Situation:
         if record is not None and record.state in (State.SENDING, State.DEFERRED, State.UNCERTAIN):
             return self.outcomes.get(node.keys[0]) is not Reason.SEND
         outcome = self.outcomes.get(node.keys[0])
-        return outcome in _PENDING or STATUS_OF.get(outcome) in (Status.LATER, Status.HELD) if outcome else False
+        return outcome is not None and (outcome in _PENDING or STATUS_OF[outcome] in (Status.LATER, Status.HELD))
 
 
 class Check(NamedTuple):
@@ -59,11 +66,25 @@ class Check(NamedTuple):
     say: str | Callable[[], str]
     evaluated: tuple[Expression, ...] = ()
     """The conditions and dates that it asks for; `Decision.traced` has their values."""
+    change: datetime | Callable[[], datetime | None] | None = None
+    """What `until` is, or how to find it."""
 
     @property
     def why(self) -> str:
         """One sentence for a person, put together when somebody reads it."""
         return self.say if isinstance(self.say, str) else self.say()
+
+    @property
+    def until(self) -> datetime | None:
+        """While no data changes, the answer stays the same before this instant (UTC); None: time never changes it.
+
+        It may be early, never late: whoever waits for a change asks again then. The instant itself is the first at
+        which the answer may be another.
+        """
+        try:
+            return self.change() if callable(self.change) else self.change
+        except OverflowError:  # beyond the calendar, so it never comes
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +108,23 @@ class Decision:
     checks: tuple[Check, ...] = ()
     seen: Seen = field(default_factory=dict, repr=False)
     """The value of every part of the conditions and dates asked for."""
-    expired_while_held: bool = False
+    hold: Hold | None = None
+    """What holds it; or held it when it expired."""
 
     @property
     def status(self) -> Status | None:
         """How a plan lists it; None when it does not."""
-        return STATUS_OF.get(self.reason)
+        return STATUS_OF[self.reason]
+
+    @property
+    def until(self) -> datetime | None:
+        """When time alone may next make it another decision, as `Check.until` says it of one question."""
+        return min((until for check in self.checks if (until := check.until) is not None), default=None)
+
+    @property
+    def expired_while_held(self) -> bool:
+        """Whether a hold kept it until it was too late."""
+        return self.reason is Reason.EXPIRED and self.hold is not None
 
     @property
     def key(self) -> MessageKey:

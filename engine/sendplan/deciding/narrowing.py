@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sendplan.calendar import Duration, Unit
+from sendplan.deciding.timing import earliest_day
 from sendplan.expressions.bounds import (
     ALWAYS,
     NEVER,
@@ -188,7 +189,7 @@ class _Narrower:
         calendar, rule = self.calendar, self.rule
         days = [] if rule.orders_from is None else [rule.orders_from]
         if rule.lookback is not None:
-            days.append(calendar.day(calendar.add(calendar.day(self.now), rule.lookback, -1)))
+            days.append(earliest_day(calendar, rule.lookback, self.now))
         return all_of(Compared("ordered", ">=", calendar.instant(day)) for day in days)
 
     def _allowed(self, step: Step) -> Bound:

@@ -171,8 +171,10 @@ class Worker:
                 self._lane.refused(error.scope, said)
             case Scope.ACCOUNT_RATE:
                 self._lane.slow_down(said)
-            case _:
+            case Scope.HOST | Scope.MESSAGE_LATER | Scope.ADDRESS | Scope.MESSAGE_FAILED | None:
                 self._lane.connection_failed(said)
+            case _:
+                assert_never(error.scope)
 
     def _may_send(self, job: Job, intent: list[ClaimResult]) -> bool:
         """Everything but the dot has left: write the intent, durable, with every guard in it."""
@@ -206,6 +208,8 @@ class Worker:
                 return self._lost(entry, outcome)
             case Refused():
                 return self._refused(entry, job.verdict, outcome)
+            case _:
+                assert_never(outcome)
 
     def _withdrawn(self, entry: Entry, intent: list[ClaimResult]) -> Result | Again:
         if not intent:
@@ -223,8 +227,10 @@ class Worker:
                 return left_open(entry, Reason.PAUSED, "it was paused a moment ago")
             case ClaimStatus.SUPPRESSED:
                 return left_open(entry, Reason.SUPPRESSED, "the address was suppressed a moment ago")
-            case _:
+            case ClaimStatus.TAKEN | ClaimStatus.OK:
                 return left_open(entry, Cause.TAKEN, "somebody else dealt with this message a moment ago")
+            case _:
+                assert_never(intent[0].status)
 
     def _lost(self, entry: Entry, lost: Lost) -> Again:
         """Certainly not sent. A connection that only died of age while it was idle says nothing about its server."""

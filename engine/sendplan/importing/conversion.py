@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType, Moment, Value
@@ -65,6 +65,8 @@ def converter(field: Field, calendar: Calendar, notation: Notation | None = None
             return _records
         case FieldType.TEXT:
             return _text if field.own else _CODES.get(field.name, _text)
+        case _:
+            assert_never(field.type)
 
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")

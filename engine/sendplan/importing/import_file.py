@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
 from sendplan.fields import Value
 from sendplan.importing.conversion import ConversionError, Converter, converter
@@ -170,6 +170,8 @@ class _Import:
                 return BadRow(row.number, message, "an order's account cannot change; ids are unique over all accounts")
             case Refusal.INCOMPLETE:
                 return BadRow(row.number, f"the order `{row.id}` is new and has no `{row.detail}`")
+            case _:
+                assert_never(row.refusal)
 
     def _layout(self, header: Header) -> _Layout:
         layout = self.layouts.get(header)

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate, make_msgid
+from typing import assert_never
 
 from sendplan.mail.advice import advice_on
 from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message, mailbox
 from sendplan.mail.replies import Phase, Reply
-from sendplan.mail.smtp import Accepted, Lost, Refused, Session, Unknown
+from sendplan.mail.smtp import Accepted, Lost, Refused, Session, Unknown, Withdrawn
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
 
@@ -59,8 +60,10 @@ def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIEN
             return _failed(sender, SmtpError(phase, trouble, detail))
         case Unknown(detail):
             return TestResult(False, "data", f"{detail}; the test mail may or may not arrive", "try again")
+        case Withdrawn():
+            raise AssertionError("nobody withdraws a test mail")
         case _:
-            raise AssertionError(outcome)
+            assert_never(outcome)
 
 
 def _message(sender: Sender, to: str | None) -> Message:

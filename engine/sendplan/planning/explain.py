@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sendplan.calendar import Calendar
@@ -17,7 +17,8 @@ from sendplan.plan import Reason
 from sendplan.planning.planner import fact_json
 from sendplan.project.settings import Settings
 
-_STEP = timedelta(seconds=1)
+_LOOKS = 1000
+"""How often it is asked again; a window that is open day and night would never end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,44 +31,17 @@ class Change:
 
 
 def next_change(decision: Decision, settings: Settings) -> Change | None:
-    """Decide again, on the same data, at every later moment that could make a difference."""
-    for moment in _moments(decision, settings):
-        later = decide(decision.rule, settings, replace(decision.situation, now=moment))
+    """Decide again, on the same data, whenever time alone may make a difference."""
+    later = decision
+    for _ in range(_LOOKS):
+        moment = later.until
+        if moment is None:
+            break
+        situation = decision.situation.later(moment, decision.key)
+        later = decide(decision.rule, settings, situation)
         if later.reason is not decision.reason:
             return Change(moment, later.reason)
     return None
-
-
-def _moments(decision: Decision, settings: Settings) -> list[datetime]:
-    """Moments at which time alone may change the decision, in order."""
-    return sorted({moment for moment in _candidates(decision, settings) if moment > decision.situation.now})
-
-
-def _candidates(decision: Decision, settings: Settings) -> Iterator[datetime]:
-    calendar, rule, step = settings.calendar, decision.rule, decision.step
-    if decision.due is not None:
-        yield calendar.instant(decision.due)
-    if decision.expires_at is not None:
-        yield decision.expires_at
-    if decision.send_at is not None:
-        yield decision.send_at
-    if rule.lookback is not None and isinstance(ordered := decision.facts.get("ordered"), date):
-        first = calendar.day(calendar.add(ordered, rule.lookback))
-        # Months are clamped, so the first day that is too old lies a few days around.
-        yield from (calendar.instant(first + timedelta(days=near)) for near in range(-3, 5))
-    for name, limit in settings.fresh_within.items():
-        if name in decision.situation.imported:
-            yield calendar.instant(calendar.add(decision.situation.imported[name], limit)) + _STEP
-    if step is not None and step.window is not None:
-        window = settings.windows[step.window]
-        starts = [decision.situation.now, *([calendar.instant(decision.due)] if decision.due is not None else [])]
-        for start in starts:
-            opening = calendar.next_opening(window, start)
-            if opening is not None:
-                yield opening
-                closing = calendar.closing(window, opening)
-                if closing is not None:
-                    yield closing
 
 
 # --- text ---
@@ -134,10 +108,10 @@ def _plain(value: Result, calendar: Calendar) -> str:
 
 def check_name(check: Check) -> str:
     """The question that a check asks, in one or two words."""
-    return _QUESTIONS.get(check.reason, check.reason.value.replace("_", " "))
+    return QUESTIONS[check.reason]
 
 
-_QUESTIONS = {
+QUESTIONS: Mapping[Reason, str] = {
     Reason.ERROR: "account",
     Reason.ACCOUNT_SKIPS_RULE: "account",
     Reason.DISABLED: "switched on",
@@ -151,15 +125,19 @@ _QUESTIONS = {
     Reason.TRIGGER_UNKNOWN: "trigger",
     Reason.REGION_EXCLUDED: "region",
     Reason.CLASS_BLOCKED: "class",
+    Reason.SUPPRESSED: "suppressed",
     Reason.NO_ADDRESS: "address",
     Reason.WAITING: "due date",
     Reason.NOT_DUE: "due",
     Reason.EXPIRED: "expires",
     Reason.HELD: "holds",
+    Reason.PAUSED: "paused",
     Reason.STALE_DATA: "fresh data",
     Reason.RETRY_LATER: "retry",
     Reason.OUTSIDE_WINDOW: "window",
+    Reason.SEND: "send",
 }
+"""What each question is called; no question ends in `send`."""
 
 
 # --- JSON ---

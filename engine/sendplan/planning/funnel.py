@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
@@ -99,12 +99,39 @@ def _funnel(rule: str, buckets: dict[Reason, _Bucket]) -> Funnel:
 def _measure(decision: Decision) -> tuple[str, Moment]:
     """What says how near an order is to this decision's becoming another one, or to having been one."""
     match decision.reason:
-        case Reason.NOT_DUE if decision.due is not None:
-            return "due", decision.due
-        case Reason.OUTSIDE_WINDOW | Reason.RETRY_LATER if decision.send_at is not None:
-            return "leaves", decision.send_at
-        case Reason.EXPIRED if decision.expires_at is not None:
-            return "expires", decision.expires_at
+        case Reason.NOT_DUE:
+            what, moment = "due", decision.due
+        case Reason.OUTSIDE_WINDOW | Reason.RETRY_LATER:
+            what, moment = "leaves", decision.send_at
+        case Reason.EXPIRED:
+            what, moment = "expires", decision.expires_at
+        case (
+            Reason.ERROR
+            | Reason.ACCOUNT_SKIPS_RULE
+            | Reason.DISABLED
+            | Reason.ALREADY_SENT
+            | Reason.IN_FLIGHT
+            | Reason.UNRESOLVED
+            | Reason.PREDECESSOR_UNSENT
+            | Reason.BEFORE_START
+            | Reason.TOO_OLD
+            | Reason.TRIGGER_FALSE
+            | Reason.TRIGGER_UNKNOWN
+            | Reason.REGION_EXCLUDED
+            | Reason.CLASS_BLOCKED
+            | Reason.SUPPRESSED
+            | Reason.NO_ADDRESS
+            | Reason.WAITING
+            | Reason.HELD
+            | Reason.PAUSED
+            | Reason.STALE_DATA
+            | Reason.SEND
+        ):
+            what, moment = "ordered", None
+        case _:
+            assert_never(decision.reason)
+    if moment is not None:
+        return what, moment
     ordered = decision.situation.facts.values["ordered"]
     assert isinstance(ordered, date)
     return "ordered", ordered

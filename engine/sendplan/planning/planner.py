@@ -177,7 +177,8 @@ def plan_from(
     expired: Counter[str] = Counter()
     for each in judged:
         for decision in each.decisions:
-            expired[decision.rule.id] += decision.expired_while_held
+            if decision.expired_while_held:
+                expired[decision.rule.id] += 1
             if decision.status is not None:
                 entries.append(entry_of(project, each.facts, decision, show_addresses=show_addresses))
     entries.sort(key=Entry.sort_key)
@@ -190,6 +191,7 @@ def plan_from(
         entries=tuple(entries),
         refused="per_run" if limit is not None and sends > limit else None,
         warnings=tuple(_warnings(project, source, expired, rules)),
+        expired_while_held=expired,
     ).identified()
 
 
@@ -282,8 +284,7 @@ def _warnings(
         yield "the store holds no orders yet: run `sendplan import FILE`"
     yield from never_carried(project, source.imported(), rules)
     for rule, count in sorted(expired.items()):
-        if count:
-            yield f"{rule}: {counted(count, 'message')} expired while held"
+        yield f"{rule}: {counted(count, 'message')} expired while held"
 
 
 def never_carried(

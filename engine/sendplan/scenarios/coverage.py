@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sendplan.deciding.decision import Check, Decision
+from sendplan.deciding.decision import Decision
 from sendplan.expressions import Expression, Node, Traced, children
 from sendplan.expressions.nodes import And, Literal, Not, Or
 from sendplan.lint.possible import Possible
@@ -88,28 +88,25 @@ class Coverage:
             self.sent.add((decision.rule.id, step.id))
         if decision.reason is Reason.REGION_EXCLUDED and decision.region is not None:
             self.excluded.add((decision.rule.id, step.id, decision.region))
+        if decision.reason is Reason.HELD and decision.hold is not None:
+            self.holding.add(decision.hold.name)
+        places = {id(condition): where for where, condition in self._conditions_of(decision.rule, step)}
         for check in decision.checks:
-            for (where, _), expression in zip(self._places(decision, check), check.evaluated, strict=False):
-                found = _seen(expression, decision.traced(expression))
-                self.sides |= {((where, expression.text, text), value) for text, value in found}
-            if check.reason is Reason.HELD and not check.passed:
-                self.holding.add(self.project.settings.holds[len(check.evaluated) - 1].name)
+            for expression in check.evaluated:
+                if where := places.get(id(expression)):
+                    found = _seen(expression, decision.traced(expression))
+                    self.sides |= {((where, expression.text, text), value) for text, value in found}
             if check.reason is Reason.OUTSIDE_WINDOW and step.window is not None:
                 self.windows.add((step.window, check.passed))
 
-    def _places(self, decision: Decision, check: Check) -> list[tuple[str, Expression]]:
-        """The conditions that a check asks, with where they stand, in its order; none when it asks for a date."""
-        step, settings = decision.step, self.project.settings
-        assert step is not None
-        match check.reason:
-            case Reason.TRIGGER_FALSE | Reason.TRIGGER_UNKNOWN:
-                return _triggers(decision.rule, step)
-            case Reason.CLASS_BLOCKED:
-                requires = settings.classes[step.klass].requires
-                return [(f"class {step.klass}", requires)] if requires is not None else []
-            case Reason.HELD:
-                return [(f"hold {hold.name}", hold.when) for hold in settings.holds]
-        return []
+    def _conditions_of(self, rule: Rule, step: Step) -> Iterator[tuple[str, Expression]]:
+        """The conditions that a message is asked, each with where it stands."""
+        yield from _triggers(rule, step)
+        requires = self.project.settings.classes[step.klass].requires
+        if requires is not None:
+            yield f"class {step.klass}", requires
+        for hold in self.project.settings.holds:
+            yield f"hold {hold.name}", hold.when
 
     def report(self) -> Report:
         """Everything that a scenario can exercise, and what none did."""

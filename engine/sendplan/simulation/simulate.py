@@ -17,7 +17,7 @@ from sendplan.deciding.decision import Decision
 from sendplan.expressions import stored_fields
 from sendplan.fields import EVENTS
 from sendplan.ledger import History, MessageKey, Overrides, Record, State
-from sendplan.plan import Reason, Status, key_of
+from sendplan.plan import Reason, key_of
 from sendplan.planning.planner import Clock, OrderDecisions, judge
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
@@ -129,9 +129,7 @@ class _Walker:
         last = runs[-1] if runs else None
         fresh = dict.fromkeys(fields, last) if last is not None else {}
         self.imported = dict.fromkeys(project.settings.accounts, fresh)
-        self.read = _rules_read(project)
         self.events = _events_read(project)
-        self.open_runs: dict[str, list[int]] = {}
         self.errors: Counter[str] = Counter()
 
     def walk(self, start: Start) -> Iterator[Send]:
@@ -146,14 +144,14 @@ class _Walker:
             for decision in sends:
                 yield self._send(decision, self.runs[run])
             if sends:
-                history = _with_sent(history, order.id, sends, self.runs[run])
+                history = history.with_sent(order.id, [each.key for each in sends], self.runs[run])
             if judged is None:
                 run = None
                 continue
             wrong |= {each.rule.id for each in judged.decisions if each.reason is Reason.ERROR}
             later = [each for each in events if each > run]
             for decision in judged.decisions:
-                later += self._changes(decision, run)
+                later += self._next_looks(decision, run)
             run = min(later, default=None)
         self.errors.update(wrong)
 
@@ -171,40 +169,25 @@ class _Walker:
             if isinstance(moment, date):
                 yield moment
 
-    def _changes(self, decision: Decision, run: int) -> Iterator[int]:
-        """The next runs in which time alone may make this decision a send, or end what another rule waits for.
-
-        Time only moves forward over a due date, a next attempt, a window's opening, an expiry and the end of a
-        lookback. The last two only ever stop a message, which is no news unless another rule reads it.
-        """
-        match decision.reason:
-            case Reason.SEND:
-                yield run + 1
-            case Reason.NOT_DUE:
-                assert decision.due is not None
-                yield self._run_from(decision.due)
-            case Reason.RETRY_LATER:
-                assert decision.send_at is not None
-                yield self._run_from(decision.send_at)
-            case Reason.OUTSIDE_WINDOW:
-                assert decision.step is not None
-                assert decision.step.window is not None
-                yield from self._next_open(decision.step.window, run)
-        if decision.status in (Status.LATER, Status.HELD) and decision.rule.id in self.read:
+    def _next_looks(self, decision: Decision, run: int) -> Iterator[int]:
+        """The next run in which this decision may be another, so that the message leaves or nobody waits for it."""
+        if decision.reason is Reason.SEND:
             yield run + 1
+        elif (until := _news_at(decision)) is not None:
+            yield self._run_from(until)
 
     def _run_from(self, moment: date) -> int:
         """The first run that does not lie before a moment."""
         return bisect_left(self.runs, self.calendar.instant(moment))
 
-    def _next_open(self, window: str, after: int) -> Iterator[int]:
-        runs = self.open_runs.get(window)
-        if runs is None:
-            runs = self.open_runs[window] = [
-                n for n, run in enumerate(self.runs) if _is_open(self.project, window, run)
-            ]
-        place = bisect_left(runs, after + 1)
-        yield from runs[place : place + 1]
+
+def _news_at(decision: Decision) -> datetime | None:
+    """When time alone may next change what a decision means for the order's messages (UTC).
+
+    What is stopped for good stays so, whichever question says it first.
+    """
+    stopped = decision.status is None and not any(check.until for check in decision.checks if not check.passed)
+    return None if stopped else decision.until
 
 
 def _is_open(project: Project, window: str, run: datetime) -> bool:
@@ -227,19 +210,9 @@ def _all_rules(project: Project) -> Iterator[Rule]:
     return chain(project.rules, *project.by_account.values())
 
 
-def _rules_read(project: Project) -> frozenset[str]:
-    """Rules that another one asks about with `sent(…)`."""
-    return frozenset(key[0] for rule in _all_rules(project) for key in rule.sent_keys())
-
-
 def _events_read(project: Project) -> tuple[str, ...]:
     """The event moments that a condition or a due date reads; an amount paid comes to light with `paid`."""
     settings = project.settings
     held = frozenset[str]().union(*(hold.when.fields() for hold in settings.holds))
     read = stored_fields(held, settings.fields).union(*(rule.reads for rule in _all_rules(project)))
     return tuple(name for name in EVENTS if name in read or (name == "paid" and "paid_amount" in read))
-
-
-def _with_sent(history: History, order: str, sends: Iterable[Decision], at: datetime) -> History:
-    sent = {decision.key: Record(*decision.key, order, State.SENT, at) for decision in sends}
-    return History({**history.records, **sent})

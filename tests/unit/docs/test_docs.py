@@ -150,7 +150,7 @@ def _keys(schema: Any) -> Iterator[str]:
 def test_every_reason_is_documented_in_its_order() -> None:
     """The closed list of reasons stands on the page in its order, with how a plan lists each."""
     rows = re.findall(r"^\| `(\w+)` \| (\w*) ?\|", _sections("language.md")["Reasons"], re.M)
-    assert rows == [(reason.value, status.value if (status := STATUS_OF.get(reason)) else "") for reason in Reason]
+    assert rows == [(reason.value, status.value if (status := STATUS_OF[reason]) else "") for reason in Reason]
 
 
 def test_every_type_of_field_is_documented() -> None:

@@ -1,0 +1,45 @@
+"""The moments at which time alone changes an answer of a decision; `Check.until` is made of them.
+
+All instants are UTC. Everything raises OverflowError beyond the years 1 to 9999.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from sendplan.calendar import Calendar, Duration, Window
+
+_BEFORE_THE_END = (timedelta(days=1), timedelta(days=7), timedelta(days=31))
+"""How far before a message expires its last chance is looked for; farther back, one change of the window at a time."""
+
+
+def earliest_day(calendar: Calendar, lookback: Duration, now: datetime) -> date:
+    """The first day whose orders a rule that looks back so may begin for at `now`."""
+    return calendar.day(calendar.add(calendar.day(now), lookback, -1))
+
+
+def lookback_ends(calendar: Calendar, lookback: Duration, day: date) -> datetime:
+    """The first instant at which orders of this day are too old."""
+    last = calendar.day(calendar.add(day, lookback))
+    # Months are clamped and nobody works on holidays, so several days may look back to the same one.
+    while earliest_day(calendar, lookback, calendar.instant(last)) <= day:
+        last += timedelta(days=1)
+    return calendar.instant(last)
+
+
+def window_changes(calendar: Calendar, window: Window, now: datetime) -> datetime | None:
+    """When a window opens or closes next; None when it never opens again, or stays open for days."""
+    opening = calendar.next_opening(window, now)
+    return calendar.closing(window, now) if opening == now else opening
+
+
+def last_chance(calendar: Calendar, window: Window, now: datetime, end: datetime) -> datetime:
+    """An instant after `now` until which the window opens once more before `end`, as it does at `now`.
+
+    It is near the end, not the very last: whoever waits for it looks again then.
+    """
+    for before in _BEFORE_THE_END:
+        opening = calendar.next_opening(window, max(now, end - before))
+        if opening is not None and now < opening < end:
+            return opening
+    return min(end, window_changes(calendar, window, now) or now + _BEFORE_THE_END[0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sendplan.mail import replies
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, dial, reason_of, tls_context, tls_error
 from sendplan.mail.replies import Phase, Reply
+from sendplan.mail.secrets import Secrets
 
 if TYPE_CHECKING:
     from sendplan.project.settings import Sender
@@ -30,6 +31,7 @@ class Connection(smtplib.SMTP):
 
     def __init__(self, host: str, port: int, security: str, timeouts: Timeouts) -> None:
         super().__init__(local_hostname="localhost")
+        self._secrets = Secrets()
         self._host = host
         self._port = port
         self._security = security
@@ -120,7 +122,7 @@ class Connection(smtplib.SMTP):
             code = int(found[1])
             lines.append(found[3] or b"")
             if found[2] != b"-":
-                return code, b"\n".join(lines)
+                return code, self._secrets.masked(b"\n".join(lines))
         raise self._error(Trouble.GARBAGE, "the server's answer does not end")
 
     def _line(self, deadline: float) -> bytes:
@@ -162,6 +164,7 @@ class Connection(smtplib.SMTP):
             self._start_tls()
 
     def _greet(self) -> None:
+        self.phase = Phase.EHLO
         try:
             self.ehlo_or_helo_if_needed()
         except smtplib.SMTPHeloError as error:
@@ -191,16 +194,26 @@ class Connection(smtplib.SMTP):
             raise self._error(Trouble.PLAIN_LOGIN, "no password is sent over an unencrypted connection")
         mechanisms = str(self.esmtp_features.get("auth", "")).upper().split()
         if "PLAIN" in mechanisms:
-            code, text = self.docmd("AUTH", "PLAIN " + _base64(f"\0{username}\0{password}"))
+            code, text = self._secret_argument("AUTH PLAIN", f"\0{username}\0{password}", password)
         elif "LOGIN" in mechanisms:
-            code, text = self.docmd("AUTH", "LOGIN " + _base64(username))
-            if code == 334:
-                code, text = self.docmd(_base64(password))
+            code, text = self.docmd("AUTH", "LOGIN")
+            for answer in (username, password):
+                if code == 334:
+                    code, text = self._secret_argument("", answer, password)
         else:
             offered = ", ".join(mechanisms) or "none"
             raise self._error(Trouble.NO_LOGIN, f"the server takes no password login here (it offers: {offered})")
         if code != 235:
-            raise self._refused(replies.parse(code, _without_secret(text, password)))
+            raise self._refused(replies.parse(code, text))
+
+    def _secret_argument(self, command: str, argument: str, password: str) -> tuple[int, bytes]:
+        """Say something that no answer of the server may show from now on."""
+        encoded = _base64(argument)
+        self._secrets.keep(password, _base64(password), encoded)
+        code, text = self.docmd(f"{command} {encoded}".strip())
+        if code == 334 and command:  # It wants what we said once more, on a line of its own (RFC 4954 §4).
+            code, text = self.docmd(encoded)
+        return code, text
 
     def _error(self, trouble: Trouble, detail: str) -> SmtpError:
         return SmtpError(self.phase, trouble, replies.clean(detail))
@@ -216,14 +229,6 @@ def _reply_of(error: smtplib.SMTPResponseException) -> Reply:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
-
-
-def _without_secret(text: bytes, password: str) -> bytes:
-    """A server's answer without the password, should it repeat it."""
-    for secret in (password, _base64(password)):
-        if secret:
-            text = text.replace(secret.encode(), b"***")
-    return text
 
 
 def _is_loopback(address: str) -> bool:

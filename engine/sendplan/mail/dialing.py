@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import selectors
 import socket
 import ssl
+import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeAlias, cast
 
 from sendplan.mail import replies
 from sendplan.mail.replies import Phase, Reply
+from sendplan.mail.scoping import scope
 from sendplan.scopes import Scope
+
+_Address: TypeAlias = tuple[int, Any]
+"""Family and what `connect` takes."""
+_HEAD_START = 0.25
+"""Seconds that an address has before the next one is tried beside it (RFC 8305 §8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +74,98 @@ class SmtpError(Exception):
     def scope(self) -> Scope:
         """What this failure concerns."""
         if self.reply is not None:
-            return replies.scope(self.phase, self.reply)
+            return scope(self.phase, self.reply)
         return Scope.LOGIN if self.trouble in _LOGIN_TROUBLES else Scope.HOST
 
 
 def dial(host: str, port: int, timeout: float) -> socket.socket:
     """A connected socket to the first address of `host` that answers, within `timeout` seconds altogether.
 
-    TCP_NODELAY is on: else the end of each mail would wait for a delayed acknowledgement.
+    An address that says nothing does not hold up the others: the next one is tried beside it after a moment, IPv6 and
+    IPv4 in turn (RFC 8305). TCP_NODELAY is on: else the end of each mail would wait for a delayed acknowledgement.
     """
     deadline = time.monotonic() + timeout
-    last: OSError = TimeoutError("nothing came back")
-    for family, address in _resolve(host, port):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(max(deadline - time.monotonic(), 0.001))
-            sock.connect(address)
-            sock.settimeout(timeout)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            sock.close()
-            last = error
-        else:
-            return sock
-    trouble = Trouble.TIMED_OUT if isinstance(last, TimeoutError) else Trouble.UNREACHABLE
-    raise SmtpError(Phase.CONNECT, trouble, f"nobody answers at {host} port {port}: {reason_of(last)}")
-
-
-def _resolve(host: str, port: int) -> list[tuple[int, Any]]:
+    addresses = _in_turn(_resolve(host, port, timeout))
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        detail = f"the name {replies.clean(host)} was not found: {reason_of(error)}"
-        raise SmtpError(Phase.RESOLVE, Trouble.UNRESOLVED, detail) from None
-    return [(family, address) for family, _, _, _, address in found]
+        sock = _first_connected(addresses, deadline)
+    except OSError as error:
+        trouble = Trouble.TIMED_OUT if isinstance(error, TimeoutError) else Trouble.UNREACHABLE
+        detail = f"nobody answers at {replies.clean(host)} port {port}: {reason_of(error)}"
+        raise SmtpError(Phase.CONNECT, trouble, detail) from None
+    sock.settimeout(timeout)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _first_connected(addresses: list[_Address], deadline: float) -> socket.socket:
+    """Race the addresses; raises OSError, that of the last one that failed."""
+    waiting, last = deque(addresses), OSError("it has no address")
+    next_start = 0.0
+    with selectors.DefaultSelector() as selector:
+        try:
+            while waiting or selector.get_map():
+                now = time.monotonic()
+                if now >= deadline:
+                    raise TimeoutError("nothing came back")
+                if waiting and (now >= next_start or not selector.get_map()):
+                    next_start = now + _HEAD_START
+                    try:
+                        selector.register(_begin(waiting.popleft()), selectors.EVENT_WRITE)
+                    except OSError as error:
+                        last = error
+                    continue
+                for key, _ in selector.select((min(next_start, deadline) if waiting else deadline) - now):
+                    sock = key.fileobj
+                    assert isinstance(sock, socket.socket)
+                    selector.unregister(sock)
+                    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if code == 0:
+                        return sock
+                    sock.close()
+                    last = OSError(code, os.strerror(code))
+        finally:
+            for key in list(selector.get_map().values()):
+                cast("socket.socket", key.fileobj).close()
+    raise last
+
+
+def _begin(address: _Address) -> socket.socket:
+    family, where = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    code = sock.connect_ex(where)
+    if code not in (0, errno.EINPROGRESS):
+        sock.close()
+        raise OSError(code, os.strerror(code))
+    return sock
+
+
+def _in_turn(addresses: list[_Address]) -> list[_Address]:
+    """The families in turn, beginning with that of the first address (RFC 8305 §4)."""
+    first = [each for each in addresses if each[0] == addresses[0][0]]
+    others = [each for each in addresses if each[0] != addresses[0][0]]
+    return [each for pair in zip_longest(first, others) for each in pair if each is not None]
+
+
+def _resolve(host: str, port: int, timeout: float) -> list[_Address]:
+    """The addresses of a name, within `timeout` seconds: the system's resolver itself knows no bound."""
+    found: list[list[_Address] | Exception] = []
+
+    def look_up() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.append([(family, address) for family, _, _, _, address in answers])
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    answer = found[0] if found else TimeoutError("the name server did not answer")
+    if isinstance(answer, Exception):
+        detail = f"the name {replies.clean(host)} was not found: {reason_of(answer)}"
+        raise SmtpError(Phase.RESOLVE, Trouble.UNRESOLVED, detail)
+    return answer
 
 
 def tls_context() -> ssl.SSLContext:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sendplan.mail.connection import Connection
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
-from sendplan.mail.replies import Phase, Reply, scope
+from sendplan.mail.replies import Phase, Reply
+from sendplan.mail.scoping import scope
 from sendplan.scopes import Scope
 
 if TYPE_CHECKING:

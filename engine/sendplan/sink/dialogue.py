@@ -32,6 +32,8 @@ class Server(Protocol):
     tls: ssl.SSLContext | None
     implicit_tls: bool
     logins: Mapping[str, str] | None
+    mechanisms: tuple[str, ...]
+    deaf: bool
     extensions: tuple[str, ...]
     size_limit: int
     idle: float
@@ -126,22 +128,26 @@ class Dialogue:
         if self.server.tls is not None and not self.encrypted:
             offered.append("STARTTLS")
         if self.server.logins is not None:
-            offered.append("AUTH PLAIN LOGIN")
+            offered.append(f"AUTH {' '.join(self.server.mechanisms)}")
         return "\r\n".join(f"250{' ' if each is offered[-1] else '-'}{each}" for each in offered)
 
     def login(self, argument: str) -> None:
         mechanism, _, initial = argument.partition(" ")
         if mechanism == "PLAIN":
-            _, user, password = _decoded(initial).split("\0")
+            said = _decoded(initial) if initial and not self.server.deaf else self.asked("334 ")
+            _, user, password = said.split("\0")
         else:
-            user = _decoded(initial)
-            self.say("334 UGFzc3dvcmQ6")
-            password = _decoded(self.line().decode())
+            user = _decoded(initial) if initial and not self.server.deaf else self.asked("334 VXNlcm5hbWU6")
+            password = self.asked("334 UGFzc3dvcmQ6")
         assert self.server.logins is not None
         if self.server.logins.get(user) == password:
             self.logged_in = self.answer(Step.AUTH, user, "235 2.7.0 welcome")
         else:
             self.answer(Step.AUTH, user, "535 5.7.8 user name or password wrong")
+
+    def asked(self, challenge: str) -> str:
+        self.say(challenge)
+        return _decoded(self.line().decode())
 
     def mail(self, argument: str) -> None:
         if not self.logged_in:

@@ -26,6 +26,8 @@ class Sink:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         logins: Mapping[str, str] | None = None,
+        mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
+        deaf: bool = False,
         extensions: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8"),
         size_limit: int = 10_000_000,
         idle: float = 60.0,
@@ -33,12 +35,15 @@ class Sink:
     ) -> None:
         """`tls` offers STARTTLS, or encrypts from the start with `implicit_tls`; `logins` are user names and passwords.
 
-        `mbox` also keeps the mails in that file. A connection that is silent for `idle` seconds is closed.
+        `mechanisms` are the ways to log in that it offers; a `deaf` server passes over what a client says in the same
+        line as AUTH. `mbox` also keeps the mails in that file. A connection silent for `idle` seconds is closed.
         """
         self.script = script
         self.tls = tls
         self.implicit_tls = implicit_tls
         self.logins = logins
+        self.mechanisms = mechanisms
+        self.deaf = deaf
         self.extensions = extensions
         self.size_limit = size_limit
         self.idle = idle

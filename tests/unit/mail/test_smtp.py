@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import select
+import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -182,10 +184,15 @@ def test_an_error_in_the_intent_sends_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "phase"), [(Step.MAIL, Phase.SENDER), (Step.RCPT, Phase.RECIPIENT), (Step.DATA, Phase.DATA)]
+    ("step", "phase", "scope"),
+    [
+        (Step.MAIL, Phase.SENDER, Scope.SENDER),
+        (Step.RCPT, Phase.RECIPIENT, Scope.MESSAGE_FAILED),
+        (Step.DATA, Phase.DATA, Scope.MESSAGE_FAILED),
+    ],
 )
 def test_a_refusal_names_its_phase_and_the_connection_goes_on(
-    step: Step, phase: Phase, extensions: tuple[str, ...]
+    step: Step, phase: Phase, scope: Scope, extensions: tuple[str, ...]
 ) -> None:
     """A refused mail is reported with its phase and reply, and the next one goes over the same connection."""
     with Sink(at(step, Say("550 5.7.1 not you"), None), extensions=extensions) as sink, session(sink) as one:
@@ -193,7 +200,7 @@ def test_a_refusal_names_its_phase_and_the_connection_goes_on(
         assert isinstance(outcome, Refused)
         assert (outcome.phase, outcome.scope, str(outcome.reply)) == (
             phase,
-            Scope.MESSAGE_FAILED,
+            scope,
             "550 5.7.1 not you",
         )
         assert isinstance(one.submit(MAIL, lambda: True), Accepted)
@@ -496,6 +503,35 @@ def test_a_wrong_password_is_tried_once_and_never_shown() -> None:
         assert SECRET not in repr(error) + str(error.reply) + error.detail
 
 
+@pytest.mark.parametrize("deaf", [False, True], ids=["initial response", "challenges only"])
+@pytest.mark.parametrize("mechanisms", [("PLAIN",), ("LOGIN",), ("XOAUTH2", "LOGIN", "PLAIN")])
+def test_a_login_works_in_every_way_that_we_speak(mechanisms: tuple[str, ...], deaf: bool) -> None:
+    """Each answer waits for its question, so that the password never goes out as the user name."""
+    with Sink(logins={"shop": SECRET}, mechanisms=mechanisms, deaf=deaf) as sink:
+        one = Session.open(sender(sink, username="shop"), SECRET, SHORT)
+        assert isinstance(one.submit(MAIL, lambda: True), Accepted)
+        one.quit()
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("step", [Step.AUTH, Step.MAIL, Step.RCPT, Step.DOT])
+def test_nothing_that_was_said_to_log_in_is_shown(mechanism: str, step: Step) -> None:
+    """Whatever answer repeats the login, whole or in pieces, in clear or encoded, shows `***` instead."""
+    texts = [f"\0shop-name\0{SECRET}"] if mechanism == "PLAIN" else ["shop-name", SECRET]
+    said = [b64encode(text.encode()).decode() for text in texts]
+    echo = f"550-5.7.1 AUTH {mechanism} {' '.join(said)}\r\n550 5.7.1 {said[-1][:12]} {said[-1][8:]} {SECRET} no"
+    with Sink(at(step, Say(echo)), logins={"shop-name": SECRET}, mechanisms=(mechanism,)) as sink:
+        if step is Step.AUTH:
+            shown = repr(open_error(sink, username="shop-name").__dict__)
+        else:
+            one = Session.open(sender(sink, username="shop-name"), SECRET, SHORT)
+            shown = repr(one.submit(MAIL, lambda: True))
+            one.close()
+    pieces = {text[:8] for text in (*said, SECRET)} | {text[-8:] for text in (*said, SECRET)}
+    assert "***" in shown
+    assert [piece for piece in pieces if piece in shown] == []
+
+
 def test_a_server_without_logins_is_named() -> None:
     """A sender with a user name at a server that takes none is told so."""
     with Sink() as sink:
@@ -554,3 +590,74 @@ def test_mails_are_kept_in_an_mbox(tmp_path: Path) -> None:
     with Sink(at(Step.STORED, Drop()), mbox=file) as sink:
         assert isinstance(submit(sink, replace(MAIL, bytes=b"Subject: x\r\n\r\nFrom here\r\n")), Unknown)
         assert file.read_bytes().endswith(b"\nSubject: x\n\n>From here\n\n")
+
+
+def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, tuple[object, ...]]) -> None:
+    """Let every name have these addresses."""
+    answers = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **named: answers)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port whose connections are never answered, as behind a router that drops them."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        port = listening.getsockname()[1]
+        fillers = []
+        for _ in range(4):  # More than its queue holds: whoever comes now waits.
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            fillers.append(filler)
+        yield port
+        for filler in fillers:
+            filler.close()
+
+
+def test_an_address_that_says_nothing_does_not_hold_up_the_others(
+    monkeypatch: pytest.MonkeyPatch, silent_port: int
+) -> None:
+    """A name with a dead address is reached over its other one, long before the dead one is given up."""
+    with Sink() as sink:
+        resolving_to(
+            monkeypatch,
+            (socket.AF_INET6, ("2001:db8::1", 25, 0, 0)),  # No route leads there.
+            (socket.AF_INET, ("127.0.0.1", silent_port)),
+            (socket.AF_INET, ("127.0.0.1", silent_port)),
+            (socket.AF_INET, ("127.0.0.1", sink.port)),
+        )
+        one = Session.open(sender(sink, host="mail.example.com"), None, replace(SHORT, connect=3))
+        assert isinstance(one.submit(MAIL, lambda: True), Accepted)
+        one.quit()
+
+
+def test_addresses_that_all_fail_tell_the_last_reason(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
+    """Refused everywhere is said as such; one that never answered is given up in time."""
+    with Sink() as sink:
+        closed = sink.port
+    gone = (socket.AF_INET, ("127.0.0.1", closed))
+    resolving_to(monkeypatch, gone, gone)
+    with pytest.raises(SmtpError, match="Connection refused") as caught:
+        Session.open(sender(sink), None, SHORT)
+    assert caught.value.trouble is Trouble.UNREACHABLE
+    resolving_to(monkeypatch, (socket.AF_INET, ("127.0.0.1", silent_port)), gone)
+    with pytest.raises(SmtpError, match="nothing came back") as caught:
+        Session.open(sender(sink), None, replace(SHORT, connect=0.4))
+    assert caught.value.trouble is Trouble.TIMED_OUT
+
+
+def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking a name up ends in time, whatever the system's resolver does."""
+    answered = threading.Event()
+
+    def late(*arguments: object, **named: object) -> list[object]:
+        answered.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    with Sink() as sink, pytest.raises(SmtpError, match="the name server did not answer") as caught:
+        Session.open(sender(sink, host="mail.example.com"), None, replace(SHORT, connect=0.2))
+    answered.set()
+    assert (caught.value.phase, caught.value.trouble) == (Phase.RESOLVE, Trouble.UNRESOLVED)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
 from typing import assert_never
@@ -18,52 +17,13 @@ from zoneinfo import ZoneInfo
 
 from sendplan.fields import Moment
 from sendplan.problems import Problem, UserError
+from sendplan.units import Counting, Duration
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAYS_AHEAD = 366 * 3
 """How far a window's next opening is searched; one that opens later counts as never."""
 _CLOCK_CHANGE = timedelta(hours=4)
 """Within this time after a minute that the clock change repeats, it comes again (the largest change is two hours)."""
-
-
-class Unit(StrEnum):
-    """Units of a duration. Minutes and hours are exact; the others count on the shop's calendar."""
-
-    MINUTES = "minutes"
-    HOURS = "hours"
-    DAYS = "days"
-    BUSINESS_DAYS = "business days"
-    WEEKS = "weeks"
-    MONTHS = "months"
-
-    @property
-    def exact(self) -> bool:
-        """Whether adding it gives an instant (else a date)."""
-        return self in (Unit.MINUTES, Unit.HOURS)
-
-
-UNIT_WORDS = {unit.value: unit for unit in Unit} | {unit.value[:-1]: unit for unit in Unit}
-"""Every spelling of a unit, plural and singular."""
-
-_DURATION = re.compile(r"(\d{1,40})\s+([a-z]+(?: [a-z]+)?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """An amount of one unit, such as `7 days`."""
-
-    amount: int
-    unit: Unit
-
-    @classmethod
-    def parse(cls, text: str) -> Duration | None:
-        """The duration written as `7 days` or `2 business days`; None when the text is none."""
-        match = _DURATION.fullmatch(text.strip())
-        unit = UNIT_WORDS.get(match[2]) if match else None
-        return cls(int(match[1]), unit) if match and unit else None
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.unit.value[:-1] if self.amount == 1 else self.unit.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +74,18 @@ class Calendar:
 
         Raises OverflowError beyond the years 1 to 9999.
         """
-        amount = sign * duration.amount
-        match duration.unit:
-            case Unit.MINUTES:
-                return self.instant(moment) + timedelta(minutes=amount)
-            case Unit.HOURS:
-                return self.instant(moment) + timedelta(hours=amount)
-            case Unit.DAYS:
-                return self.day(moment) + timedelta(days=amount)
-            case Unit.WEEKS:
-                return self.day(moment) + timedelta(weeks=amount)
-            case Unit.MONTHS:
-                return _add_months(self.day(moment), amount)
-            case Unit.BUSINESS_DAYS:
-                return self._add_business_days(self.day(moment), amount)
+        number = sign * duration.number
+        match duration.counts:
+            case Counting.MINUTES:
+                return self.instant(moment) + timedelta(minutes=number)
+            case Counting.DAYS:
+                return self.day(moment) + timedelta(days=number)
+            case Counting.MONTHS:
+                return _add_months(self.day(moment), number)
+            case Counting.BUSINESS_DAYS:
+                return self._add_business_days(self.day(moment), number)
             case _:
-                assert_never(duration.unit)
+                assert_never(duration.counts)
 
     def text(self, moment: Moment) -> str:
         """ISO 8601: a bare date stays one, an instant carries the shop's offset."""

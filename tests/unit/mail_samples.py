@@ -9,11 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sendplan.calendar import Calendar, Duration, Unit
+from sendplan.calendar import Calendar
 from sendplan.deciding.facts import Facts
 from sendplan.fields import FieldType, with_own
 from sendplan.project.settings import Account, Languages, Sender, Settings, Shop
 from sendplan.templates import Context
+from sendplan.units import Duration, Unit
 
 SHOP = Shop("MeinShop", "Europe/Berlin", "DE", unsubscribe="https://shop.example.com/u/{token}")
 SENDER = Sender("main", "MeinShop-Team <meinshop@example.com>", "smtp.example.com", 587, "starttls")

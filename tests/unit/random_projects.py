@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-from sendplan.calendar import Calendar, Duration, Unit, Window
+from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
 from sendplan.ledger import MessageKey, Record, State
@@ -21,6 +21,7 @@ from sendplan.project.project import Project
 from sendplan.project.regions import Entry, Region
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
+from sendplan.units import Duration, Unit
 
 FIELDS = with_own(
     {

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendplan.calendar import Calendar, Duration, Unit, Window, cron_error, public_holidays, subdivision_error
+from sendplan.calendar import Calendar, Window, cron_error, public_holidays, subdivision_error
 from sendplan.fields import Moment
 from sendplan.problems import UserError
+from sendplan.units import Duration, Unit
 
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"), "DE", "NW", ((date(2026, 12, 24), date(2027, 1, 3)),))
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import partial
 
 from sendplan.addresses import address_error, mailbox
-from sendplan.calendar import Duration, Window
+from sendplan.calendar import Window
 from sendplan.deciding.decision import Check, Decision, Situation
 from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
 from sendplan.expressions import And, Environment, Expression, Missing, Result
@@ -21,6 +21,7 @@ from sendplan.plan import Reason
 from sendplan.project.regions import ADDRESS_FIELDS, locate
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Account, Hold, Settings
+from sendplan.units import Duration
 
 _NEXT_INSTANT = datetime.resolution
 """Data is stale when more than the limit has passed."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sendplan.calendar import Duration, Unit
 from sendplan.deciding.timing import earliest_day
 from sendplan.expressions.bounds import (
     ALWAYS,
@@ -42,15 +41,8 @@ from sendplan.project.postcodes import Postcodes
 from sendplan.project.regions import Entry, Region
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
+from sendplan.units import Duration, Unit
 
-_DAYS: Mapping[Unit, float] = {
-    Unit.MINUTES: 1 / 1440,
-    Unit.HOURS: 1 / 24,
-    Unit.DAYS: 1,
-    Unit.BUSINESS_DAYS: 1.5,
-    Unit.WEEKS: 7,
-    Unit.MONTHS: 31,
-}
 _FAR = 100 * 366
 """Days beyond which a duration may lead out of the years 1 to 9999; who knows what `closed` holds."""
 _THIS_DAY = Duration(0, Unit.DAYS)
@@ -217,7 +209,7 @@ class _Narrower:
         asked = [self.rule.due, *step.triggers, *([requires] if requires else []), *holds]
         nodes = [node for expression in asked for node in walk(expression.root)]
         durations = [self.pushdown.duration(node) for node in nodes] + [step.expires, step.after]
-        return sum(each.amount * _DAYS[each.unit] for each in durations if each is not None) > _FAR
+        return sum(each.most_days for each in durations if each is not None) > _FAR
 
     # --- indexes ---
 
@@ -228,7 +220,7 @@ class _Narrower:
         """By the due date where that is narrower than the lookback."""
         lookback = self.rule.lookback
         assert step.expires is not None
-        if lookback is not None and _days(lookback) < _days(step.expires):
+        if lookback is not None and lookback.most_days < step.expires.most_days:
             return self._open_index(step) or BY_ACCOUNT
         for part in conjuncts(fresh):
             if isinstance(part, Compared) and part.operator in (">", ">=") and isinstance(part.operand, str | Latest):
@@ -286,10 +278,6 @@ def _is_rare(part: Bound) -> bool:
 
 def _is_positive(value: Constant) -> bool:
     return not isinstance(value, str | datetime) and value > 0
-
-
-def _days(duration: Duration) -> float:
-    return duration.amount * _DAYS[duration.unit]
 
 
 def in_regions(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> Bound:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sendplan.calendar import Calendar, Duration, Window
+from sendplan.calendar import Calendar, Window
+from sendplan.units import Duration
 
 _BEFORE_THE_END = (timedelta(days=1), timedelta(days=7), timedelta(days=31))
 """How far before a message expires its last chance is looked for; farther back, one change of the window at a time."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, TypeAlias
 
-from sendplan.calendar import Calendar, Duration
+from sendplan.calendar import Calendar
 from sendplan.expressions.nodes import (
     Add,
     And,
@@ -31,6 +31,7 @@ from sendplan.expressions.nodes import (
 )
 from sendplan.expressions.types import item_values, number
 from sendplan.fields import Moment, Value
+from sendplan.units import Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NoReturn
 
-from sendplan.calendar import UNIT_WORDS, Duration
 from sendplan.expressions.nodes import (
     Add,
     And,
@@ -44,6 +43,7 @@ from sendplan.expressions.tokens import (
     date_at,
     token_at,
 )
+from sendplan.units import UNIT_WORDS, UNITS_HELP, Duration
 
 MAX_DEPTH = 50
 """Nesting of parentheses and `not` that the parser follows."""
@@ -61,6 +61,9 @@ class Mistake:
     help: str = ""
     code: str = "expression-syntax"
 
+
+_FIRST_OF_TWO = frozenset(words.split()[0] for words in UNIT_WORDS if " " in words)
+"""Words that begin a unit of two words."""
 
 _FUNCTION_HELP = (
     'the functions of rules are max(…), min(…) and sent("rule"); mapping files also have sum, count, first, last, join'
@@ -399,12 +402,12 @@ class _Parser:
         token = self._advance()
         words = token.text.strip("\"'")
         end = token.end
-        if words == "business" and self.token.kind == "word":
-            words, end = f"business {self.token.text}", self.token.end
+        if words in _FIRST_OF_TWO and self.token.kind == "word":
+            words, end = f"{words} {self.token.text}", self.token.end
             self._advance()
         unit = UNIT_WORDS.get(words)
         if unit is None:
-            help_ = "the units are minutes, hours, days, business days, weeks, months"
+            help_ = UNITS_HELP
             if words.lower() in UNIT_WORDS:
                 help_ = f"write `{words.lower()}` instead"
             self._stop(Token("word", words, token.start, end), f"`{words}` is not a unit", help_)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sendplan.calendar import Calendar, Duration, Unit
+from sendplan.calendar import Calendar
+from sendplan.units import Counting, Duration
 
 _DAY = timedelta(days=1)
 _FOLD = timedelta(hours=3)
@@ -21,7 +22,7 @@ def before_adding(
 
     Exact but for days on which the clock is set back. Raises OverflowError beyond the years 1 to 9999.
     """
-    if duration.unit.exact:
+    if duration.exact:
         opposite = calendar.add(limit, duration, -sign)
         assert isinstance(opposite, datetime)
         return operator, opposite
@@ -42,7 +43,7 @@ def _last_day(calendar: Calendar, operator: str, limit: datetime) -> date:
 
 def _last_that_reaches(calendar: Calendar, last: date, duration: Duration, sign: int) -> date:
     """The last date that, with the duration added, is not after `last`."""
-    if duration.unit in (Unit.DAYS, Unit.WEEKS):
+    if duration.counts is Counting.DAYS:
         return calendar.day(calendar.add(last, duration, -sign))
     # Months are clamped and free days skipped, so going back only leads near it.
     day = calendar.day(calendar.add(last, duration, -sign))

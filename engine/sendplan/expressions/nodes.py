@@ -8,8 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from sendplan.calendar import Duration
 from sendplan.ledger import MessageKey
+from sendplan.units import Duration
 
 ParamValue: TypeAlias = int | Decimal | str | bool | Duration | tuple[str | int | Decimal, ...]
 """What `params:` may hold."""

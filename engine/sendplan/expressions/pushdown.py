@@ -13,7 +13,7 @@ from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
-from sendplan.calendar import Calendar, Duration
+from sendplan.calendar import Calendar
 from sendplan.expressions.bounds import (
     ALWAYS,
     NEVER,
@@ -48,6 +48,7 @@ from sendplan.expressions.nodes import (
 )
 from sendplan.expressions.types import item_values, number
 from sendplan.fields import EVENTS, OPEN_AMOUNT, Field, FieldType
+from sendplan.units import Duration
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
-from sendplan.calendar import Duration
 from sendplan.expressions.grammar import Mistake
 from sendplan.expressions.nodes import (
     Add,
@@ -36,6 +35,7 @@ from sendplan.expressions.nodes import (
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import MessageKey
 from sendplan.problems import did_you_mean
+from sendplan.units import Duration
 
 KIND_OF_FIELD = {
     FieldType.TEXT: Kind.TEXT,

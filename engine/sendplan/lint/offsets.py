@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from sendplan.calendar import Duration, Unit
 from sendplan.expressions import Node, ParamRef, ParamValue, Sent, walk
 from sendplan.expressions.nodes import Add, Extreme, FieldRef, Literal
 from sendplan.fields import EVENTS
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
 from sendplan.project.rules import Rule
-
-_DAYS: Mapping[Unit, tuple[float, float]] = {
-    Unit.MINUTES: (1 / 1440, 1 / 1440),
-    Unit.HOURS: (1 / 24, 1 / 24),
-    Unit.DAYS: (1, 1),
-    Unit.BUSINESS_DAYS: (1, 4),
-    Unit.WEEKS: (7, 7),
-    Unit.MONTHS: (30.4, 30.5),
-}
-"""Days in one unit, at least and at most, in the long run."""
-
-_MONTH_SLACK = 3
-"""By how many days a number of months may differ from the long run."""
+from sendplan.units import Duration
 
 
 def zero_offsets(subject: Subject) -> Iterator[Problem]:
@@ -66,8 +53,8 @@ def short_lookbacks(subject: Subject) -> Iterator[Problem]:
         first = _earliest(rule.due.root, variant.params)
         if first is None:
             continue
-        last = first + sum(_least(step.after) for step in rule.steps[1:] if step.after is not None)
-        reach = _most(rule.lookback)
+        last = first + sum(step.after.least_days for step in rule.steps[1:] if step.after is not None)
+        reach = rule.lookback.most_days
         place = subject.span(rule, "lookback")
         if first > reach:
             message = f"the rule never begins: it is due {_days(first)} after the order or later"
@@ -107,7 +94,7 @@ def _net_days(node: Node, params: Mapping[str, ParamValue]) -> float:
     while isinstance(node, Add):
         duration = _duration(node.right, params)
         if duration is not None:
-            total += _most(duration) if node.sign > 0 else -_least(duration)
+            total += duration.most_days if node.sign > 0 else -duration.least_days
         node = node.left
     return total
 
@@ -130,7 +117,7 @@ def _earliest(node: Node, params: Mapping[str, ParamValue]) -> float | None:
             before, duration = _earliest(left, params), _duration(right, params)
             if before is None or duration is None:
                 return None
-            return before + (_least(duration) if sign > 0 else -_most(duration))
+            return before + (duration.least_days if sign > 0 else -duration.most_days)
         case Extreme(name=name, arguments=arguments):
             needed = [each.value for each in arguments if not each.if_set]
             counted = needed if name == "max" and needed else [each.value for each in arguments]
@@ -140,16 +127,6 @@ def _earliest(node: Node, params: Mapping[str, ParamValue]) -> float | None:
                 return max(known, default=None)
             return min(known) if len(known) == len(found) else None
     return None
-
-
-def _least(duration: Duration) -> float:
-    slack = _MONTH_SLACK if duration.unit is Unit.MONTHS else 0
-    return max(0.0, duration.amount * _DAYS[duration.unit][0] - slack)
-
-
-def _most(duration: Duration) -> float:
-    slack = _MONTH_SLACK if duration.unit is Unit.MONTHS else 0
-    return duration.amount * _DAYS[duration.unit][1] + slack
 
 
 def _days(number: float) -> str:

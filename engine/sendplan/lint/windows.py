@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from sendplan.calendar import Calendar, Duration, Unit, Window
+from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Node
 from sendplan.expressions.nodes import Add, Extreme
 from sendplan.lint.subject import Subject, Variant, warning
 from sendplan.problems import Problem
 from sendplan.project.rules import Rule, Step
+from sendplan.units import Duration
 
 _FIRST, _YEAR_LATER, _LAST = date(2024, 1, 1), date(2025, 2, 1), date(2028, 1, 1)
 """The days that are looked at: fixed ones, four years where holidays matter, so that `check` always says the same."""
@@ -86,7 +87,7 @@ def _counts_dates(variant: Variant, rule: Rule, position: int) -> bool:
     """Whether a step is always due on a date, never at a time of day."""
     after = rule.steps[position].after
     if position > 0 and after is not None:
-        return not after.unit.exact
+        return not after.exact
     return _is_date(variant, rule.due.root)
 
 
@@ -95,10 +96,11 @@ def _is_date(variant: Variant, node: Node) -> bool:
         case Extreme(arguments=arguments):
             return all(_is_date(variant, each.value) for each in arguments)
         case Add(right=right):
-            return _unit(variant, right) not in (None, Unit.HOURS, Unit.MINUTES)
+            duration = _duration(variant, right)
+            return duration is not None and not duration.exact
     return False
 
 
-def _unit(variant: Variant, node: Node) -> Unit | None:
+def _duration(variant: Variant, node: Node) -> Duration | None:
     value = getattr(node, "value", None) or variant.params.get(getattr(node, "name", ""))
-    return value.unit if isinstance(value, Duration) else None
+    return value if isinstance(value, Duration) else None

@@ -9,7 +9,6 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Any
 
-from sendplan.calendar import Duration
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value, stored_fields
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
@@ -18,6 +17,7 @@ from sendplan.project.rules import BrokenRule, Rule, Step
 from sendplan.project.rules_file import RuleFiles, Written, earlier_ids_taken
 from sendplan.project.settings import Settings
 from sendplan.reading.source import Document, KeyPath
+from sendplan.units import UNITS_HELP, Duration
 
 _PARAM = re.compile(r"\$\{params\.([A-Za-z_]\w*)\}")
 
@@ -277,7 +277,7 @@ class _Builder:
 
     def _wrong_type(self, type_: type, document: Document, place: KeyPath) -> None:
         code = "wrong-value" if type_ is Duration else "wrong-type"
-        help_ = "write `7 days`; the units are minutes, hours, days, business days, weeks, months"
+        help_ = f"write `7 days`; {UNITS_HELP}"
         self.problems.append(
             Problem(code, f"{_NEEDED[type_]} is needed here", document.span(place), help_ if type_ is Duration else "")
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sendplan.calendar import Duration
 from sendplan.expressions import Condition, Expression
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span
+from sendplan.units import Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sendplan.calendar import Calendar, Duration, Window
+from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Condition, ParamValue
 from sendplan.fields import Field, FieldType, Value
 from sendplan.project.regions import Region
+from sendplan.units import Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sendplan.addresses import address_error
-from sendplan.calendar import WEEKDAYS, Calendar, Duration, Window, cron_error, subdivision_error
+from sendplan.calendar import WEEKDAYS, Calendar, Window, cron_error, subdivision_error
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value
 from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
@@ -32,6 +32,7 @@ from sendplan.project.settings import (
 )
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
+from sendplan.units import Duration
 
 FILE = "sendplan.yaml"
 _NEEDED = {"senders": "from", "holds": "when", "imports": "file"}

@@ -12,10 +12,10 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
-from babel.units import format_unit
+from babel.units import UnknownUnitError, format_unit
 
-from sendplan.calendar import Duration, Unit
 from sendplan.templates.values import Country, Money, View
+from sendplan.units import UNITS, Duration
 
 DATE_FORMATS = ("short", "medium", "long", "full")
 
@@ -88,9 +88,11 @@ class Localiser:
 
     def duration(self, value: Duration) -> str:
         """`7 Tage`; business days, for which no translation is at hand, print as they are written."""
-        if value.unit is Unit.BUSINESS_DAYS:
+        name = f"duration-{UNITS[value.unit].singular}"
+        try:
+            return str(format_unit(value.amount, name, locale=_locale(self.language)))
+        except UnknownUnitError:
             return str(value)
-        return str(format_unit(value.amount, f"duration-{value.unit.value[:-1]}", locale=_locale(self.language)))
 
     def list(self, values: Sequence[object]) -> str:
         """`a, b und c`."""

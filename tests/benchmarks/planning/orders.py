@@ -15,7 +15,8 @@ from typing import TypeAlias
 
 from moments import NOW_MS, TODAY, midnight
 
-from sendplan.calendar import Calendar, Duration, Unit
+from sendplan.calendar import Calendar
+from sendplan.units import Duration, Unit
 
 COLUMNS = (
     "id, account, version, status, payment_method, tags, email, name, street, postcode, city, country, items, total,"

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_projects import FIELDS, Maker, World
 
-from sendplan.calendar import Calendar, Duration, Unit
+from sendplan.calendar import Calendar
 from sendplan.deciding.candidates import indexes
 from sendplan.deciding.narrowing import FOLDED, Narrowing, in_regions
 from sendplan.expressions.inverse import before_adding
@@ -31,6 +31,7 @@ from sendplan.store.sqlite.candidates import CandidateQueries, definitions
 from sendplan.store.sqlite.encoding import Codec, encode_instant
 from sendplan.store.sqlite.files import ReadOnlyFile
 from sendplan.store.sqlite.reader import SqliteReader
+from sendplan.units import Duration, Unit
 
 EXAMPLES = int(os.environ.get("SENDPLAN_EXAMPLES", "150"))
 """How many random worlds are tried."""

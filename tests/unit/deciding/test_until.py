@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_projects import Maker, World
 
-from sendplan.calendar import Duration, Unit
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
 from sendplan.expressions import Kind
@@ -19,6 +18,7 @@ from sendplan.ledger import History, Overrides
 from sendplan.planning.planner import judge
 from sendplan.project.rules import Step
 from sendplan.store.protocols import StoredOrder
+from sendplan.units import Duration, Unit
 
 INSTANT = timedelta(microseconds=1)
 FAR = timedelta(days=400)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan.calendar import Calendar, Duration, Unit
+from sendplan.calendar import Calendar
 from sendplan.expressions import (
     Environment,
     Expression,
@@ -31,6 +31,7 @@ from sendplan.expressions.grammar import MAX_DEPTH, parse
 from sendplan.expressions.nodes import Add, And, Compare, Extreme, FieldRef, Has, In, IsSet, Literal, Not, Or, ParamRef
 from sendplan.fields import FieldType, Moment, Value, with_own
 from sendplan.problems import Problem, Span
+from sendplan.units import Duration, Unit
 
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"), "DE", "NW", ((date(2026, 12, 28), date(2026, 12, 31)),))
 PARAMS: Mapping[str, ParamValue] = {

@@ -8,8 +8,15 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from sendplan.calendar import Calendar
-from sendplan.fields import EVENTS, Value
+from sendplan.fields import EVENTS, Value, catalogue
 from sendplan.project.settings import Settings
+
+_INSTEAD = {name: each.instead for name, each in catalogue().items() if each.instead and name != "portal"}
+"""Field → what it is made of when absent; the portal is told by the account."""
+
+_HIDDEN_WITH = {
+    event: tuple(name for name, each in catalogue().items() if each.hidden_with == event) for event in EVENTS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +47,8 @@ def facts_of(
 def _hide_later_events(values: dict[str, Value], calendar: Calendar, clock: datetime) -> None:
     for name in EVENTS:
         if _starts_after(values, name, calendar, clock):
-            del values[name]
-            if name == "paid":
-                values.pop("paid_amount", None)
+            for hidden in (name, *_HIDDEN_WITH.get(name, ())):
+                values.pop(hidden, None)
 
 
 def _starts_after(values: Mapping[str, Value], name: str, calendar: Calendar, clock: datetime) -> bool:
@@ -51,14 +57,11 @@ def _starts_after(values: Mapping[str, Value], name: str, calendar: Calendar, cl
 
 
 def _apply_defaults(values: dict[str, Value], portal: str | None) -> None:
+    for name, instead in _INSTEAD.items():
+        if name not in values and all(each in values for each in instead):
+            values[name] = values[instead[0]] if len(instead) == 1 else " ".join(str(values[each]) for each in instead)
     if portal is not None:
         values.setdefault("portal", portal)
-    values.setdefault("number", values["id"])
-    if "customer" not in values and "email" in values:
-        values["customer"] = f"{values['account']} {values['email']}"
-    if "country" in values:
-        values.setdefault("billing_country", values["country"])
-    values.setdefault("payment_due", values["ordered"])
 
 
 def _derive(values: dict[str, Value]) -> None:

@@ -57,12 +57,6 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {"==": eq, "!=": ne, "<":
 OPEN_BALANCE = Balance("total", ("paid_amount", "credited"))
 """`open_amount` where it is not settled by `paid` alone, and not negative."""
 
-_NEVER_MISSING = frozenset({"id", "account", "ordered", "portal", "number", "payment_due", "tags"})
-"""Fields that every order has, at least by default."""
-
-_DEFAULTS = {"payment_due": "ordered", "billing_country": "country", "number": "id"}
-"""The field that stands in for an absent one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pushdown:
@@ -233,7 +227,7 @@ class Pushdown:
     def _columns(self, node: Extreme) -> tuple[str, ...]:
         """The columns of a `max` over nothing but stored moments; else none."""
         names = {each.value.name for each in node.arguments if isinstance(each.value, FieldRef) and not each.if_set}
-        plain = all(self.fields[name].type is FieldType.MOMENT and name not in _DEFAULTS for name in names)
+        plain = all(self.fields[name].type is FieldType.MOMENT and not self.fields[name].instead for name in names)
         only_fields = all(isinstance(each.value, FieldRef) and not each.if_set for each in node.arguments)
         return tuple(sorted(names)) if node.name == "max" and plain and only_fields else ()
 
@@ -255,12 +249,15 @@ class Pushdown:
         return any_of((named, all_of((Absent("portal"), Listed("account", accounts) if accounts else NEVER))))
 
     def _by_default(self, name: str, bound: Callable[[str], Bound]) -> Bound:
-        """The field's own column, else the one that stands in for it."""
-        if name == "customer":
-            return any_of((bound(name), all_of((Absent(name), Present("email")))))
-        if name in _DEFAULTS:
-            return any_of((bound(name), all_of((Absent(name), bound(_DEFAULTS[name])))))
-        return bound(name)
+        """The field's own column, else what stands in for it; of several columns only presence is known."""
+        instead = self.fields[name].instead
+        if not instead:
+            return bound(name)
+        made = bound(instead[0]) if len(instead) == 1 else all_of(self._stand_ins(name, Present))
+        return any_of((bound(name), all_of((Absent(name), made))))
+
+    def _stand_ins(self, name: str, bound: Callable[[str], Bound]) -> list[Bound]:
+        return [bound(each) for each in self.fields[name].instead if not self.fields[each].always]
 
     def _open_amount(self, operator: str, value: Constant) -> Bound:
         if operator == "!=":
@@ -316,8 +313,8 @@ class Pushdown:
             return ALWAYS
         if name == OPEN_AMOUNT.name:
             return any_of((Present("total"), self._field_present("paid")))
-        if name == "customer":
-            return any_of((Present(name), Present("email")))
+        if self.fields[name].instead:
+            return any_of((Present(name), all_of(self._stand_ins(name, Present))))
         return self._by_default(name, lambda column: self._visible(column, Present(column)))
 
     def _field_absent(self, name: str) -> Bound:
@@ -325,17 +322,15 @@ class Pushdown:
             return NEVER
         if name == OPEN_AMOUNT.name:
             return Absent("total")
-        if name == "customer":
-            return all_of((Absent(name), Absent("email")))
-        if name == "billing_country":
-            return all_of((Absent(name), Absent("country")))
-        hidden = {"paid_amount": "paid"}.get(name, name)
+        if self.fields[name].instead:
+            return all_of((Absent(name), any_of(self._stand_ins(name, Absent))))
+        hidden = self.fields[name].hidden_with or name
         if self.hide_after is not None and hidden in EVENTS:
             return any_of((Absent(name), Compared(hidden, ">", self.hide_after)))
         return Absent(name)
 
     def _never_missing(self, name: str) -> bool:
-        return name in _NEVER_MISSING or self.fields[name].type is FieldType.FLAG
+        return self.fields[name].always
 
     def _visible(self, column: str, bound: Bound) -> Bound:
         if self.hide_after is not None and column in EVENTS:

@@ -46,8 +46,6 @@ ANYTHING: Outcomes = frozenset({True, False, None})
 _MOST = 5_000
 """Combinations of values that are tried at most; a condition with more may be anything."""
 
-_ALWAYS_SET = frozenset({"id", "account", "portal", "number", "ordered", "payment_due", "tags"})
-"""Fields that every order has, by itself or by default (LANGUAGE §1)."""
 _CALENDAR = Calendar(ZoneInfo("UTC"), "DE")
 """No condition that is tried counts days."""
 
@@ -108,7 +106,7 @@ class Possible:
             return [None, -1, 0, 1]
         if field.type is FieldType.FLAG:
             return [True, False]
-        missing: list[Value | None] = [] if name in _ALWAYS_SET else [None]
+        missing: list[Value | None] = [] if field.always else [None]
         if field.type is FieldType.MOMENT:
             return [*missing, _CALENDAR.instant(date(2024, 1, 1))]
         if field.type is FieldType.TEXT:

@@ -17,7 +17,7 @@ from sendplan.deciding.candidates import searches
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import Facts, facts_of
-from sendplan.fields import Value, decimal_text
+from sendplan.fields import Value, catalogue, decimal_text
 from sendplan.ledger import History, MessageKey, Overrides
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.project import languages
@@ -30,8 +30,10 @@ _CHUNK = 500
 
 _NO_HISTORY = History()
 
-_DEFAULTED = frozenset({"id", "account", "ordered", "portal", "number", "customer", "billing_country", "payment_due"})
-"""Fields that have a value even when no import carries them."""
+_DEFAULTED = frozenset(
+    name for name, each in catalogue().items() if each.instead or (each.always and each.default is None)
+)
+"""Fields whose value tells of the order even when no import carries them."""
 
 
 @dataclass(frozen=True, slots=True)

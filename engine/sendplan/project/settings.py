@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Condition, ParamValue
-from sendplan.fields import Field, FieldType, Value
+from sendplan.fields import Field, Value
 from sendplan.project.regions import Region
 from sendplan.units import Duration
 
@@ -141,5 +141,5 @@ class Settings:
     """What a field holds when no import carried it, where that is the same for all orders: flags are false."""
 
     def __post_init__(self) -> None:
-        flags = {name: False for name, each in self.fields.items() if each.type is FieldType.FLAG}
-        object.__setattr__(self, "constants", {"tags": (), **flags})
+        constants = {name: each.default for name, each in self.fields.items() if each.default is not None}
+        object.__setattr__(self, "constants", constants)

@@ -211,8 +211,9 @@ def _all_rules(project: Project) -> Iterator[Rule]:
 
 
 def _events_read(project: Project) -> tuple[str, ...]:
-    """The event moments that a condition or a due date reads; an amount paid comes to light with `paid`."""
+    """The event moments that a condition or a due date reads; or with which such a field comes to light."""
     settings = project.settings
     held = frozenset[str]().union(*(hold.when.fields() for hold in settings.holds))
     read = stored_fields(held, settings.fields).union(*(rule.reads for rule in _all_rules(project)))
-    return tuple(name for name in EVENTS if name in read or (name == "paid" and "paid_amount" in read))
+    appear = read | {settings.fields[name].hidden_with for name in read}
+    return tuple(name for name in EVENTS if name in appear)

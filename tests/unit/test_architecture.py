@@ -64,6 +64,25 @@ def test_imports_go_down_only() -> None:
     assert upward == []
 
 
+FOLDERS = frozenset(name.split(".")[1] for name in sources() if name.count(".") > 1)
+
+
+def _folder(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "sendplan" and len(parts) > 1 and parts[1] in FOLDERS else None
+
+
+def test_no_two_folders_import_each_other() -> None:
+    """Of two folders one is below the other, so that each can be understood, tested and replaced after those below."""
+    uses = {
+        (own, other): f"{module} imports {imported}"
+        for module, imports in graph().items()
+        for imported in imports
+        if (own := _folder(module)) and (other := _folder(imported)) and own != other
+    }
+    assert [(told, uses[other, own]) for (own, other), told in sorted(uses.items()) if (other, own) in uses] == []
+
+
 def test_no_circle_of_imports() -> None:
     """No module needs itself in the end, not even through an import inside a function."""
     circles = [

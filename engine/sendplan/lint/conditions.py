@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sendplan.expressions import Expression
 from sendplan.expressions.nodes import And
-from sendplan.lint.possible import Outcomes, Possible
+from sendplan.expressions.possible import Outcomes, Possible
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
 from sendplan.project.rules import Rule, Step

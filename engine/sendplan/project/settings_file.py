@@ -32,6 +32,7 @@ from sendplan.project.settings import (
 )
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
+from sendplan.store_kinds import HELP, store_kind
 from sendplan.units import Duration
 
 FILE = "sendplan.yaml"
@@ -211,8 +212,8 @@ class _Reader:
 
     def _store(self) -> str:
         url: str = self.data.get("store", "")
-        if "store" in self.data and not url.startswith("sqlite:///"):
-            self.note("wrong-value", ("store",), "sendplan has no such kind of store", "write `sqlite:///var/shop.db`")
+        if "store" in self.data and store_kind(url) is None:
+            self.note("wrong-value", ("store",), "sendplan has no such kind of store", HELP)
         return url
 
     def _languages(self) -> Languages:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import Expression, Node, Traced, children
 from sendplan.expressions.nodes import And, Literal, Not, Or
-from sendplan.lint.possible import Possible
+from sendplan.expressions.possible import Possible
 from sendplan.plan import Reason
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule, Step

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import assert_never
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.problems import Problem, UserError
 from sendplan.store.protocols import Reader, Store
-
-SQLITE = "sqlite:///"
+from sendplan.store_kinds import HELP, StoreKind, store_kind
 
 
 def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: Calendar) -> Reader:
@@ -19,10 +19,15 @@ def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: C
 
     A missing file reads as an empty store. Raises UserError for a file that is no store.
     """
-    from sendplan.store.sqlite.files import ReadOnlyFile
-    from sendplan.store.sqlite.reader import SqliteReader
+    kind = _kind(url)
+    match kind:
+        case StoreKind.SQLITE:
+            from sendplan.store.sqlite.files import ReadOnlyFile
+            from sendplan.store.sqlite.reader import SqliteReader
 
-    return SqliteReader(ReadOnlyFile(_path(url, folder)), fields, calendar)
+            return SqliteReader(ReadOnlyFile(folder / url.removeprefix(kind)), fields, calendar)
+        case _:
+            assert_never(kind)
 
 
 def open_store(
@@ -38,15 +43,21 @@ def open_store(
     `clock` is the real time in seconds since 1970, by which leases and senders' limits run. Raises UserError for a
     file that is no store or cannot be written.
     """
-    from sendplan.store.sqlite.store import SqliteStore
+    kind = _kind(url)
+    match kind:
+        case StoreKind.SQLITE:
+            from sendplan.store.sqlite.store import SqliteStore
 
-    return SqliteStore.open(_path(url, folder), fields, calendar, clock)
+            return SqliteStore.open(folder / url.removeprefix(kind), fields, calendar, clock)
+        case _:
+            assert_never(kind)
 
 
-def _path(url: str, folder: Path) -> Path:
-    if not url.startswith(SQLITE) or url == SQLITE:
-        raise UserError(Problem("wrong-value", f"unknown kind of store: {url}", help=f"write {SQLITE}var/shop.db"))
-    return folder / url.removeprefix(SQLITE)
+def _kind(url: str) -> StoreKind:
+    kind = store_kind(url)
+    if kind is None:
+        raise UserError(Problem("wrong-value", f"unknown kind of store: {url}", help=HELP))
+    return kind
 
 
 __all__ = ["Reader", "Store", "open_reader", "open_store"]

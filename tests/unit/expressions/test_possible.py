@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sendplan.calendar import Calendar
 from sendplan.expressions import Environment, Expression, Kind, Missing, ParamValue, Scope, compile_expression
+from sendplan.expressions.possible import Possible
 from sendplan.fields import FieldType, Value, with_own
-from sendplan.lint.possible import Possible
 from sendplan.problems import Span
 
 FIELDS = with_own({"colour": FieldType.TEXT, "sizes": FieldType.LIST})

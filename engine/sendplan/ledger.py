@@ -115,3 +115,12 @@ class Overrides:
     """Names of paused senders and rules; `*` is everything."""
     orders_from: datetime | None = None
     """When the store was adopted (UTC): only orders from then on get mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands for all orders at once: when their data last came, and what people decided."""
+
+    imported: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    """Account → field → when an import last carried it (UTC)."""
+    overrides: Overrides = field(default_factory=Overrides)

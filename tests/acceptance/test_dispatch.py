@@ -79,7 +79,7 @@ class Shop:
         record = history.records.get((entry.rule, "")) if history else None
         if record is not None and record.state is not State.DEFERRED:
             return Verdict(Reason.ALREADY_SENT, record.state)
-        if entry.rule in store.operator().paused:
+        if entry.rule in store.overrides().paused:
             return Verdict(Reason.PAUSED, "paused")
         return Verdict(Reason.SEND, "due", version=order.version, address=str(order.values["email"]))
 

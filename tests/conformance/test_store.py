@@ -181,7 +181,7 @@ def test_suppressed_addresses_are_mailboxes(store: Store) -> None:
     """A domain may be written as people read it or as the network does."""
     assert store.suppress("b@xn--bcher-kva.example", at=NOW)
     assert not store.suppress("B@b\u00fccher.example", at=NOW)
-    assert store.operator().suppressed == {"b@b\u00fccher.example"}
+    assert store.overrides().suppressed == {"b@b\u00fccher.example"}
     assert store.unsuppress("b@BU\u0308CHER.example")
 
 
@@ -190,11 +190,11 @@ def test_suppressed_addresses_ignore_case(store: Store) -> None:
     assert store.suppress("Buyer@Example.com", at=NOW, reason="bounced")
     assert not store.suppress("buyer@example.com", at=NOW)
     assert store.suppressions() == (Suppression("buyer@example.com", NOW, "bounced"),)
-    assert store.operator().suppressed == {"buyer@example.com"}
+    assert store.overrides().suppressed == {"buyer@example.com"}
 
     assert store.unsuppress("BUYER@example.com")
     assert not store.unsuppress("buyer@example.com")
-    assert store.operator().suppressed == frozenset()
+    assert store.overrides().suppressed == frozenset()
 
 
 def test_pauses_begin_and_end(store: Store) -> None:
@@ -202,7 +202,7 @@ def test_pauses_begin_and_end(store: Store) -> None:
     assert store.pause("dunning", at=NOW, reason="wrong amounts")
     assert not store.pause("dunning", at=NOW)
     assert store.pauses() == (Pause("dunning", NOW, "wrong amounts"),)
-    assert store.operator().paused == {"dunning"}
+    assert store.overrides().paused == {"dunning"}
 
     assert store.resume("dunning")
     assert not store.resume("dunning")

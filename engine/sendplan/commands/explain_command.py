@@ -20,7 +20,7 @@ from sendplan.commands.output import clean, print_json
 from sendplan.ledger import Move
 from sendplan.plan import parse_key
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
-from sendplan.planning.planner import Clock, judge_orders
+from sendplan.planning.planner import Clock, decide_orders
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.store import Reader
@@ -58,12 +58,12 @@ def _order(
     project: Project, reader: Reader, order: str, rules: frozenset[str] | None, clock: Clock, format_: str
 ) -> int:
     settings, calendar = project.settings, project.settings.calendar
-    judged = next(judge_orders(project, reader, clock, orders=reader.orders_by_id([order])), None)
-    if judged is None:
+    decided = next(decide_orders(project, reader, clock, orders=reader.orders_by_id([order])), None)
+    if decided is None:
         raise unknown_order(reader, order, "it was not placed yet at this time")
     explained = [
         (decision, next_change(decision, settings))
-        for decision in judged.decisions
+        for decision in decided.decisions
         if rules is None or decision.rule.id in rules
     ]
     broken = [each for each in project.broken if rules is None or each.id in rules]
@@ -74,10 +74,10 @@ def _order(
         ]
         decisions += [explanation_json(decision, change, calendar) for decision, change in explained]
         print_json(
-            {"order": order, "account": judged.facts.account, "now": calendar.text(clock.now), "decisions": decisions}
+            {"order": order, "account": decided.facts.account, "now": calendar.text(clock.now), "decisions": decisions}
         )
         return Exit.DONE
-    click.echo(clean(f"Order {order}, account {judged.facts.account}, at {calendar.text(clock.now)}"))
+    click.echo(clean(f"Order {order}, account {decided.facts.account}, at {calendar.text(clock.now)}"))
     for each in broken:
         click.echo(clean(f"\n{each.id}: error — {each.problem.span}: {each.problem.message}"))
     for decision, change in explained:

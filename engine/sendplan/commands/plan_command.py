@@ -23,7 +23,7 @@ from sendplan.commands.context import (
 )
 from sendplan.commands.output import clean, print_json, print_problems, print_table
 from sendplan.plan import Entry, Plan, Reason, Status
-from sendplan.planning.planner import judge_orders, make_plan
+from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project.project import Project
 
@@ -82,8 +82,8 @@ def command(
     if funnel:
         from sendplan.planning.funnel import funnels
 
-        judged = judge_orders(project, reader, clock, rules=selected, account=account)
-        found = funnels(judged, project.settings.calendar)
+        decided = decide_orders(project, reader, clock, rules=selected, account=account)
+        found = funnels(decided, project.settings.calendar)
         _print_funnels(found, project, format_)
         sends = any(stage.reason is Reason.SEND for each in found for stage in each.stages)
     else:

@@ -11,7 +11,7 @@ from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import clean, print_json
 from sendplan.mail.compose import compose, templates_of
 from sendplan.plan import parse_key
-from sendplan.planning.planner import judge_orders
+from sendplan.planning.planner import decide_orders
 from sendplan.problems import Exit
 
 
@@ -29,12 +29,12 @@ def command(key: str, now: str | None, output: Path | None, format_: str, projec
         raise unknown_key(project, key)
     order, rule_id, step_id = parsed
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
-    judged = next(judge_orders(project, reader, clock, orders=reader.orders_by_id([order])), None)
-    if judged is None:
+    decided = next(decide_orders(project, reader, clock, orders=reader.orders_by_id([order])), None)
+    if decided is None:
         raise unknown_order(reader, order, "it was not placed yet at this time")
-    rule = next(rule for rule in project.rules_for(judged.facts.account) if rule.id == rule_id)
+    rule = next(rule for rule in project.rules_for(decided.facts.account) if rule.id == rule_id)
     step = next(step for step in rule.written if step.id == (step_id or ""))
-    message, rendered = compose(project, templates_of(project), judged.facts, rule, step, now=clock.now)
+    message, rendered = compose(project, templates_of(project), decided.facts, rule, step, now=clock.now)
     if output is not None:
         output.write_bytes(message.bytes)
     head = message.bytes.split(b"\r\n\r\n", 1)[0].decode()

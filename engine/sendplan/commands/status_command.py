@@ -13,7 +13,7 @@ from sendplan.commands.context import clock_of, format_option, load_project, now
 from sendplan.commands.output import clean, print_json, print_table
 from sendplan.ledger import Record, State
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
-from sendplan.planning.planner import Clock, judge_orders, make_plan
+from sendplan.planning.planner import Clock, decide_orders, make_plan
 from sendplan.problems import Exit, UserError
 from sendplan.project.project import Project
 from sendplan.report import counted
@@ -68,13 +68,13 @@ def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
     templates = templates_of(project)
     wrong: dict[str, Entry] = {}
     orders = reader.orders_by_id(each.order or "" for each in due.values())
-    for judged in judge_orders(project, reader, clock, orders=orders):
-        for decision in judged.decisions:
-            entry = due.get(key_of(judged.facts.id, *decision.key))
+    for decided in decide_orders(project, reader, clock, orders=orders):
+        for decision in decided.decisions:
+            entry = due.get(key_of(decided.facts.id, *decision.key))
             if entry is None or decision.step is None:
                 continue
             try:
-                compose(project, templates, judged.facts, decision.rule, decision.step, now=clock.now)
+                compose(project, templates, decided.facts, decision.rule, decision.step, now=clock.now)
             except UserError as error:
                 why = f"its mail cannot be written: {error}"
                 wrong[entry.key] = replace(entry, status=Status.ERROR, reason=Reason.ERROR, why=why)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from sendplan.deciding.decision import Decision
 from sendplan.plan import Entry, Plan, Reason
-from sendplan.planning.planner import Clock, judge_orders, make_plan
+from sendplan.planning.planner import Clock, decide_orders, make_plan
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import OrderSource
@@ -189,11 +189,11 @@ def _unlisted(
 ) -> dict[Place, Unlisted]:
     """Decide on these orders again; `names` leads from a place's rule to its id in this project."""
     orders = source.orders_by_id({order for order, _ in places})
-    judged = {each.facts.id: each.decisions for each in judge_orders(project, source, clock, orders=orders)}
+    decided = {each.facts.id: each.decisions for each in decide_orders(project, source, clock, orders=orders)}
     found: dict[Place, Unlisted] = {}
     for order, rule in places:
         name = names.get(rule, rule)
-        decision = next((each for each in judged.get(order, ()) if each.rule.id == name), None)
+        decision = next((each for each in decided.get(order, ()) if each.rule.id == name), None)
         if decision is not None:
             found[order, rule] = Unlisted(decision.reason, decision.why, _leaves(decision, project.settings))
         elif project.rule(name) is None:

@@ -23,13 +23,13 @@ _ALWAYS_READ = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The candidates of one rule, or of all rules, and what must be judged to decide on them."""
+    """The candidates of one rule, or of all rules, and what must be decided to decide on them."""
 
     rule: str | None
     """None for orders of accounts that the project does not know: there every rule is in error."""
     accounts: frozenset[str]
     narrowings: tuple[Narrowing, ...]
-    judged: frozenset[str] | None
+    decided: frozenset[str] | None
     """The rule and all whose `sent(…)` it reads, directly or not; None for all rules."""
     ledger: frozenset[str] | None
     """The rules, by present and earlier ids, whose ledger rows matter; None for all."""
@@ -63,10 +63,10 @@ def searches(
             params = project.settings.accounts[min(accounts)].params
             found = narrowings(rule, project.settings, accounts, params, now, hide_after)
             if found:
-                judged = closure(id_, by_id[min(accounts)])
-                ledger = frozenset(key[0] for each in judged.values() for key in _ledger_keys(each))
-                fields = _fields(judged.values(), project.settings)
-                yield Search(id_, accounts, found, frozenset(judged), ledger, fields)
+                decided = closure(id_, by_id[min(accounts)])
+                ledger = frozenset(key[0] for each in decided.values() for key in _ledger_keys(each))
+                fields = _fields(decided.values(), project.settings)
+                yield Search(id_, accounts, found, frozenset(decided), ledger, fields)
 
 
 def indexes(project: Project, now: datetime) -> tuple[Index, ...]:

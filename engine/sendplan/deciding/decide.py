@@ -157,7 +157,7 @@ class _Decider:
         return Check(Reason.ALREADY_SENT, False, "a person dropped this message")
 
     def _before_start(self) -> Check | None:
-        adopted = self.situation.operator.orders_from
+        adopted = self.situation.overrides.orders_from
         if adopted is not None and self.calendar.instant(self._ordered()) < adopted:
             # Ladders too: nobody knows how far the forgotten part of the ledger had come.
             why = f"ordered on {self._ordered_day()}, the store was adopted at {self._text(adopted)} and begins there"
@@ -227,7 +227,7 @@ class _Decider:
         return Check(Reason.CLASS_BLOCKED, False, why, (requires,))
 
     def _suppressed(self) -> Check | None:
-        if mailbox(str(self.values.get("email", ""))) in self.situation.operator.suppressed:
+        if mailbox(str(self.values.get("email", ""))) in self.situation.overrides.suppressed:
             return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
         return None
 
@@ -295,7 +295,7 @@ class _Decider:
     def _paused(self) -> Check | None:
         assert self.account is not None
         for name, what in ((self.rule.id, "the rule"), (self.account.sender, "the sender"), ("*", "everything")):
-            if name in self.situation.operator.paused:
+            if name in self.situation.overrides.paused:
                 subject = what if name == "*" else f"{what} {name}"
                 return Check(Reason.PAUSED, False, f"{subject} is paused until `sendplan resume`")
         return None

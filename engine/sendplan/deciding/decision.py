@@ -29,7 +29,7 @@ class Situation:
     history: History
     imported: Mapping[str, datetime] = field(default_factory=dict)
     """Field → when an import last carried it for the order's account (UTC)."""
-    operator: Overrides = field(default_factory=Overrides)
+    overrides: Overrides = field(default_factory=Overrides)
     outcomes: Mapping[MessageKey, Reason] = field(default_factory=dict)
     """What was decided, in this run and for this order, on the messages that come earlier."""
 

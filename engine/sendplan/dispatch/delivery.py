@@ -6,10 +6,9 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -25,11 +24,11 @@ from sendplan.dispatch import (
     rehearse_to_address,
     rehearse_to_folder,
 )
-from sendplan.ledger import History, Overrides
+from sendplan.ledger import History, Standing
 from sendplan.mail.compose import compose, templates_of
 from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
-from sendplan.planning.planner import Clock, judge
+from sendplan.planning.planner import Clock, decide_order, standing_of
 from sendplan.project.project import Project
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import check_store, keep_mark
@@ -71,7 +70,7 @@ def deliver(
     standing, orders = _Standing(), _Orders(plan)
 
     def judged(store: Store, entry: Entry) -> Verdict:
-        return decide_again(project, clock(), entry, *orders.now(store, entry), *standing.now(store))
+        return decide_again(project, clock(), entry, *orders.now(store, entry), standing.now(store))
 
     def composed(verdict: Verdict) -> Message:
         facts, decision = verdict.facts, verdict.decision
@@ -136,19 +135,19 @@ def _store(project: Project) -> Store:
 
 
 class _Standing:
-    """What holds for all orders, read once a second: the imports' times and the operator's word.
+    """What stands for all orders, read once a second.
 
     That is enough. The intent itself asks again for pauses and the suppressed address, and data only becomes fresher.
     """
 
     def __init__(self) -> None:
         self._read_at = float("-inf")
-        self._read: tuple[Mapping[str, Mapping[str, datetime]], Overrides] = {}, Overrides()
+        self._read = Standing()
 
-    def now(self, store: Store) -> tuple[Mapping[str, Mapping[str, datetime]], Overrides]:
-        """Imports and operator; called by several threads, of which two may read at once."""
+    def now(self, store: Store) -> Standing:
+        """As it is now; called by several threads, of which two may read at once."""
         if time.monotonic() - self._read_at > STANDING_SECONDS:
-            self._read = store.imported(), store.operator()
+            self._read = standing_of(store)
             self._read_at = time.monotonic()
         return self._read
 
@@ -191,14 +190,13 @@ def decide_again(
     entry: Entry,
     order: StoredOrder | None,
     history: History,
-    imported: Mapping[str, Mapping[str, datetime]],
-    operator: Overrides,
+    standing: Standing,
 ) -> Verdict:
     """What an entry is decided to be on the order and the ledger as they are now."""
     if order is None:
         return Verdict(Reason.ERROR, f"order {entry.order} is not in the store any more")
     rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(order.account)})
-    judged = judge(project, order, history, imported, operator, clock, rules=rules, recheck=True)
+    judged = decide_order(project, order, history, standing, clock, rules=rules, recheck=True)
     decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
     if judged is None or decision is None:
         return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} cannot be decided on any more")

@@ -76,10 +76,10 @@ class _Bucket:
             heapq.heappushpop(self.nearest, item)
 
 
-def funnels(judged: Iterable[OrderDecisions], calendar: Calendar) -> tuple[Funnel, ...]:
+def funnels(decided: Iterable[OrderDecisions], calendar: Calendar) -> tuple[Funnel, ...]:
     """The funnel of every rule that looked at an order, by rule; the orders are streamed."""
     buckets: dict[str, dict[Reason, _Bucket]] = {}
-    for each in judged:
+    for each in decided:
         for decision in each.decisions:
             reasons = buckets.setdefault(decision.rule.id, {})
             if decision.reason not in reasons:

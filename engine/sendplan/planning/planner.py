@@ -18,7 +18,7 @@ from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import Facts, facts_of
 from sendplan.fields import Value, catalogue, decimal_text
-from sendplan.ledger import History, MessageKey, Overrides
+from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.project import languages
 from sendplan.project.project import Project
@@ -55,7 +55,12 @@ class OrderDecisions:
     decisions: tuple[Decision, ...]
 
 
-def judge_orders(
+def standing_of(source: OrderSource) -> Standing:
+    """What the source says of all orders at once."""
+    return Standing(source.imported(), source.overrides())
+
+
+def decide_orders(
     project: Project,
     source: OrderSource,
     clock: Clock,
@@ -65,7 +70,7 @@ def judge_orders(
     orders: Iterable[StoredOrder] | None = None,
 ) -> Iterator[OrderDecisions]:
     """Every order (or these) with its decisions, by id; `rules` and `account` narrow what is looked at."""
-    imported, operator = source.imported(), source.operator()
+    standing = standing_of(source)
     stream = iter(source.orders() if orders is None else orders)
     while chunk := list(islice(stream, _CHUNK)):
         histories = source.histories([order.id for order in chunk])
@@ -73,12 +78,12 @@ def judge_orders(
             if account is not None and order.account != account:
                 continue
             history = histories.get(order.id, _NO_HISTORY)
-            judged = judge(project, order, history, imported, operator, clock, rules=rules)
-            if judged is not None:
-                yield judged
+            decided = decide_order(project, order, history, standing, clock, rules=rules)
+            if decided is not None:
+                yield decided
 
 
-def judge_candidates(
+def decide_candidates(
     project: Project,
     source: OrderSource,
     clock: Clock,
@@ -90,7 +95,7 @@ def judge_candidates(
 
     Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
     """
-    imported, operator = source.imported(), source.operator()
+    standing = standing_of(source)
     hide_after = clock.now if clock.replay else None
     for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
         stream = source.candidates(search.narrowings, search.fields)
@@ -100,18 +105,17 @@ def judge_candidates(
                 if order.account not in search.accounts:
                     continue
                 history = histories.get(order.id, _NO_HISTORY)
-                judged = judge(project, order, history, imported, operator, clock, rules=search.judged, planned=rules)
-                if judged is not None:
-                    spoken_of = tuple(filter(search.speaks_of, judged.decisions))
-                    yield OrderDecisions(judged.facts, judged.history, spoken_of)
+                decided = decide_order(project, order, history, standing, clock, rules=search.decided, planned=rules)
+                if decided is not None:
+                    spoken_of = tuple(filter(search.speaks_of, decided.decisions))
+                    yield OrderDecisions(decided.facts, decided.history, spoken_of)
 
 
-def judge(
+def decide_order(
     project: Project,
     order: StoredOrder,
     history: History,
-    imported: Mapping[str, Mapping[str, datetime]],
-    operator: Overrides,
+    standing: Standing,
     clock: Clock,
     *,
     rules: Collection[str] | None = None,
@@ -129,7 +133,8 @@ def judge(
     if facts is None:
         return None
     outcomes: dict[MessageKey, Reason] = dict(project.broken_outcomes)
-    situation = Situation(clock.now, facts, history, imported.get(order.account, {}), operator, outcomes)
+    imported = standing.imported.get(order.account, {})
+    situation = Situation(clock.now, facts, history, imported, standing.overrides, outcomes)
     decisions = []
     for rule in project.rules_for(order.account):
         if rules is not None and rule.id not in rules:
@@ -156,8 +161,8 @@ def make_plan(
 
     `progress` hears how many orders have been looked at.
     """
-    judged = judge_candidates(project, source, clock, rules=rules, account=account)
-    counted = _counting(judged, progress)
+    decided = decide_candidates(project, source, clock, rules=rules, account=account)
+    counted = _counting(decided, progress)
     return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
 
 
@@ -165,7 +170,7 @@ def plan_from(
     project: Project,
     source: OrderSource,
     clock: Clock,
-    judged: Iterable[OrderDecisions],
+    decided: Iterable[OrderDecisions],
     *,
     rules: Collection[str] | None = None,
     show_addresses: bool = False,
@@ -177,7 +182,7 @@ def plan_from(
         if rules is None or each.id in rules
     ]
     expired: Counter[str] = Counter()
-    for each in judged:
+    for each in decided:
         for decision in each.decisions:
             if decision.expired_while_held:
                 expired[decision.rule.id] += 1
@@ -197,8 +202,8 @@ def plan_from(
     ).identified()
 
 
-def _counting(judged: Iterable[OrderDecisions], progress: Callable[[int], None]) -> Iterator[OrderDecisions]:
-    for number, each in enumerate(judged, start=1):
+def _counting(decided: Iterable[OrderDecisions], progress: Callable[[int], None]) -> Iterator[OrderDecisions]:
+    for number, each in enumerate(decided, start=1):
         yield each
         progress(number)
 

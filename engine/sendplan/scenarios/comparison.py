@@ -18,11 +18,11 @@ from sendplan.reading.source import Plain
 class Comparison:
     """One step's plan beside what was expected of it."""
 
-    def __init__(self, settings: Settings, plan: Plan, judged: Mapping[str, OrderDecisions]) -> None:
+    def __init__(self, settings: Settings, plan: Plan, decided: Mapping[str, OrderDecisions]) -> None:
         self._calendar = settings.calendar
         self._fields = settings.fields
         self._plan = plan
-        self._judged = judged
+        self._decided = decided
         self._differing: dict[tuple[str, str], None] = {}
         """Orders and rules about which the two sides differ."""
 
@@ -97,7 +97,7 @@ class Comparison:
             return False
 
     def _decision(self, id_: str, rule: str) -> Decision | None:
-        decisions = self._judged[id_].decisions if id_ in self._judged else ()
+        decisions = self._decided[id_].decisions if id_ in self._decided else ()
         return next((each for each in decisions if each.rule.id == rule), None)
 
 

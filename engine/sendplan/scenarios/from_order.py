@@ -13,9 +13,9 @@ from sendplan.addresses import address_error
 from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.fields import FieldType, Value, decimal_text
-from sendplan.ledger import History, Overrides, State
+from sendplan.ledger import History, Standing, State
 from sendplan.plan import Reason
-from sendplan.planning.planner import Clock, OrderDecisions, judge
+from sendplan.planning.planner import Clock, OrderDecisions, decide_order
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.project.regions import Region, word_in
@@ -60,12 +60,12 @@ def scenario_from_order(project: Project, source: OrderSource, order: str, now: 
         *_flow("  - ", _order_items(stored, values, calendar)),
         "steps:",
     ]
-    for moment, judged in replay.moments(_ordered(stored, calendar), now):
-        sent = replay.send(moment, judged)
+    for moment, decided in replay.moments(_ordered(stored, calendar), now):
+        sent = replay.send(moment, decided)
         if sent:
             lines += _step(moment, calendar, sent, order)
         elif moment == now:
-            lines += _last_step(moment, calendar, judged, order)
+            lines += _last_step(moment, calendar, decided, order)
     return "\n".join((*lines, ""))
 
 
@@ -135,35 +135,35 @@ class _Replay:
         calendar = self.project.settings.calendar
         moment = min(_noon(calendar, ordered), now)
         while True:
-            judged = self._judge(moment)
-            yield moment, judged
+            decided = self._decide(moment)
+            yield moment, decided
             if moment == now:
                 return
-            waiting = [each.send_at for each in judged.decisions if each.reason is Reason.OUTSIDE_WINDOW]
+            waiting = [each.send_at for each in decided.decisions if each.reason is Reason.OUTSIDE_WINDOW]
             openings = [each for each in waiting if each is not None and each > moment]
             moment = min(_noon(calendar, moment + timedelta(seconds=1)), now, *openings)
 
-    def send(self, moment: datetime, judged: OrderDecisions) -> list[Decision]:
+    def send(self, moment: datetime, decided: OrderDecisions) -> list[Decision]:
         """What is sent at a moment: each message is decided again right before it, and counts from then on."""
         sent = []
-        for decision in judged.decisions:
+        for decision in decided.decisions:
             if decision.reason is Reason.SEND:
-                again = self._judge(moment, recheck=True)
+                again = self._decide(moment, recheck=True)
                 if any(each.rule is decision.rule and each.reason is Reason.SEND for each in again.decisions):
                     self.orders.settle(self.order, decision.key, State.SENT, moment)
                 sent.append(decision)
         return sent
 
-    def _judge(self, moment: datetime, *, recheck: bool = False) -> OrderDecisions:
+    def _decide(self, moment: datetime, *, recheck: bool = False) -> OrderDecisions:
         names = [name for name, field in self.project.settings.fields.items() if not field.derived_from]
         self.orders.carry(self.account, names, moment)
         stored = next(self.orders.orders_by_id([self.order]))
         history = self.orders.histories([self.order]).get(self.order, History())
-        imported = self.orders.imported()
+        standing = Standing(self.orders.imported())
         clock = Clock(moment, replay=True)
-        judged = judge(self.project, stored, history, imported, Overrides(), clock, recheck=recheck)
-        assert judged is not None, "no moment lies before the order"
-        return judged
+        decided = decide_order(self.project, stored, history, standing, clock, recheck=recheck)
+        assert decided is not None, "no moment lies before the order"
+        return decided
 
 
 def _noon(calendar: Calendar, moment: datetime) -> datetime:
@@ -184,11 +184,11 @@ def _step(moment: datetime, calendar: Calendar, sent: Iterable[Decision], order:
         yield f"      - {{order: {_scalar(order)}, rule: {decision.rule.id}{step}}}"
 
 
-def _last_step(moment: datetime, calendar: Calendar, judged: OrderDecisions, order: str) -> Iterator[str]:
+def _last_step(moment: datetime, calendar: Calendar, decided: OrderDecisions, order: str) -> Iterator[str]:
     yield f"  - at: {_value(moment, calendar)}"
     yield "    expect: none"
     yield "    because:"
-    yield from _flow(f"      {_scalar(order)}: ", (f"{each.rule.id}: {each.reason}" for each in judged.decisions))
+    yield from _flow(f"      {_scalar(order)}: ", (f"{each.rule.id}: {each.reason}" for each in decided.decisions))
 
 
 def _flow(prefix: str, items: Iterable[str]) -> Iterator[str]:

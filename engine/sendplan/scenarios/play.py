@@ -13,7 +13,7 @@ from sendplan.deciding.decision import Decision
 from sendplan.importing.conversion import ConversionError, convert
 from sendplan.ledger import History, Record, State
 from sendplan.plan import Plan, Reason, Status, parse_key
-from sendplan.planning.planner import Clock, OrderDecisions, judge, judge_orders, plan_from
+from sendplan.planning.planner import Clock, OrderDecisions, decide_order, decide_orders, plan_from, standing_of
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project.project import Project
 from sendplan.reading.schemas import validated
@@ -217,12 +217,12 @@ class _Runner:
 
     def _play(self, path: KeyPath, step: Mapping[str, Any], at: datetime) -> StepResult:
         clock = Clock(at, replay=True)
-        judged = {each.facts.id: each for each in judge_orders(self.project, self.orders, clock, rules=self.rules)}
-        for each in judged.values():
+        decided = {each.facts.id: each for each in decide_orders(self.project, self.orders, clock, rules=self.rules)}
+        for each in decided.values():
             for decision in each.decisions:
                 self.observe(decision)
-        plan = plan_from(self.project, self.orders, clock, judged.values(), rules=self.rules, show_addresses=True)
-        result = self._compare(step, plan, judged)
+        plan = plan_from(self.project, self.orders, clock, decided.values(), rules=self.rules, show_addresses=True)
+        result = self._compare(step, plan, decided)
         outcomes = {
             message: (key, State(str(outcome)))
             for key, outcome in step.get("outcome", {}).items()
@@ -256,9 +256,9 @@ class _Runner:
         """The step that was sent (empty without a ladder), or None."""
         stored = next(self.orders.orders_by_id([order]))
         history = self.orders.histories([order]).get(order, History())
-        imported, operator = self.orders.imported(), self.orders.operator()
-        judged = judge(self.project, stored, history, imported, operator, clock, rules=self.rules, recheck=True)
-        decision = next((each for each in judged.decisions if each.rule.id == rule), None) if judged else None
+        standing = standing_of(self.orders)
+        decided = decide_order(self.project, stored, history, standing, clock, rules=self.rules, recheck=True)
+        decision = next((each for each in decided.decisions if each.rule.id == rule), None) if decided else None
         if decision is None or decision.reason is not Reason.SEND:
             return None
         key = decision.key
@@ -299,12 +299,12 @@ class _Runner:
     def _rules_looked_at(self) -> int:
         return len(self.project.rules) if self.rules is None else len(self.rules)
 
-    def _compare(self, step: Mapping[str, Any], plan: Plan, judged: Mapping[str, OrderDecisions]) -> StepResult:
+    def _compare(self, step: Mapping[str, Any], plan: Plan, decided: Mapping[str, OrderDecisions]) -> StepResult:
         because = step.get("because")
         if isinstance(because, str):
             rule = next(iter(self.rules)) if self.rules else self.project.rules[0].id
             because = {next(iter(self.raw)): {rule: because}}
-        comparison = Comparison(self.project.settings, plan, judged)
+        comparison = Comparison(self.project.settings, plan, decided)
         lines = comparison.differences(step.get("expect"), because or {}, step.get("refused"))
         return StepResult(
             at=self.calendar.text(self._moment(("at",), str(step["at"]))),

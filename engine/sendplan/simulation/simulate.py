@@ -16,9 +16,9 @@ from itertools import chain, islice
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import stored_fields
 from sendplan.fields import EVENTS
-from sendplan.ledger import History, MessageKey, Overrides, Record, State
+from sendplan.ledger import History, MessageKey, Overrides, Record, Standing, State
 from sendplan.plan import Reason, key_of
-from sendplan.planning.planner import Clock, OrderDecisions, judge
+from sendplan.planning.planner import Clock, OrderDecisions, decide_order
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
 from sendplan.store.protocols import Reader, StoredOrder
@@ -124,11 +124,11 @@ class _Walker:
         self.project = project
         self.calendar = project.settings.calendar
         self.runs = runs
-        self.operator = Overrides(suppressed=suppressed)
         fields = [name for name, each in project.settings.fields.items() if not each.derived_from]
         last = runs[-1] if runs else None
         fresh = dict.fromkeys(fields, last) if last is not None else {}
-        self.imported = dict.fromkeys(project.settings.accounts, fresh)
+        imported = dict.fromkeys(project.settings.accounts, fresh)
+        self.standing = Standing(imported, Overrides(suppressed=suppressed))
         self.events = _events_read(project)
         self.errors: Counter[str] = Counter()
 
@@ -139,24 +139,24 @@ class _Walker:
         wrong: set[str] = set()
         run: int | None = self._run_from(order.values["ordered"])  # type: ignore[arg-type]
         while run is not None and run < len(self.runs):
-            judged = self._judge(order, history, self.runs[run])
-            sends = [] if judged is None else [each for each in judged.decisions if each.reason is Reason.SEND]
+            decided = self._decide(order, history, self.runs[run])
+            sends = [] if decided is None else [each for each in decided.decisions if each.reason is Reason.SEND]
             for decision in sends:
                 yield self._send(decision, self.runs[run])
             if sends:
                 history = history.with_sent(order.id, [each.key for each in sends], self.runs[run])
-            if judged is None:
+            if decided is None:
                 run = None
                 continue
-            wrong |= {each.rule.id for each in judged.decisions if each.reason is Reason.ERROR}
+            wrong |= {each.rule.id for each in decided.decisions if each.reason is Reason.ERROR}
             later = [each for each in events if each > run]
-            for decision in judged.decisions:
+            for decision in decided.decisions:
                 later += self._next_looks(decision, run)
             run = min(later, default=None)
         self.errors.update(wrong)
 
-    def _judge(self, order: StoredOrder, history: History, now: datetime) -> OrderDecisions | None:
-        return judge(self.project, order, history, self.imported, self.operator, Clock(now, replay=True))
+    def _decide(self, order: StoredOrder, history: History, now: datetime) -> OrderDecisions | None:
+        return decide_order(self.project, order, history, self.standing, Clock(now, replay=True))
 
     def _send(self, decision: Decision, at: datetime) -> Send:
         step = decision.step.id or None if decision.step else None

@@ -66,7 +66,7 @@ class MemoryOrders:
         """account → field → when it last came."""
         return self._imported
 
-    def operator(self) -> Overrides:
+    def overrides(self) -> Overrides:
         """Nobody pauses or suppresses anything here."""
         return Overrides()
 

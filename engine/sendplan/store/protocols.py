@@ -200,7 +200,7 @@ class OrderSource(Protocol):
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         """account → field → when an import last carried it (UTC)."""
 
-    def operator(self) -> Overrides:
+    def overrides(self) -> Overrides:
         """Suppressed addresses and pauses."""
 
     def counts(self) -> Mapping[str, int]:

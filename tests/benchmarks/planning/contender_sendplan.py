@@ -7,7 +7,7 @@ from pathlib import Path
 from moments import NOW
 
 from sendplan.plan import Reason, key_of
-from sendplan.planning.planner import Clock, judge_candidates, make_plan
+from sendplan.planning.planner import Clock, decide_candidates, make_plan
 from sendplan.project.project import Project
 from sendplan.store import Reader, open_reader
 
@@ -23,7 +23,7 @@ def keys(project: Project) -> list[str]:
     reader = reader_of(project)
     found = [
         key_of(each.facts.id, *decision.key)
-        for each in judge_candidates(project, reader, Clock(NOW))
+        for each in decide_candidates(project, reader, Clock(NOW))
         for decision in each.decisions
         if decision.reason is Reason.SEND
     ]

@@ -16,9 +16,9 @@ from small_projects import loaded, write_project
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import facts_of
-from sendplan.ledger import History, MessageKey, Overrides, Record, State
+from sendplan.ledger import History, MessageKey, Overrides, Record, Standing, State
 from sendplan.plan import Reason
-from sendplan.planning.planner import Clock, judge
+from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
 from sendplan.store.protocols import StoredOrder
 
@@ -117,7 +117,7 @@ class Desk:
         sent: Mapping[str, str] | None = None,
         records: tuple[Record, ...] = (),
         imported: str | None = "2026-08-24T11:00",
-        operator: Overrides = Overrides(),  # noqa: B008 - it is frozen
+        overrides: Overrides = Overrides(),  # noqa: B008 - it is frozen
         account: str = "web",
         without: tuple[str, ...] = (),
         **changes: Any,
@@ -136,7 +136,7 @@ class Desk:
         rows |= {(record.rule, record.step): record for record in records}
         came = {"paid": _at(calendar.parse(imported))} if imported else {}
         chosen = next(each for each in self.project.rules_for(account) if each.id == rule)
-        return decide(chosen, self.project.settings, Situation(instant, facts, History(rows), came, operator))
+        return decide(chosen, self.project.settings, Situation(instant, facts, History(rows), came, overrides))
 
     def reasons(
         self, *rules: str, records: tuple[Record, ...] = (), recheck: bool = False, **changes: Any
@@ -146,9 +146,11 @@ class Desk:
         history = History({(record.rule, record.step): record for record in records})
         imported = {"web": {"paid": NOON}}
         order = StoredOrder("E1", "web", 1, {name: each for name, each in values.items() if each is not None})
-        judged = judge(self.project, order, history, imported, Overrides(), Clock(NOON), rules=rules, recheck=recheck)
-        assert judged is not None
-        found = {decision.rule.id: decision.reason.value for decision in judged.decisions}
+        decided = decide_order(
+            self.project, order, history, Standing(imported), Clock(NOON), rules=rules, recheck=recheck
+        )
+        assert decided is not None
+        found = {decision.rule.id: decision.reason.value for decision in decided.decisions}
         return [found[rule] for rule in rules]
 
 
@@ -229,7 +231,7 @@ def test_send(desk: Desk) -> None:
         ("everything", {"without": ("country",)}, "region_excluded", "the region is unknown: `country` is missing"),
         ("everything", {"without": ("postcode",)}, "region_excluded", "the region is unknown: `postcode` is missing"),
         ("everything", {"consent": False}, "class_blocked", "class marketing requires `consent`"),
-        ("thanks", {"operator": Overrides(suppressed=frozenset({"b@example.com"}))}, "suppressed", "the address is on the suppression list"),
+        ("thanks", {"overrides": Overrides(suppressed=frozenset({"b@example.com"}))}, "suppressed", "the address is on the suppression list"),
         ("thanks", {"without": ("email",)}, "no_address", "`email` is missing"),
         ("thanks", {"email": "b@@example.com"}, "no_address", "`email` is not a valid address"),
         ("thanks", {"without": ("shipped",)}, "waiting", "the due date waits for `shipped`"),
@@ -237,9 +239,9 @@ def test_send(desk: Desk) -> None:
         ("everything", {"shipped": date(2026, 8, 3)}, "expired", "it expired 2026-08-24T00:00:00+02:00, 14 days after it was due"),
         ("thanks", {"parked": True}, "held", "Parked orders wait for a person"),
         ("thanks", {"without": ("total",)}, "held", "Dear orders are looked at (unknown: total is missing)"),
-        ("thanks", {"operator": paused("thanks")}, "paused", "the rule thanks is paused until `sendplan resume`"),
-        ("thanks", {"operator": paused("main")}, "paused", "the sender main is paused until `sendplan resume`"),
-        ("thanks", {"operator": paused("*")}, "paused", "everything is paused until `sendplan resume`"),
+        ("thanks", {"overrides": paused("thanks")}, "paused", "the rule thanks is paused until `sendplan resume`"),
+        ("thanks", {"overrides": paused("main")}, "paused", "the sender main is paused until `sendplan resume`"),
+        ("thanks", {"overrides": paused("*")}, "paused", "everything is paused until `sendplan resume`"),
         ("everything", {"imported": "2026-08-22T23:59"}, "stale_data", "`paid` was last imported 2026-08-22T23:59:00+02:00, more than 36 hours ago"),
         ("everything", {"imported": None}, "stale_data", "`paid` was never imported for this account"),
         ("thanks", {"records": (deferred("thanks", hours=1),)}, "retry_later", "the server said later; next attempt 2026-08-24T13:00:00+02:00"),
@@ -266,11 +268,11 @@ LADDER_OF_REASONS: list[tuple[str, dict[str, Any]]] = [
     ("trigger_false", {"items": 12}),
     ("region_excluded", {"country": "CH"}),
     ("class_blocked", {"consent": False}),
-    ("suppressed", {"operator": Overrides(suppressed=frozenset({"b@@example.com"}), paused=frozenset({"*"}))}),
+    ("suppressed", {"overrides": Overrides(suppressed=frozenset({"b@@example.com"}), paused=frozenset({"*"}))}),
     ("no_address", {"email": "b@@example.com"}),
     ("waiting", {"without": ("shipped",)}),
     ("held", {"parked": True}),
-    ("paused", {"operator": paused("*")}),
+    ("paused", {"overrides": paused("*")}),
     ("stale_data", {"imported": None}),
     ("outside_window", {"now": "2026-08-23T12:00"}),
 ]
@@ -397,12 +399,12 @@ def test_class_condition_must_be_true(desk: Desk) -> None:
 def test_suppression_is_of_a_mailbox(desk: Desk, email: str) -> None:
     """An address is suppressed however the buyer wrote it."""
     suppressed = Overrides(suppressed=frozenset({"b@b\u00fccher.example"}))
-    assert desk("thanks", email=email, operator=suppressed).reason is Reason.SUPPRESSED
+    assert desk("thanks", email=email, overrides=suppressed).reason is Reason.SUPPRESSED
 
 
 def test_pauses_of_others_do_not_count(desk: Desk) -> None:
     """Another rule's or sender's pause leaves this one alone."""
-    assert desk("thanks", operator=paused("dunning", "office")).reason is Reason.SEND
+    assert desk("thanks", overrides=paused("dunning", "office")).reason is Reason.SEND
 
 
 # --- freshness ---

@@ -23,7 +23,7 @@ from sendplan.deciding.candidates import indexes
 from sendplan.deciding.narrowing import FOLDED, Narrowing, in_regions
 from sendplan.expressions.inverse import before_adding
 from sendplan.fields import Value
-from sendplan.planning.planner import judge_orders, make_plan, plan_from
+from sendplan.planning.planner import decide_orders, make_plan, plan_from
 from sendplan.project.postcodes import Postcodes, parse_postcodes
 from sendplan.project.regions import ADDRESS_FIELDS, Entry, Region, locate
 from sendplan.store import open_store
@@ -102,7 +102,7 @@ def test_plan_of_candidates_is_the_plan_of_all_orders(files: Files, seed: int, i
     write(world, files.copy, indexed=indexed)
     reader = SqliteReader(ReadOnlyFile(files.copy), FIELDS, world.project.settings.calendar)
     try:
-        scanned = plan_from(world.project, reader, world.clock, judge_orders(world.project, reader, world.clock))
+        scanned = plan_from(world.project, reader, world.clock, decide_orders(world.project, reader, world.clock))
         assert make_plan(world.project, reader, world.clock).to_bytes() == scanned.to_bytes()
     finally:
         reader.close()

@@ -14,8 +14,8 @@ from random_projects import Maker, World
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
 from sendplan.expressions import Kind
-from sendplan.ledger import History, Overrides
-from sendplan.planning.planner import judge
+from sendplan.ledger import History, Standing
+from sendplan.planning.planner import decide_order
 from sendplan.project.rules import Step
 from sendplan.store.protocols import StoredOrder
 from sendplan.units import Duration, Unit
@@ -53,8 +53,8 @@ def decisions(world: World) -> Iterator[Decision]:
         id_ = str(values["id"])
         history = History({(each.rule, each.step): each for each in world.records if each.order == id_})
         order = StoredOrder(id_, str(values["account"]), 1, values)
-        judged = judge(world.project, order, history, imported, Overrides(), world.clock)
-        yield from judged.decisions if judged else ()
+        decided = decide_order(world.project, order, history, Standing(imported), world.clock)
+        yield from decided.decisions if decided else ()
 
 
 def answers(checks: tuple[Check, ...]) -> list[tuple[str, bool]]:

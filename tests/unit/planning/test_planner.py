@@ -14,7 +14,7 @@ from small_projects import SETTINGS, loaded, write_project
 
 from sendplan.ledger import Record, State
 from sendplan.plan import Entry, Plan
-from sendplan.planning.planner import Clock, judge_orders, make_plan
+from sendplan.planning.planner import Clock, decide_orders, make_plan
 from sendplan.problems import Problem
 from sendplan.project import project as projects
 from sendplan.project.project import Project
@@ -169,7 +169,7 @@ def test_params_of_the_account_count(tmp_path: Path) -> None:
     rules = "rules:\n  - {id: thanks, title: T, trigger: not cancelled, due: ordered + params.wait, template: mail, expires: '${params.keep}'}\n"  # noqa: E501
     project = loaded(write_project(tmp_path, rules, settings=settings))
     source = orders({}, {"account": "fr"}, {"account": "short"})
-    found = {each.facts.account: each.decisions[0] for each in judge_orders(project, source, Clock(NOON))}
+    found = {each.facts.account: each.decisions[0] for each in decide_orders(project, source, Clock(NOON))}
     assert {name: (decision.reason.value, str(decision.due)) for name, decision in found.items()} == {
         "web": ("send", "2026-08-22"),
         "fr": ("not_due", "2026-08-29"),
@@ -271,8 +271,8 @@ def test_a_reader_of_a_broken_rule_waits(tmp_path: Path, rule: str, sent: str) -
     project, problems = broken_project(write_project(tmp_path, RULES + rule + READER.replace("SENT", sent)))
     assert problems
     assert not [problem for problem in problems if "there is no rule" in problem.message]
-    (judged,) = judge_orders(project, orders({}), Clock(NOON))
-    decision = next(each for each in judged.decisions if each.rule.id == "reader")
+    (decided,) = decide_orders(project, orders({}), Clock(NOON))
+    decision = next(each for each in decided.decisions if each.rule.id == "reader")
     assert (decision.reason.value, decision.why) == ("waiting", f"`{sent}` has not gone out yet")
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from small_projects import fill, loaded, write_project
 
 from sendplan.fields import EVENTS, Value
-from sendplan.ledger import History, Overrides, Record, State
+from sendplan.ledger import History, Record, Standing, State
 from sendplan.plan import Reason
-from sendplan.planning.planner import Clock, judge
+from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
 from sendplan.simulation.simulate import DAILY, Send, Start, simulate, starts_of
 from sendplan.store import open_reader, open_store
@@ -43,14 +43,14 @@ def said(project: Project, sends: Sequence[Send]) -> list[str]:
 # --- the short way and the long way ---
 
 
-def judged_at_every_run(project: Project, start: Start, runs: Sequence[datetime]) -> Iterator[Send]:
+def decided_at_every_run(project: Project, start: Start, runs: Sequence[datetime]) -> Iterator[Send]:
     """What `simulate` must give, without any thought of what can have changed."""
     history, records = start.history, dict(start.history.records)
     fields = [name for name, each in project.settings.fields.items() if not each.derived_from]
     for run in runs:
         imported = {"web": dict.fromkeys(fields, run)}
-        judged = judge(project, start.order, history, imported, Overrides(), Clock(run, replay=True))
-        for decision in judged.decisions if judged else ():
+        decided = decide_order(project, start.order, history, Standing(imported), Clock(run, replay=True))
+        for decision in decided.decisions if decided else ():
             if decision.reason is Reason.SEND:
                 assert decision.step is not None
                 yield Send(run, decision.rule.id, decision.step.id or None, start.order.id, decision.region)
@@ -144,7 +144,7 @@ def test_only_what_can_change_is_looked_at(
     project = loaded(write_project(tmp_path, "rules:\n  " + "\n  ".join(texts)))
     runs = runs_of(project, cron)
     for start in starts:
-        expected = sorted(judged_at_every_run(project, start, runs), key=Send.sort_key)
+        expected = sorted(decided_at_every_run(project, start, runs), key=Send.sort_key)
         assert list(simulate(project, [start], runs).sends) == expected
 
 

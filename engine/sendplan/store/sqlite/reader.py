@@ -132,7 +132,7 @@ class SqliteReader:
             for at, file, inserted, updated, unchanged, bad in rows
         )
 
-    def operator(self) -> Overrides:
+    def overrides(self) -> Overrides:
         """Suppressed addresses, pauses, and since when orders count."""
         adopted = self.meta("orders_from")
         return Overrides(

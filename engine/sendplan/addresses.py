@@ -9,6 +9,9 @@ from unicodedata import normalize
 
 _ADDRESS = re.compile(r"""(?:"[^"@]*"|[^\s"'<>(),;:@]+)@[^\s"'<>(),;:@]+""")
 
+_IN_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>\s*")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+
 _PLAIN = re.compile(
     r"""(?=.{3,254}\Z)(?=[^@]{1,64}@)(?!.*@.*[^.]{64})
     [A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*
@@ -28,7 +31,7 @@ def _error(address: str) -> str | None:
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        validate_email(address, check_deliverability=False)
+        validate_email(address, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
         return str(error)
     return None
@@ -48,6 +51,17 @@ def _mailbox(address: str) -> str:
     with suppress(UnicodeError):  # as an IDNAError is: an address that nobody can be reached at is only itself
         domain = idna.decode(idna.encode(domain, uts46=True))
     return f"{local.lower()}{at}{domain.lower()}"
+
+
+def address_of(text: str) -> str:
+    """The address in `Name <address>`, or the whole text."""
+    found = _IN_BRACKETS.fullmatch(text)
+    return (found[1] if found else text).strip()
+
+
+def names_several(text: str) -> bool:
+    """Whether a text that should hold one address, with or without a name, holds more: `a@example.com, b@…`."""
+    return sum("@" in part for part in re.split(r"[,;]", _QUOTED.sub("", text))) > 1
 
 
 def masked(address: str) -> str:

@@ -115,6 +115,7 @@ CODES: dict[str, str] = {
     "file-missing": "A file is not there",
     "file-unreadable": "A file cannot be read",
     "foreign-store": "A store that sendplan did not send from last",
+    "from-not-login": "A From address other than the login, where the provider asks for it",
     "ignore-comment": "An ignore comment without a known code or a reason",
     "illegal-move": "A message that cannot be settled like this",
     "import-file": "A file that cannot be imported",

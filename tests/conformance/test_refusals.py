@@ -8,6 +8,7 @@ import pytest
 from stores import KEY, NOW, intend, lease, order, put
 
 from sendplan.ledger import Record, State
+from sendplan.scopes import Scope
 from sendplan.store import Store
 from sendplan.store.protocols import ClaimStatus
 
@@ -70,3 +71,57 @@ def test_an_uncharged_attempt_does_not_count(store: Store, token: str) -> None:
     intend(store, token)
     assert store.settle("E1", KEY, token, State.DEFERRED, at=NOW, reply="421", next_attempt=NOW, charged=False)
     assert record(store).attempts == 0
+
+
+UNKNOWN = "550 5.1.1 User unknown"
+
+
+def fail(store: Store, token: str, order_id: str, reply: str = UNKNOWN, sender: str = "main") -> None:
+    """A buyer whose address the server does not know: failed and suppressed."""
+    put(store, order(order_id, email=f"{order_id}@Example.com"))
+    assert store.refuse(order_id, KEY, State.FAILED, token=token, sender=sender, at=NOW, reply=reply)
+    store.suppress(f"{order_id}@example.com", at=NOW, reason=reply)
+
+
+def suppressed(store: Store) -> list[str]:
+    return [each.address for each in store.suppressions()]
+
+
+def test_a_senders_refusals_are_those_since_it_last_sent(store: Store, token: str) -> None:
+    """Refusals count until a mail is sent, and again from the end of a report on the sender."""
+    fail(store, token, "A")
+    put(store, order("E1"))
+    intend(store, token)
+    store.settle("E1", KEY, token, State.SENT, at=NOW, reply="250 ok")
+    fail(store, token, "B")
+    fail(store, token, "C", "554 no")
+    fail(store, token, "D", sender="other")
+    assert store.sender_refusals("main", 5) == ("554 no", UNKNOWN)
+    assert store.sender_refusals("main", 1) == ("554 no",)
+    store.report_sender("main", Scope.ADDRESS, UNKNOWN)
+    store.clear_sender("main")
+    assert store.sender_refusals("main", 5) == ()
+    assert store.sender_refusals("other", 5) == (UNKNOWN,)
+
+
+def test_addresses_are_trusted_again(store: Store, token: str) -> None:
+    """Suppressions that a sender's latest refusals made are lifted; those by hand and of other senders stay."""
+    fail(store, token, "A")
+    fail(store, token, "B")
+    fail(store, token, "C", sender="other")
+    store.unsuppress("b@example.com")
+    store.suppress("b@example.com", at=NOW, reason="by hand")
+    assert store.trust_addresses_again("main") == 1
+    assert suppressed(store) == ["b@example.com", "c@example.com"]
+
+
+def test_opening_a_message_lifts_the_suppression_that_it_needs(store: Store, token: str) -> None:
+    """A message that failed for its address may go again when a person opens it."""
+    for order_id in ("A", "B", "C"):
+        fail(store, token, order_id)
+    store.unsuppress("b@example.com")
+    store.suppress("b@example.com", at=NOW, reason="by hand")
+    assert store.move("A", KEY, None, at=NOW)
+    assert store.move("B", KEY, None, at=NOW)
+    assert store.move("C", KEY, State.DROPPED, at=NOW)
+    assert suppressed(store) == ["b@example.com", "c@example.com"]

@@ -65,6 +65,10 @@ def print_report(report: DispatchReport, format_: str, *, rest: str = "the next 
     if unsent:
         rows = [(each.key, each.ending.value, str(each.cause.value) if each.cause else "", each.why) for each in unsent]
         print_table(("Message", "Outcome", "Reason", "Why"), rows, title=f"Not sent ({len(unsent)})")
+    copies = Counter(each.copy_refused for each in report.results if each.copy_refused)
+    for reply, number in copies.items():
+        what = "1 copy was" if number == 1 else f"{number} copies were"
+        click.echo(clean(f"{what} refused, the buyers got their mails: {reply}"))
     for sender, why in report.stopped.items():
         click.echo(clean(f"sender {sender} was stopped: {why}"), err=True)
     counts = Counter(result.ending.value for result in report.results)

@@ -77,7 +77,16 @@ def deliver(
         assert facts is not None
         assert decision is not None
         assert decision.step is not None
-        mail, _ = compose(project, templates, facts, decision.rule, decision.step, now=clock().now, redirect=redirect)
+        mail, _ = compose(
+            project,
+            templates,
+            facts,
+            decision.rule,
+            decision.step,
+            now=clock().now,
+            redirect=redirect,
+            rehearsal=rehearsal is not None,
+        )
         return mail
 
     if rehearsal is not None:

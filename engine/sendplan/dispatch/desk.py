@@ -10,18 +10,16 @@ from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.journal import Journal, Settlement
 from sendplan.dispatch.model import Verdict
 from sendplan.dispatch.retries import next_attempt
+from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
 from sendplan.ledger import MessageKey, State
-from sendplan.mail.replies import Reply, code_of
+from sendplan.mail.replies import Reply
 from sendplan.plan import Entry
 from sendplan.project.settings import Sender
 from sendplan.store.protocols import ClaimResult, Store
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message
-
-FAILURES_IN_A_ROW = 5
-"""Refusals with the same code after which a rule is paused."""
 
 
 class Desk:
@@ -93,12 +91,21 @@ class Desk:
     def fail(self, entry: Entry, reply: Reply, *, intended: bool) -> None:
         """The server said never."""
         self._record(entry, State.FAILED, str(reply), None, intended=intended)
-        self._commits.add(lambda store: self._pause_after_refusals(store, entry.rule, reply))
 
     def fail_address(self, entry: Entry, verdict: Verdict, reply: Reply) -> None:
         """The address does not exist: it gets no mail any more."""
         self._record(entry, State.FAILED, str(reply), None, intended=False)
         self._commits.add(lambda store: store.suppress(verdict.address, at=self.clock(), reason=str(reply)))
+
+    def pause_rule(self, rule: str, reply: Reply) -> None:
+        """So many of its mails were refused in the same way that a person has to look."""
+        reason = f"{IN_A_ROW} messages in a row were refused: {reply}"
+        emit("rule_paused", rule=rule, code=reply.code)
+        self._commits.add(lambda store: store.pause(rule, at=self.clock(), reason=reason))
+
+    def trust_addresses_again(self, sender: str) -> None:
+        """Take the suppressions back that this sender's latest refusals made."""
+        self._commits.add(lambda store: store.trust_addresses_again(sender))
 
     def release(self, entry: Entry, reply: str, *, again: datetime | None = None) -> None:
         """Certainly not sent although intended, for the host's or the account's sake: may leave again, uncharged."""
@@ -117,14 +124,6 @@ class Desk:
             )
 
         self._commits.add(make)
-
-    def _pause_after_refusals(self, store: Store, rule: str, reply: Reply) -> None:
-        latest = store.refusals(rule, FAILURES_IN_A_ROW)
-        if len(latest) < FAILURES_IN_A_ROW or len({code_of(each) for each in latest}) > 1:
-            return
-        reason = f"{FAILURES_IN_A_ROW} messages in a row were refused: {reply}"
-        if store.pause(rule, at=self.clock(), reason=reason):
-            emit("rule_paused", rule=rule, code=reply.code)
 
     def _attempts(self, order: str, key: MessageKey, at: datetime, *, intended: bool) -> tuple[int, datetime]:
         """How many attempts there were with this one, and when the first was."""

@@ -20,6 +20,7 @@ from sendplan.dispatch.job import Compose, Judge
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result
 from sendplan.dispatch.reports import LOGIN_REST, Reports
+from sendplan.dispatch.streaks import Streaks
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
@@ -74,13 +75,15 @@ def execute(
             raise UserError(_refusal(token), Exit.REFUSED)
         commits, reports = Commits(store), store.sender_reports()
         keeper, reported = Reports(commits, reports), {each.sender: each for each in reports}
+        streaks = _streaks(store, entries, reported)
         lanes = [
             Lane(
                 sender,
                 [each for each in entries if each.sender == name],
                 pauses or Pauses(),
                 keeper,
-                proving=name in reported,
+                streaks,
+                reported[name].scope if name in reported else None,
             )
             for name, sender in used.items()
         ]
@@ -92,6 +95,13 @@ def execute(
         return run.to_end(open_store, judge, compose, journal.Journal(journals, token), clock, timeouts or Timeouts())
     finally:
         store.close()
+
+
+def _streaks(store: Store, entries: Sequence[Entry], reported: Mapping[str, SenderReport]) -> Streaks:
+    """A sender that stopped for refused addresses begins a new row: what it tries may be wrong for once."""
+    stopped = {name for name, report in reported.items() if report.scope is Scope.ADDRESS}
+    senders = {entry.sender for entry in entries if entry.sender} - stopped
+    return Streaks(store, {entry.rule for entry in entries}, senders)
 
 
 def _leave_wrong_login(lane: Lane, report: SenderReport | None, store: Store) -> None:

@@ -11,6 +11,7 @@ from sendplan.dispatch.breaker import Breaker
 from sendplan.dispatch.model import CAUSES, Cause, Pauses
 from sendplan.dispatch.pacing import Pace
 from sendplan.dispatch.reports import Reports
+from sendplan.dispatch.streaks import Streaks
 from sendplan.events import emit
 from sendplan.plan import Entry
 from sendplan.project.settings import Sender
@@ -24,10 +25,19 @@ class Lane:
     """Shared by the sender's connections; every method may be called from any thread."""
 
     def __init__(
-        self, sender: Sender, entries: Iterable[Entry], pauses: Pauses, reports: Reports, *, proving: bool = False
+        self,
+        sender: Sender,
+        entries: Iterable[Entry],
+        pauses: Pauses,
+        reports: Reports,
+        streaks: Streaks,
+        report: Scope | None = None,
     ) -> None:
-        """`proving`: an earlier execution could not send, so one mail goes first."""
+        """`report`: why an earlier execution could not send; then one mail goes first."""
         self.sender = sender
+        self.streaks = streaks
+        self.doubting = report is Scope.ADDRESS
+        """The server knew none of several buyers: it is not believed until it takes a mail."""
         self.stopped: tuple[Cause, str] | None = None
         """Why nothing more leaves."""
         self._waiting = deque(entries)
@@ -35,7 +45,7 @@ class Lane:
         self._tries: Counter[str] = Counter()
         self._pauses = pauses
         self._reports = reports
-        self._proving = proving
+        self._proving = report is not None
         self._breaker = Breaker(pauses)
         self._pace = Pace(sender.limits.per_minute)
         self._connections = min(sender.limits.connections, len(self._waiting))
@@ -138,15 +148,17 @@ class Lane:
             self._changed.notify_all()
         self._reports.answered(self.sender.name)
 
-    def accepted(self) -> None:
-        """The server took a mail over: the sender works."""
+    def accepted(self, rule: str) -> None:
+        """The server took a mail of this rule over: the sender works."""
+        self.streaks.taken(rule, self.sender.name)
         with self._changed:
-            self._proving = False
+            self._proving = self.doubting = False
         self.answered()
         self._reports.accepted(self.sender.name)
 
     def refused(self, scope: Scope, reply: str) -> None:
         """Nothing of this sender is taken: it stops, and the store keeps why."""
+        self.doubting = self.doubting or scope is Scope.ADDRESS
         self._reports.stopped(self.sender.name, scope, reply)
         self.stop(CAUSES[scope], reply)
 

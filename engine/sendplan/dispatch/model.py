@@ -70,8 +70,9 @@ CAUSES: Mapping[Scope, Cause] = {
     Scope.SENDER: Cause.SENDER_REFUSED,
     Scope.ACCOUNT_RATE: Cause.RATE,
     Scope.ACCOUNT_QUOTA: Cause.QUOTA,
+    Scope.ADDRESS: Cause.SENDER_REFUSED,
 }
-"""What stops a whole sender."""
+"""What stops a whole sender; `address`: when it knows none of several buyers in a row."""
 
 _WRONG = frozenset({Cause.RENDERING, *CAUSES.values(), Cause.STOPPED, Reason.ERROR})
 """Open, and not because that is how it should be."""
@@ -89,6 +90,8 @@ class Result:
     """Why it stayed open, or is deferred for its sender's sake."""
     next_attempt: datetime | None = None
     """When a deferred message is tried again (UTC)."""
+    copy_refused: str = ""
+    """What the server answered when it did not take the copy of a mail that was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from typing import assert_never
 
@@ -13,11 +14,12 @@ from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import CAUSES, Cause, Ending, Result, Verdict
 from sendplan.dispatch.retries import delay
+from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
 from sendplan.ledger import State
 from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
-from sendplan.mail.replies import Phase
+from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
@@ -26,6 +28,8 @@ from sendplan.store.protocols import ClaimResult, ClaimStatus
 
 FRESH_SECONDS = 60.0
 """How old a decision may be at the intent: the server may have taken long over the mail before."""
+
+_RULE_STOPPED = f"{IN_A_ROW} messages of this rule in a row were refused in the same way"
 
 
 class Again(Enum):
@@ -98,6 +102,9 @@ class Worker:
     def _prepared(self, entry: Entry) -> Job | None:
         """Decided again and composed; None when it is not to be sent, which has been reported."""
         since = time.monotonic()
+        if self._lane.streaks.stopped(entry.rule):
+            self._done(entry, left_open(entry, Reason.PAUSED, _RULE_STOPPED))
+            return None
         verdict = self._judge(self._desk.store, entry)
         if verdict.reason is not Reason.SEND:
             self._done(entry, left_open(entry, verdict.reason, verdict.why))
@@ -117,7 +124,7 @@ class Worker:
         following = self._ahead.message if self._ahead else None
         outcome = session.submit(job.message, lambda: self._may_send(job, intent), following)
         result = self._conclude(job, outcome, intent)
-        if self._ahead is not None and (not session.usable or self._lane.resting):
+        if self._ahead is not None and not self._may_follow(self._ahead, session):
             session.close()
             self._once_more(self._ahead.entry, Again.RESTED)
             self._ahead = None
@@ -126,6 +133,10 @@ class Worker:
             self._once_more(job.entry, result)
         else:
             self._done(job.entry, result)
+
+    def _may_follow(self, job: Job, session: Session) -> bool:
+        """Whether nothing came up, while it was prepared, that stops its sender or rule."""
+        return session.usable and not self._lane.resting and not self._lane.streaks.stopped(job.entry.rule)
 
     def _once_more(self, entry: Entry, again: Again) -> None:
         if self._lane.put_back(entry, lost=again is not Again.RESTED):
@@ -193,10 +204,11 @@ class Worker:
         match outcome:
             case Accepted(reply, queue_id, copy_refused):
                 self._lane.sent(recipients_of(job.message))
-                self._lane.accepted()
+                self._lane.accepted(entry.rule)
                 self._desk.settle(entry, State.SENT, str(reply), queue_id=queue_id)
-                refused = f"; the copy was refused: {copy_refused}" if copy_refused else ""
-                return self._result(entry, Ending.SENT, f"{reply}{refused}", code=reply.code)
+                told = f"; the copy was refused: {copy_refused}" if copy_refused else ""
+                result = self._result(entry, Ending.SENT, f"{reply}{told}", code=reply.code)
+                return replace(result, copy_refused=str(copy_refused) if copy_refused else "")
             case Unknown(detail):
                 self._lane.sent(recipients_of(job.message))
                 self._desk.settle(entry, State.UNCERTAIN, detail)
@@ -247,12 +259,10 @@ class Worker:
         match refused.scope:
             case Scope.ADDRESS:
                 self._lane.answered()
-                self._desk.fail_address(entry, verdict, reply)
-                return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
+                return self._unknown_address(entry, verdict, reply)
             case Scope.MESSAGE_FAILED:
                 self._lane.answered()
-                self._desk.fail(entry, reply, intended=intended)
-                return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
+                return self._refused_for_good(entry, reply, intended=intended)
             case Scope.MESSAGE_LATER:
                 self._lane.answered()
                 again = self._desk.postpone(entry, verdict, reply, intended=intended)
@@ -269,9 +279,37 @@ class Worker:
                 assert_never(refused.scope)
         if not intended:
             return Again.LOST if refused.scope is Scope.HOST else Again.RESTED
-        again = self._desk.clock() + delay(entry.key, 1)
+        again = self._desk.clock()
+        if refused.scope in (Scope.HOST, Scope.ACCOUNT_RATE):
+            again += delay(entry.key, 1)
         self._desk.release(entry, str(reply), again=again)
         return Result(entry.key, Ending.DEFERRED, str(reply), CAUSES[refused.scope], again)
+
+    def _unknown_address(self, entry: Entry, verdict: Verdict, reply: Reply) -> Result:
+        """The server says that there is no such buyer, which is hardly true of several in a row."""
+        sender = self._lane.sender.name
+        doubted = self._lane.doubting
+        if not doubted:
+            self._desk.fail_address(entry, verdict, reply)
+        if self._lane.streaks.unknown_address(sender):
+            if not doubted:
+                self._desk.trust_addresses_again(sender)
+            self._lane.refused(Scope.ADDRESS, f"{IN_A_ROW} addresses in a row were refused: {reply}")
+        if doubted:
+            return left_open(entry, Cause.SENDER_REFUSED, str(reply))
+        return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
+
+    def _refused_for_good(self, entry: Entry, reply: Reply, *, intended: bool) -> Result:
+        if not self._lane.streaks.stopped(entry.rule):
+            self._desk.fail(entry, reply, intended=intended)
+            if self._lane.streaks.refused(entry.rule, reply):
+                self._desk.pause_rule(entry.rule, reply)
+            return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
+        # It was on its way when another connection heard the last refusal that was borne.
+        if not intended:
+            return left_open(entry, Reason.PAUSED, _RULE_STOPPED)
+        self._desk.release(entry, str(reply))
+        return Result(entry.key, Ending.DEFERRED, _RULE_STOPPED, Reason.PAUSED, self._desk.clock())
 
     def _result(self, entry: Entry, ending: Ending, why: str, code: int | None = None) -> Result:
         emit(ending, order=entry.order, rule=entry.rule, step=entry.step, sender=self._lane.sender.name, code=code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sendplan.lint import conditions, dunning, ladders, law, naming, offsets, unused, windows
+from sendplan.lint import conditions, dunning, ladders, law, naming, offsets, senders, unused, windows
 from sendplan.lint.subject import Subject, read_subject
 from sendplan.problems import Problem
 
@@ -25,6 +25,7 @@ LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     dunning.unfresh_payments,
     dunning.missing_levels,
     naming.renamed_rules,
+    senders.another_from,
     unused.templates,
     unused.windows,
     unused.senders,

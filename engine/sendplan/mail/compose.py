@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sendplan.deciding.facts import Facts
-from sendplan.mail.message import Message, build
+from sendplan.mail.message import Message, build, clean_name
 from sendplan.plan import key_of
 from sendplan.planning.planner import chosen_template
 from sendplan.problems import Problem, UserError, did_you_mean
@@ -32,6 +33,7 @@ def compose(
     *,
     now: datetime,
     redirect: str | None = None,
+    rehearsal: bool = False,
 ) -> tuple[Message, Rendered]:
     """The message as it would leave at `now` (UTC), with the rendered parts.
 
@@ -49,6 +51,9 @@ def compose(
         raise UserError(Problem("missing-template", f"there is no template `{step.template}` for this buyer"))
     if "email" not in facts.values:
         raise UserError(Problem("no-address", f"order {facts.id} has no e-mail address"))
+    if "name" in facts.values:
+        # Also in the text: a subject may greet the buyer.
+        facts = replace(facts, values={**facts.values, "name": clean_name(str(facts.values["name"]))})
     context = Context(facts, settings.shop, account, sender, rule.id, rule.title, step.id or None)
     rendered = templates.render(chosen.path, chosen.language, context)
     address = str(facts.values["email"])
@@ -63,5 +68,6 @@ def compose(
         unsubscribe=unsubscribe_link(settings.shop, address) if needs_unsubscribe else None,
         now=settings.calendar.local(now),
         redirect=redirect,
+        rehearsal=rehearsal,
     )
     return message, rendered

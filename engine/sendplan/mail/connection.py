@@ -29,12 +29,11 @@ class Connection(smtplib.SMTP):
 
     sock: socket.socket | None
 
-    def __init__(self, host: str, port: int, security: str, timeouts: Timeouts) -> None:
+    def __init__(self, sender: Sender, timeouts: Timeouts) -> None:
         super().__init__(local_hostname="localhost")
         self._secrets = Secrets()
-        self._host = host
-        self._port = port
-        self._security = security
+        self._host = sender.host  # Under this name `smtplib` checks the certificate.
+        self._sender = sender
         self._timeouts = timeouts
         self._buffer = bytearray()
         self._reply_timeout = timeouts.command
@@ -43,7 +42,7 @@ class Connection(smtplib.SMTP):
     @classmethod
     def open(cls, sender: Sender, password: str | None, timeouts: Timeouts) -> Connection:
         """Connect, greet, encrypt and log in; raises `SmtpError` with the phase that failed."""
-        connection = cls(sender.host, sender.port, sender.security, timeouts)
+        connection = cls(sender, timeouts)
         try:
             connection._establish()
             if sender.username is not None:
@@ -86,10 +85,10 @@ class Connection(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         sock = dial(host, port, self._timeouts.connect)
-        if self._security == "tls":
+        if self._sender.security == "tls":
             self.phase = Phase.TLS
             try:
-                sock = tls_context().wrap_socket(sock, server_hostname=host)
+                sock = tls_context(self._sender.ca_file).wrap_socket(sock, server_hostname=host)
             except OSError as error:
                 sock.close()
                 raise tls_error(error) from None
@@ -153,14 +152,14 @@ class Connection(smtplib.SMTP):
 
     def _establish(self) -> None:
         self._reply_timeout = self._timeouts.connect
-        greeting = replies.parse(*self.connect(self._host, self._port))
+        greeting = replies.parse(*self.connect(self._sender.host, self._sender.port))
         if greeting.code != 220:
             raise self._refused(greeting)
         self._reply_timeout = self._timeouts.command
         assert self.sock is not None
-        self.local_hostname = _address_literal(self.sock.getsockname()[0])
+        self.local_hostname = self._sender.ehlo or _own_name(self.sock.getsockname()[0])
         self._greet()
-        if self._security == "starttls":
+        if self._sender.security == "starttls":
             self._start_tls()
 
     def _greet(self) -> None:
@@ -177,7 +176,7 @@ class Connection(smtplib.SMTP):
         assert self.sock is not None
         self.sock.settimeout(self._timeouts.connect)
         try:
-            self.starttls(context=tls_context())
+            self.starttls(context=tls_context(self._sender.ca_file))
         except smtplib.SMTPResponseException as error:
             raise self._refused(_reply_of(error)) from None
         except OSError as error:
@@ -200,6 +199,8 @@ class Connection(smtplib.SMTP):
             for answer in (username, password):
                 if code == 334:
                     code, text = self._secret_argument("", answer, password)
+        elif not mechanisms and not isinstance(self.sock, ssl.SSLSocket) and self.has_extn("starttls"):
+            raise self._error(Trouble.LOGIN_NEEDS_TLS, "the server takes no login before the connection is encrypted")
         else:
             offered = ", ".join(mechanisms) or "none"
             raise self._error(Trouble.NO_LOGIN, f"the server takes no password login here (it offers: {offered})")
@@ -235,7 +236,10 @@ def _is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
-def _address_literal(address: str) -> str:
-    """Our name in EHLO: always valid and needs no look-up (RFC 5321 §4.1.3)."""
+def _own_name(address: str) -> str:
+    """Our name in EHLO: the machine's where that is a full one, else its address, always valid (RFC 5321 §4.1.3)."""
+    name = socket.gethostname()
+    if re.fullmatch(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", name):
+        return name
     plain = address.partition("%")[0]
     return f"[IPv6:{plain}]" if ":" in plain else f"[{plain}]"

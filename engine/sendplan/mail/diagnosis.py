@@ -90,7 +90,9 @@ def _failed(sender: Sender, error: SmtpError) -> TestResult:
 
 
 def _step(phase: Phase) -> str:
-    return "data" if phase in (Phase.BODY, Phase.DOT, Phase.RESULT) else phase
+    if phase in (Phase.BODY, Phase.DOT, Phase.RESULT):
+        return "data"
+    return "greeting" if phase is Phase.EHLO else phase
 
 
 def _hint(sender: Sender) -> str:
@@ -102,6 +104,8 @@ def _hint(sender: Sender) -> str:
 def _advice(sender: Sender, error: SmtpError) -> str:
     if error.trouble in _BY_TROUBLE:
         return _for_port(sender, error.trouble) or _BY_TROUBLE[error.trouble]
+    if error.phase is Phase.TLS and error.reply is not None:
+        return "the server's encryption is out of order: try later, or tell whoever runs it"
     if error.phase is Phase.TLS:
         return _for_port(sender, error.trouble) or _BY_TROUBLE[Trouble.NO_STARTTLS]
     if error.reply is None:
@@ -113,11 +117,16 @@ _BY_TROUBLE: Mapping[Trouble, str] = {
     Trouble.UNRESOLVED: "check the spelling of `host`, and whether this computer is connected",
     Trouble.UNREACHABLE: "check `host` and `port`: 587 with `security: starttls`, or 465 with `security: tls`",
     Trouble.CERTIFICATE: (
-        "write the host name that the certificate was made for; for a server of your own put its authority's "
-        "certificate into a file and name that in the environment variable SSL_CERT_FILE"
+        "check the spelling of `host`; for a server of your own put its authority's certificate into a file of the "
+        "project and write `ca_file: FILE`"
     ),
+    Trouble.CERTIFICATE_NAME: "write the host name that the certificate was made for as `host`",
+    Trouble.CERTIFICATE_EXPIRED: "whoever runs the server must renew its certificate",
+    Trouble.CERTIFICATE_EARLY: "look whether the clock of this computer is right",
+    Trouble.TLS_TOO_OLD: "the server speaks only TLS 1.1 or older, which is not safe: it must be brought up to date",
     Trouble.NO_STARTTLS: "port 465 speaks `security: tls`; a server on this computer may need `security: none`",
     Trouble.PLAIN_LOGIN: "write `security: starttls` (port 587) or `security: tls` (port 465)",
+    Trouble.LOGIN_NEEDS_TLS: "write `security: starttls`",
     Trouble.NO_LOGIN: (
         "remove `username` and `password` for a server that needs none; one that only takes OAuth (XOAUTH2) needs "
         "password logins switched on for this mailbox, or another provider"
@@ -125,9 +134,24 @@ _BY_TROUBLE: Mapping[Trouble, str] = {
 }
 
 
+_PORT_TROUBLES = frozenset(
+    {
+        Trouble.UNREACHABLE,
+        Trouble.TIMED_OUT,
+        Trouble.CLOSED,
+        Trouble.GARBAGE,
+        Trouble.TLS,
+        Trouble.NO_STARTTLS,
+        Trouble.PLAIN_LOGIN,
+        Trouble.LOGIN_NEEDS_TLS,
+        Trouble.REFUSED,
+    }
+)
+
+
 def _for_port(sender: Sender, trouble: Trouble) -> str:
     """Port and security that do not belong together show in many ways, depending on who waits for whom."""
-    if trouble in (Trouble.UNRESOLVED, Trouble.CERTIFICATE, Trouble.NO_LOGIN):
+    if trouble not in _PORT_TROUBLES:
         return ""
     match sender.port, sender.security:
         case 465, ("starttls" | "none"):
@@ -142,8 +166,10 @@ def _for_port(sender: Sender, trouble: Trouble) -> str:
 
 
 def _for_reply(sender: Sender, phase: Phase, reply: Reply, scope: Scope) -> str:
-    if advice := advice_on(sender, scope, str(reply)):
+    if scope is not Scope.ADDRESS and (advice := advice_on(sender, scope, str(reply))):
         return advice
+    if reply.code in (450, 451) and phase in (Phase.RECIPIENT, Phase.RESULT):
+        return "the server puts new senders off for some minutes (greylisting): try the same once more in ten minutes"
     if re.search(r"relay", reply.text, re.IGNORECASE):
         return "the server only takes mail to others after a login: write `username` and `password`"
     return _BY_PHASE.get(phase, "ask the provider what this answer means")

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from sendplan.mail import replies
@@ -47,17 +48,34 @@ class Trouble(StrEnum):
     CLOSED = "closed"
     GARBAGE = "garbage"
     CERTIFICATE = "certificate"
+    """Nobody whom we trust vouches for it."""
+    CERTIFICATE_NAME = "certificate_name"
+    """It was made for another host."""
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_EARLY = "certificate_early"
+    """It is not valid yet."""
     TLS = "tls"
+    TLS_TOO_OLD = "tls_too_old"
     NO_STARTTLS = "no_starttls"
     PLAIN_LOGIN = "plain_login"
     """A password would have crossed a network unencrypted."""
+    LOGIN_NEEDS_TLS = "login_needs_tls"
+    """The server takes no password before the connection is encrypted."""
     NO_LOGIN = "no_login"
     """The server takes no password here, or only in ways that we do not speak."""
     REFUSED = "refused"
     """The server said no; `reply` tells."""
 
 
-_LOGIN_TROUBLES = frozenset({Trouble.PLAIN_LOGIN, Trouble.NO_LOGIN})
+_LOGIN_TROUBLES = frozenset({Trouble.PLAIN_LOGIN, Trouble.LOGIN_NEEDS_TLS, Trouble.NO_LOGIN})
+_CERTIFICATE_TROUBLES = {
+    9: Trouble.CERTIFICATE_EARLY,
+    10: Trouble.CERTIFICATE_EXPIRED,
+    62: Trouble.CERTIFICATE_NAME,
+    64: Trouble.CERTIFICATE_NAME,
+}
+"""By OpenSSL's X509_V_ERR_*; 64 is an address instead of a name."""
+_OLD_TLS = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "VERSION_TOO_LOW"})
 
 
 class SmtpError(Exception):
@@ -168,21 +186,29 @@ def _resolve(host: str, port: int, timeout: float) -> list[_Address]:
     return answer
 
 
-def tls_context() -> ssl.SSLContext:
-    """Host and chain verified, TLS 1.2 at least; OpenSSL itself reads SSL_CERT_FILE for further authorities."""
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Host and chain verified, TLS 1.2 at least; trusts the system's authorities and those in `ca_file`."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            detail = f"`ca_file` {ca_file.name} holds no certificates that can be read: {reason_of(error)}"
+            raise SmtpError(Phase.TLS, Trouble.CERTIFICATE, detail) from None
     return context
 
 
 def tls_error(error: OSError) -> SmtpError:
     """Why a TLS handshake failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return SmtpError(Phase.TLS, Trouble.CERTIFICATE, f"the server's certificate: {error.verify_message}")
+        trouble = _CERTIFICATE_TROUBLES.get(error.verify_code, Trouble.CERTIFICATE)
+        return SmtpError(Phase.TLS, trouble, f"the server's certificate: {error.verify_message}")
     if isinstance(error, TimeoutError):
         return SmtpError(Phase.TLS, Trouble.TIMED_OUT, "the TLS handshake did not end")
     detail = error.reason if isinstance(error, ssl.SSLError) and error.reason else reason_of(error)
-    return SmtpError(Phase.TLS, Trouble.TLS, f"the TLS handshake failed: {detail}")
+    trouble = Trouble.TLS_TOO_OLD if detail in _OLD_TLS else Trouble.TLS
+    return SmtpError(Phase.TLS, trouble, f"the TLS handshake failed: {detail}")
 
 
 def reason_of(error: Exception) -> str:

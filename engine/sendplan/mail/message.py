@@ -11,6 +11,7 @@ import binascii
 import builtins
 import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,17 +82,20 @@ def build(
     unsubscribe: str | None,
     now: datetime,
     redirect: str | None = None,
+    rehearsal: bool = False,
 ) -> Message:
     """The mail for one buyer.
 
     `unsubscribe` is the buyer's link for the marketing class, else None. `now` is aware and becomes `Date` with its
-    offset. `redirect` replaces every recipient, and the copy. Raises MessageError for what no header may hold.
+    offset. `redirect` replaces every recipient, and the copy. A `rehearsal` has a `Message-ID` of its own: nobody
+    takes it for the mail itself. Raises MessageError for what no header may hold.
     """
     from_ = mailbox(account.from_ or sender.from_, "From")
     reply_to = account.reply_to or sender.reply_to
-    buyer = Mailbox((to_name or "").strip(" "), _address(to, "To"))
+    buyer = Mailbox(clean_name(to_name or ""), _address(to, "To"))
     recipient = mailbox(redirect, "redirect") if redirect is not None else buyer
-    message_id = f"<{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}@{from_.domain}>"
+    named = f"{key} {secrets.token_hex(16)}" if rehearsal else key
+    message_id = f"<{hashlib.sha256(named.encode('utf-8', 'replace')).hexdigest()[:32]}@{from_.domain}>"
     boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:24]}"
     headers = [
         _mailbox_header("From", from_),
@@ -117,6 +121,14 @@ def build(
         message_id,
         needs_smtputf8=not "".join((*headers, copy or "")).isascii(),
     )
+
+
+def clean_name(name: str) -> str:
+    """A buyer's name as a header can hold it: what a mail program might take for something else is left out."""
+    printable = " ".join(_CONTROL.sub(" ", name).split())
+    while _ENCODED_WORD.search(printable):
+        printable = " ".join(_ENCODED_WORD.sub(" ", printable).split())
+    return printable
 
 
 def mailbox(text: str, header: str = "address") -> Mailbox:

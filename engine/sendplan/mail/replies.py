@@ -70,6 +70,12 @@ def parse(code: int, text: bytes) -> Reply:
     return Reply(code, " ".join(line for line in lines if line)[:_TEXT_LIMIT], enhanced)
 
 
+def read(text: str) -> Reply | None:
+    """A reply that was written as text, read back; None for anything else."""
+    found = re.match(r"([2-5]\d\d) ?(.*)", text)
+    return parse(int(found[1]), found[2].encode()) if found else None
+
+
 def code_of(text: str) -> str:
     """Basic and enhanced code of a reply that was written as text."""
     found = re.match(r"\d{3}(?: \d+\.\d+\.\d+)?", text)

@@ -68,9 +68,16 @@ _LOGIN_DETAILS = frozenset({3, 8, 9, 30, 57, 139})
 """Details of 5.7: login wrong (8), too weak (9), switched off (30, 139), absent (3, 57)."""
 
 
+_LOGIN = _words(
+    r"\bnot logged in\b", r"\bauthentication (?:is )?required\b", r"\bmust (?:first )?(?:authenticate|log ?in)\b"
+)
+
+
 def _is_login(phase: Phase, reply: Reply) -> bool:
     if severity(reply) != 5:
         return False
+    if _says(_LOGIN, reply) and not _says(_RECIPIENT, reply):
+        return True
     details = _starts(reply, 5, 7) and reply.enhanced is not None and reply.enhanced[2] in _LOGIN_DETAILS
     return details or reply.code in _LOGIN_CODES or phase is Phase.LOGIN
 

@@ -19,8 +19,17 @@ class Preset:
     connections: int = 1
     per_minute: int | None = None
     per_day: int | None = None
+    free_domains: frozenset[str] = frozenset()
+    """Of accounts that nobody pays for, which may send fewer."""
+    free_per_day: int | None = None
     password_hint: str = ""
     """What kind of password the provider takes, for people whose login failed."""
+    from_is_login: bool = False
+    """The provider sends from the address that logs in, and from others only when an administrator allowed it."""
+
+    def per_day_of(self, login: str) -> int | None:
+        """How many recipients a day the account may have that logs in by this name."""
+        return self.free_per_day if login.rpartition("@")[2].lower() in self.free_domains else self.per_day
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -32,6 +41,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "gmail",
                 host="smtp.gmail.com",
                 per_day=2_000,
+                free_domains=frozenset({"gmail.com", "googlemail.com"}),
+                free_per_day=500,
+                from_is_login=True,
                 password_hint=(
                     "Gmail takes an app password instead of the account's own: switch 2-step verification on, "
                     "create one at https://myaccount.google.com/apppasswords and put its 16 letters into the variable"
@@ -43,6 +55,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 connections=3,
                 per_minute=30,
                 per_day=10_000,
+                from_is_login=True,
                 password_hint=(
                     'Microsoft 365 needs "Authenticated SMTP" switched on for the mailbox, and refuses passwords '
                     "where security defaults are on"

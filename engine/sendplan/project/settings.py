@@ -53,6 +53,10 @@ class Sender:
     """`self` for the From address, or an address (manual M2)."""
     provider: str = "generic"
     limits: Limits = Limits()
+    ehlo: str | None = None
+    """The name given to the server; the machine's own when None."""
+    ca_file: Path | None = None
+    """PEM certificates of authorities that this sender trusts beside the system's."""
 
 
 @dataclass(frozen=True, slots=True)

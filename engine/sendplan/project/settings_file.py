@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sendplan.addresses import address_error
+from sendplan.addresses import address_error, address_of, names_several
 from sendplan.calendar import WEEKDAYS, Calendar, Window, cron_error, subdivision_error
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value
 from sendplan.expressions.tokens import KEYWORDS
@@ -245,9 +244,7 @@ class _Reader:
         host = given.get("host", preset.host)
         if not host:
             self.note("missing-key", path, "`host` is missing", "write `host: smtp.example.com`", key=True)
-        if parseaddr(given["from"])[1] == "" or address_error(parseaddr(given["from"])[1]):
-            help_ = "write `Shop name <shop@example.com>`"
-            self.note("wrong-value", (*path, "from"), f"`{given['from']}` is no address to send from", help_)
+        self._check_from((*path, "from"), given["from"])
         if given.get("copy_to", "self") != "self":
             self._check_address((*path, "copy_to"), given["copy_to"])
         self._check_address((*path, "reply_to"), given.get("reply_to"))
@@ -266,9 +263,27 @@ class _Reader:
             Limits(
                 limits.get("connections", preset.connections),
                 limits.get("per_minute", preset.per_minute),
-                limits.get("per_day", preset.per_day),
+                limits.get("per_day", preset.per_day_of(given.get("username", address_of(given["from"])))),
             ),
+            given.get("ehlo"),
+            self._ca_file((*path, "ca_file"), given.get("ca_file")),
         )
+
+    def _ca_file(self, path: KeyPath, given: str | None) -> Path | None:
+        if given is None:
+            return None
+        file = self.folder / given
+        if not file.is_file():
+            self.note("wrong-value", path, f"there is no file `{given}`", "name a PEM file, relative to sendplan.yaml")
+        return file
+
+    def _check_from(self, path: KeyPath, given: str) -> None:
+        if names_several(given):
+            help_ = "write the one that mail leaves from; others go into `reply_to` or `copy_to`"
+            self.note("wrong-value", path, f"`{given}` is more than one address", help_)
+        elif address_error(address_of(given)):
+            help_ = "write `Shop name <shop@example.com>`"
+            self.note("wrong-value", path, f"`{given}` is no address to send from", help_)
 
     def _password(self, path: KeyPath, given: str | None) -> str | None:
         if given is None:
@@ -293,9 +308,8 @@ class _Reader:
         if self.sender_names is not None and "sender" in given and sender not in self.sender_names:
             message = f"there is no sender `{sender}`"
             self.note("unknown-name", (*path, "sender"), message, did_you_mean(sender, self.sender_names))
-        if "from" in given and address_error(parseaddr(given["from"])[1]):
-            message = f"`{given['from']}` is no address to send from"
-            self.note("wrong-value", (*path, "from"), message, "write `Shop name <shop@example.com>`")
+        if "from" in given:
+            self._check_from((*path, "from"), given["from"])
         if given.get("copy_to", "self") != "self":
             self._check_address((*path, "copy_to"), given["copy_to"])
         self._check_address((*path, "reply_to"), given.get("reply_to"))

@@ -140,7 +140,7 @@ class SenderReport:
 
     sender: str
     scope: Scope
-    """`host`, `login`, `sender`, `account_rate` or `account_quota`."""
+    """`host`, `login`, `sender`, `account_rate`, `account_quota`, or `address`: it knew none of several buyers."""
     reply: str
     """What the server answered, or how it could not be reached."""
     since: datetime
@@ -234,6 +234,9 @@ class Reader(OrderSource, Protocol):
         Only since the last one that was sent, and since the rule was last resumed.
         """
 
+    def sender_refusals(self, sender: str, limit: int) -> tuple[str, ...]:
+        """The same for a sender: only since the last one that was sent, and since the report on it last ended."""
+
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         """The latest executed plans, newest first."""
 
@@ -265,7 +268,8 @@ class Store(Reader, Protocol):
     def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
         """A person's move of a message (`resolve`); None opens it again.
 
-        False when the ledger's present state does not allow it, or before the row's `repeat_from`.
+        False when the ledger's present state does not allow it, or before the row's `repeat_from`. Opening a failed
+        message again lifts the suppression that its refusal made.
         """
 
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
@@ -273,6 +277,9 @@ class Store(Reader, Protocol):
 
     def unsuppress(self, address: str) -> bool:
         """Lift a suppression; False when there was none."""
+
+    def trust_addresses_again(self, sender: str) -> int:
+        """Lift the suppressions that refusals of this sender made since it last sent one; how many there were."""
 
     def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
         """Hold a sender's or rule's messages, `*` all; False when it was paused already."""

@@ -20,6 +20,7 @@ from sendplan.dispatch.model import Cause, Pauses
 from sendplan.dispatch.pacing import Pace
 from sendplan.dispatch.reports import Reports
 from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
+from sendplan.dispatch.streaks import Streaks
 from sendplan.events import emit
 from sendplan.ledger import State
 from sendplan.mail.credentials import check_passwords, password_of
@@ -34,6 +35,7 @@ SENDER = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls",
 
 REPORTS = Reports(Commits(cast("Store", None)), ())
 """Of lanes in which nothing is reported."""
+STREAKS = Streaks(cast("Store", None), (), ())
 
 
 def entry(order: str, rule: str = "reminder") -> Entry:
@@ -126,7 +128,7 @@ def test_no_limit_never_waits() -> None:
 
 def test_one_order_is_in_one_hand() -> None:
     """While a mail to a buyer is on its way, the next one to take is another order's."""
-    lane = Lane(SENDER, [entry("E1", "a"), entry("E1", "b"), entry("E2", "a")], PAUSES, REPORTS)
+    lane = Lane(SENDER, [entry("E1", "a"), entry("E1", "b"), entry("E2", "a")], PAUSES, REPORTS, STREAKS)
     first, second = lane.take(0), lane.take(0)
     assert [each.key for each in (first, second) if each] == ["E1/a", "E2/a"]
     assert first is not None
@@ -138,7 +140,7 @@ def test_one_order_is_in_one_hand() -> None:
 
 def test_a_stopped_lane_gives_nothing_and_tells_what_is_left() -> None:
     """After a stop nothing more is taken, the first reason stands, and the rest is known."""
-    lane = Lane(SENDER, [entry("E1"), entry("E2")], PAUSES, REPORTS)
+    lane = Lane(SENDER, [entry("E1"), entry("E2")], PAUSES, REPORTS, STREAKS)
     lane.take(0)
     lane.stop(Cause.LOGIN, "wrong password")
     lane.stop(Cause.STOPPED, "stopped")
@@ -149,8 +151,8 @@ def test_a_stopped_lane_gives_nothing_and_tells_what_is_left() -> None:
 def test_a_lane_never_opens_more_connections_than_its_limit() -> None:
     """No more connections than `limits.connections` allows, nor than there are mails."""
     many = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", limits=Limits(connections=5))
-    assert Lane(many, [entry("E1"), entry("E2")], PAUSES, REPORTS).connections == 2
-    assert Lane(SENDER, [entry("E1"), entry("E2")], PAUSES, REPORTS).connections == 1
+    assert Lane(many, [entry("E1"), entry("E2")], PAUSES, REPORTS, STREAKS).connections == 2
+    assert Lane(SENDER, [entry("E1"), entry("E2")], PAUSES, REPORTS, STREAKS).connections == 1
 
 
 def test_a_waiting_connection_wakes_when_the_last_one_is_done() -> None:
@@ -160,6 +162,7 @@ def test_a_waiting_connection_wakes_when_the_last_one_is_done() -> None:
         [entry("E1", "a"), entry("E1", "b")],
         PAUSES,
         REPORTS,
+        STREAKS,
     )
     first = lane.take(0)
     taken: list[Entry | None] = []

@@ -453,7 +453,7 @@ def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) -> Non
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("other.example").configure_cert(context)
     with Sink(tls=context) as sink:
-        assert open_error(sink, security="starttls").trouble is Trouble.CERTIFICATE
+        assert open_error(sink, security="starttls").trouble is Trouble.CERTIFICATE_NAME
 
 
 def test_starttls_never_falls_back() -> None:

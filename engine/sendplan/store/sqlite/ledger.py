@@ -19,7 +19,15 @@ from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatu
 from sendplan.store.sqlite.encoding import encode_instant
 from sendplan.store.sqlite.files import WritableFile
 from sendplan.store.sqlite.quota import quota_wait
-from sendplan.store.sqlite.reader import EXECUTIONS, PLAN_COLUMNS, RECORD_COLUMNS, SqliteReader, plan_record, record_of
+from sendplan.store.sqlite.reader import (
+    EXECUTIONS,
+    PLAN_COLUMNS,
+    RECENT,
+    RECORD_COLUMNS,
+    SqliteReader,
+    plan_record,
+    record_of,
+)
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
 _GUARDS = (
@@ -241,11 +249,14 @@ class SqliteLedger(SqliteReader):
         """A person's move of a message (`resolve`); None opens it again."""
         with self._file.transaction() as connection:
             wall = self._wall()
-            row = connection.execute(f"SELECT state, repeat_from FROM messages WHERE {_KEY}", (order, *key)).fetchone()
+            columns = "state, repeat_from, reply"
+            row = connection.execute(f"SELECT {columns} FROM messages WHERE {_KEY}", (order, *key)).fetchone()
             present = State(row[0]) if row else None
             too_early = to is None and row is not None and (row[1] or 0) > wall
             if too_early or not person_may(present, to):
                 return False
+            if present is State.FAILED and to is None:
+                _lift_suppression(connection, order, row[2])
             if row is None:
                 connection.execute(
                     "INSERT INTO messages (order_id, rule, step, state, at, attempts, reply, queue_id, sender,"
@@ -264,8 +275,22 @@ class SqliteLedger(SqliteReader):
                 connection.execute(f"UPDATE messages SET state = ? WHERE {_KEY}", (to.value, order, *key))
             return True
 
+    def trust_addresses_again(self, sender: str) -> int:
+        """Lift the suppressions that refusals of this sender made since it last sent one; how many there were."""
+        with self._file.transaction() as connection:
+            return sum(_lift_suppression(connection, *each) for each in self._failures("sender", sender, RECENT))
+
     def _wall(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _lift_suppression(connection: sqlite3.Connection, order: str, reply: str) -> bool:
+    """Lift the suppression of an order's buyer, but only the one that this reply made."""
+    row = connection.execute("SELECT email FROM orders WHERE id = ?", (order,)).fetchone()
+    if row is None or row[0] is None:
+        return False
+    sql = "DELETE FROM suppressions WHERE address = ? AND reason = ?"
+    return connection.execute(sql, (mailbox(row[0]), reply)).rowcount > 0
 
 
 def _refusal(

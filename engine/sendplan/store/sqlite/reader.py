@@ -41,7 +41,7 @@ from sendplan.store.sqlite.files import Row
 EXECUTIONS = "executions"
 """The note of how often a plan was taken in hand."""
 RESUMED = "resumed"
-"""The note, with a rule's name behind it, of how long the history was when its pause ended."""
+"""The note, with the name of a rule or sender behind it, of how long the history was when it went on."""
 RECENT = 10_000
 """Moves of the ledger that are looked at for refusals in a row."""
 CHUNK = 2_000
@@ -179,14 +179,20 @@ class SqliteReader:
 
     def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
         """The latest replies to failed messages of this rule, back to one that was sent or to the rule's resumption."""
-        resumed = int(self.meta(f"{RESUMED} {rule}") or 0)
+        return tuple(reply for _, reply in self._failures("rule", rule, limit))
+
+    def sender_refusals(self, sender: str, limit: int) -> tuple[str, ...]:
+        """The latest replies to failed messages of this sender, back to one that was sent or the end of a report."""
+        return tuple(reply for _, reply in self._failures("sender", sender, limit))
+
+    def _failures(self, column: str, name: str, limit: int) -> list[tuple[str, str]]:
+        """Order and reply of each."""
+        resumed = int(self.meta(f"{RESUMED} {name}") or 0)
         # Far enough back for any rule that is at work, and never the whole history of years.
         since = f"max(?, (SELECT max(id) FROM message_log) - {RECENT})"
-        condition = f"WHERE rule = ? AND after IN ('sent', 'failed') AND id > {since}"
-        rows = self._rows(
-            "message_log", "after, reply", f"{condition} ORDER BY id DESC LIMIT ?", (rule, resumed, limit)
-        )
-        return tuple(reply for _, reply in takewhile(lambda row: row[0] == State.FAILED, rows))
+        condition = f"WHERE {column} = ? AND after IN ('sent', 'failed') AND id > {since} ORDER BY id DESC LIMIT ?"
+        rows = self._rows("message_log", "after, order_id, reply", condition, (name, resumed, limit))
+        return [(order, reply) for _, order, reply in takewhile(lambda row: row[0] == State.FAILED, rows)]
 
     def counts(self) -> Mapping[str, int]:
         """Number of orders (`orders`) and of ledger rows by state."""

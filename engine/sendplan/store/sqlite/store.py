@@ -79,8 +79,7 @@ class SqliteStore(SqliteLedger):
     def resume(self, name: str) -> bool:
         """End a pause; False when there was none."""
         with self._file.transaction() as connection:
-            resumed = f"SELECT '{RESUMED} ' || ?, coalesce(max(id), 0) FROM message_log"
-            connection.execute(f"INSERT OR REPLACE INTO meta {resumed}", (name,))
+            _note_resumed(connection, name)
             return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
 
     def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
@@ -104,7 +103,9 @@ class SqliteStore(SqliteLedger):
 
     def clear_sender(self, sender: str) -> bool:
         """The sender works again; False when there was no report."""
-        return self._changed("DELETE FROM sender_reports WHERE sender = ?", sender)
+        with self._file.transaction() as connection:
+            _note_resumed(connection, sender)
+            return connection.execute("DELETE FROM sender_reports WHERE sender = ?", (sender,)).rowcount > 0
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note in the store."""
@@ -113,3 +114,9 @@ class SqliteStore(SqliteLedger):
     def _changed(self, sql: str, *parameters: object) -> bool:
         with self._file.transaction() as connection:
             return connection.execute(sql, parameters).rowcount > 0
+
+
+def _note_resumed(connection: sqlite3.Connection, name: str) -> None:
+    """What failed before now is in no row any more."""
+    resumed = f"SELECT '{RESUMED} ' || ?, coalesce(max(id), 0) FROM message_log"
+    connection.execute(f"INSERT OR REPLACE INTO meta {resumed}", (name,))

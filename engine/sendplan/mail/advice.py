@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import assert_never
 
 from sendplan.project.providers import preset
 from sendplan.project.settings import Sender
@@ -35,6 +36,8 @@ def advice_on(sender: Sender, scope: Scope, reply: str) -> str:
             return "the server does not talk to us now: try later, or ask the provider whether it blocks this network"
         case Scope.MESSAGE_LATER | Scope.MESSAGE_FAILED:
             return ""
+        case _:
+            assert_never(scope)
 
 
 def _on_login(sender: Sender, reply: str) -> str:

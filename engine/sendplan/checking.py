@@ -45,9 +45,9 @@ def _imports(project: Project) -> Iterable[Problem]:
             where = document.span(("imports", source.name, "mapping"))
             yield Problem("file-missing", f"there is no file `{place['mapping']}`", where, "paths begin at this folder")
             continue
-        from sendplan.importing.mapping import read_mapping
+        from sendplan.importing.mapping_file import read_mapping
 
-        for problem in read_mapping(source.mapping, settings)[1]:
+        for problem in read_mapping(source.mapping, settings, source.file)[1]:
             span = problem.span and replace(problem.span, file=place["mapping"])
             yield replace(problem, span=span)
 

@@ -119,6 +119,7 @@ CODES: dict[str, str] = {
     "ignore-comment": "An ignore comment without a known code or a reason",
     "illegal-move": "A message that cannot be settled like this",
     "import-file": "A file that cannot be imported",
+    "import-suspicious": "A file that was read, perhaps not as meant",
     "ladder-short": "A ladder with fewer steps than its depth",
     "literal-password": "A password in a file",
     "lookback-short": "A rule that looks back for a shorter time than it takes",

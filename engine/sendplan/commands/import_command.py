@@ -1,7 +1,12 @@
-"""`sendplan import`: orders from a file into the store."""
+"""`sendplan import`: orders from files into the store."""
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,48 +16,125 @@ from sendplan.commands.context import format_option, load_settings, progress_bar
 from sendplan.commands.output import print_json
 from sendplan.commands.reading import import_json, print_import
 from sendplan.deciding.candidates import indexes
-from sendplan.importing.import_file import import_file
+from sendplan.importing.files import FORMATS
+from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.mapping_file import shipped_names, shipped_path
 from sendplan.operating.imports import failures, read_imports
-from sendplan.problems import Exit
+from sendplan.problems import Exit, did_you_mean
 from sendplan.project import project as projects
 from sendplan.project.settings import Settings
 from sendplan.store import Store
 
+PREVIEWED = 10
+"""Orders that a dry run prints for people."""
+
 
 @click.command("import")
-@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, metavar="[FILE]…", type=click.Path(path_type=Path))
 @click.option(
     "--mapping",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="How the file's columns become fields.",
 )
+@click.option("--from", "system", metavar="SYSTEM", help="A mapping that comes with sendplan.")
 @click.option("--strict", is_flag=True, help="One bad row refuses the whole file.")
+@click.option("--dry-run", is_flag=True, help="Show the orders as they would be stored, and store nothing.")
 @format_option("text", "json")
 @project_option
-def command(file: Path | None, mapping: Path | None, strict: bool, format_: str, project_dir: Path | None) -> int:
-    """Read orders from FILE (CSV, JSON or JSON lines): new ones are added, known ones updated, all or nothing.
+def command(
+    files: tuple[Path, ...],
+    mapping: Path | None,
+    system: str | None,
+    strict: bool,
+    dry_run: bool,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
+    """Read orders from each FILE: new ones are added, known ones updated, all or nothing.
 
-    A bad row is reported with its line and does not stop the others. Without FILE, the files under `imports:` are read.
+    A FILE is CSV, JSON, JSON lines, XML or XLSX, also packed (.gz), a folder of them, or `-` for standard input. A bad
+    row is reported with its line and does not stop the others. Without FILE, the files under `imports:` are read.
     """
     settings = load_settings(project_dir)
-    if file is None:
-        if mapping is not None or strict:
-            raise click.UsageError("--mapping and --strict belong to a FILE; `imports:` names its own mappings")
+    if not files:
+        if mapping is not None or system is not None or strict or dry_run:
+            raise click.UsageError("--mapping, --from, --strict and --dry-run belong to a FILE")
         if not settings.imports:
             raise click.UsageError("name a FILE, or the files to read under `imports:` in sendplan.yaml")
         return _import_all(settings, format_)
+    if system is not None:
+        mapping = _shipped(system, mapping)
+    at = datetime.now(UTC).replace(microsecond=0)
     store = store_of(settings)
+    done: list[tuple[str, ImportReport]] = []
+    listed = None if not dry_run else sys.maxsize if format_ == "json" else PREVIEWED
     with progress_bar("Importing", "rows") as progress:
-        done = import_file(
-            file, mapping, settings, store, datetime.now(UTC).replace(microsecond=0), strict=strict, progress=progress
-        )
-    _index(settings, store)
+        for given in files:
+            for path, name in _opened(given):
+                with path as opened:
+                    report = import_file(
+                        opened,
+                        mapping,
+                        settings,
+                        store,
+                        at,
+                        strict=strict,
+                        dry_run=listed,
+                        name=name,
+                        progress=progress,
+                    )
+                done.append((name, report))
+    if not dry_run:
+        _index(settings, store)
     if format_ == "json":
-        print_json(import_json(done))
+        reports = [import_json(report) for _, report in done]
+        print_json(reports[0] if len(reports) == 1 else {"files": {name: import_json(each) for name, each in done}})
     else:
-        print_import(str(file), done)
-    return Exit.FINDINGS if done.problems else Exit.DONE
+        for name, report in done:
+            print_import(name, report)
+    return Exit.FINDINGS if any(report.problems for _, report in done) else Exit.DONE
+
+
+def _shipped(system: str, mapping: Path | None) -> Path:
+    if mapping is not None:
+        raise click.UsageError("--mapping and --from exclude each other; a mapping file may say `extends: SYSTEM`")
+    if system not in shipped_names():
+        raise click.UsageError(
+            f"no mapping called `{system}` comes with sendplan; {did_you_mean(system, shipped_names())}"
+        )
+    return shipped_path(system)
+
+
+def _opened(given: Path) -> Iterator[tuple[AbstractContextManager[Path], str]]:
+    """The files behind an argument, each as something to open and the name that messages use."""
+    if str(given) == "-":
+        yield _standard_input(), "-"
+        return
+    if not given.exists():
+        raise click.UsageError(f"there is no file `{given}`")
+    if not given.is_dir():
+        yield _as_it_is(given), str(given)
+        return
+    found = sorted(each for each in given.iterdir() if Path(each.name.removesuffix(".gz")).suffix.lower() in FORMATS)
+    if not found:
+        raise click.UsageError(f"the folder `{given}` holds no file of orders ({', '.join(FORMATS)}, also .gz)")
+    for each in found:
+        yield _as_it_is(each), str(each)
+
+
+@contextmanager
+def _as_it_is(path: Path) -> Iterator[Path]:
+    yield path
+
+
+@contextmanager
+def _standard_input() -> Iterator[Path]:
+    """Standard input as a file, for places are read again when something is wrong there."""
+    with tempfile.NamedTemporaryFile(prefix="sendplan-") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        yield Path(copy.name)
 
 
 def _import_all(settings: Settings, format_: str) -> int:
@@ -69,7 +151,7 @@ def _import_all(settings: Settings, format_: str) -> int:
 
 
 def _index(settings: Settings, store: Store) -> None:
-    """Have the indexes that the project's rules want; planning itself makes none (ARCHITECTURE rule 7)."""
+    """Have the indexes that the project's rules want; planning itself makes none (docs/architecture.md#rules)."""
     project, _ = projects.load(settings.folder)
     if project is not None:
         store.ensure_indexes(indexes(project, datetime.now(UTC)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -59,10 +59,25 @@ class Environment:
     sent: Callable[[Sent], Moment | None]
     """When a message really went out."""
     seen: Seen = field(default_factory=dict)
+    order: Environment | None = None
+    """In a mapping file, the whole order's environment while the names are those of one of its rows or elements."""
+    rows: Sequence[Mapping[str, Any]] = ()
+    """In a mapping file, the rows of the order."""
+    parts: dict[object, Result] = field(default_factory=dict)
+    """In a mapping file, the values of `let` that were asked for."""
 
 
 Meaning: TypeAlias = Callable[[Environment], Result]
 """A part of an expression as a function: its value, which also enters `env.seen`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMeaning(Node):
+    """A node that says itself what it means, as those do that only mapping files have."""
+
+    def compute(self) -> Meaning:
+        """The node as a function of what it is evaluated on."""
+        raise NotImplementedError
 
 
 def meaning(node: Node) -> Meaning:
@@ -71,7 +86,7 @@ def meaning(node: Node) -> Meaning:
     Nothing but a conditional is short-circuited, so that the trace shows every part. What it returns raises
     OverflowError beyond the years 1 to 9999.
     """
-    compute = _MEANING[type(node)](node)
+    compute = node.compute() if isinstance(node, OwnMeaning) else _MEANING[type(node)](node)
     key = id(node)
 
     def evaluate(env: Environment) -> Result:
@@ -164,7 +179,7 @@ def _compare(node: Compare) -> Meaning:
 
     def evaluate(env: Environment) -> Result:
         values = left(env), right(env)
-        return _missing(values) or compare(*(_ordinal(value, env.calendar) for value in values))
+        return _missing(values) or compare(*(ordinal(value, env.calendar) for value in values))
 
     return evaluate
 
@@ -205,7 +220,7 @@ def _extreme(node: Extreme) -> Meaning:
         values = [(value(env), if_set) for value, if_set in arguments]
         counted = [value for value, if_set in values if not (if_set and type(value) is Missing)]
         counted = counted or [value for value, _ in values]
-        return _missing(counted) or choose(counted, key=lambda value: _ordinal(value, env.calendar))
+        return _missing(counted) or choose(counted, key=lambda value: ordinal(value, env.calendar))
 
     return evaluate
 
@@ -254,7 +269,7 @@ def _missing(values: Iterable[Result]) -> Missing | None:
     return Missing(tuple(dict.fromkeys(name for each in missing for name in each.names)))
 
 
-def _ordinal(value: Result, calendar: Calendar) -> Any:
+def ordinal(value: Result, calendar: Calendar) -> Any:
     """A value in comparable form: a date counts from its local start."""
     return calendar.instant(value) if isinstance(value, date) else value
 

@@ -1,43 +1,44 @@
 """What a file or a scenario writes → the value of a field, exactly, or an error that says what to write instead.
 
-One place for every reader: a CSV's texts, JSON's typed values (numbers as `Decimal`), a scenario's scalars.
+One place for every reader: a CSV's texts, typed values of JSON and XLSX (numbers as `Decimal`), a scenario's scalars.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import TypeAlias, assert_never
 
 from sendplan.calendar import Calendar
-from sendplan.fields import Field, FieldType, Moment, Value
+from sendplan.fields import Field, FieldType, Value
+from sendplan.importing.dates import ISO, moment_reader
+from sendplan.importing.mistakes import ConversionError
+from sendplan.importing.numbers import NumberReader, number_reader
 from sendplan.problems import did_you_mean
+
+__all__ = ["ConversionError", "Converter", "Notation", "convert", "converter", "plain_text"]
 
 Converter: TypeAlias = Callable[[object], Value | None]
 """From what stands there to the value; None for an empty one. Raises ConversionError."""
 
 
-class ConversionError(ValueError):
-    """Something that is no value of its field; `help` says what to write instead."""
-
-    def __init__(self, message: str, help: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.help = help
-
-
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """How a column writes its values where that is not the usual way (LANGUAGE §11)."""
+    """How a file or column writes its values (docs/mapping.md)."""
 
-    date: str | None = None
-    """A strptime format, shop time."""
+    dates: tuple[str, ...] = (ISO,)
+    """Formats that are tried in turn."""
+    zone: str | None = None
+    """Of times that name none; the shop's when None."""
+    months: str | None = None
+    """The language of month names; English when None."""
     decimal: str = "."
+    thousands: str | None = None
     true: tuple[str, ...] = ()
     false: tuple[str, ...] = ()
 
@@ -48,15 +49,21 @@ def convert(field: Field, raw: object, calendar: Calendar) -> Value | None:
 
 
 def converter(field: Field, calendar: Calendar, notation: Notation | None = None) -> Converter:
-    """The conversion of one field, prepared for a whole column."""
+    """The conversion of one field, prepared for a whole column.
+
+    A notation is a file's, whose e-mail addresses must look like some; a scenario may try what has no address.
+    """
+    if notation is not None and field.name == "email" and not field.own:
+        return _email
     notation = notation or Notation()
     match field.type:
         case FieldType.INTEGER:
-            return _integer
+            return _integer(number_reader(notation.decimal, notation.thousands))
         case FieldType.DECIMAL:
-            return _decimal(notation.decimal)
+            amount = _amount(number_reader(notation.decimal, notation.thousands))
+            return _not_negative(amount) if field.name in NEVER_NEGATIVE else amount
         case FieldType.MOMENT:
-            return _moment(calendar, notation.date)
+            return moment_reader(calendar, notation.dates, notation.zone, notation.months)
         case FieldType.FLAG:
             return _flag(notation)
         case FieldType.LIST:
@@ -69,36 +76,64 @@ def converter(field: Field, calendar: Calendar, notation: Notation | None = None
             assert_never(field.type)
 
 
+NEVER_NEGATIVE = ("credited", "paid_amount")
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ALL_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 
 
 def _text(raw: object) -> str | None:
-    """The characters as they are; a text of blanks is empty."""
-    text = _characters(raw)
+    """The characters as they are, those of HTML decoded; a text of blanks is empty."""
+    text = plain_text(raw)
     if not text or text.isspace():
         return None
+    if "&" in text:
+        # Web shops export `Caf&eacute;`, and mails escape what they show themselves.
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     if not text.isprintable() and (found := _CONTROLS.search(text)):
-        raise ConversionError(f"holds the control character U+{ord(found.group()):04X}", "remove it")
+        raise ConversionError(f"holds the control character U+{ord(found.group()):04X}", help="remove it")
     return text
 
 
 def _word(raw: object) -> str | None:
     """A text on one line without blanks around it, such as an id or an address."""
-    text = _characters(raw).strip()
+    text = plain_text(raw).strip()
     if not text.isprintable() and (found := _ALL_CONTROLS.search(text)):
-        raise ConversionError(f"holds the control character U+{ord(found.group()):04X}", "remove it")
+        raise ConversionError(f"holds the control character U+{ord(found.group()):04X}", help="remove it")
     return text or None
 
 
-def _characters(raw: object) -> str:
+def plain_text(raw: object) -> str:
+    """What stands there as text: a whole number without `.0`, another as it is written."""
     if isinstance(raw, str):
         return raw
     if raw is None:
         return ""
-    if isinstance(raw, (int, Decimal)) and not isinstance(raw, bool):
-        return str(raw)
-    raise ConversionError(f"is no text: {_shown(raw)}")
+    if isinstance(raw, bool) or not isinstance(raw, int | Decimal):
+        raise ConversionError("is not a text", raw)
+    if isinstance(raw, Decimal) and not (raw.is_finite() and abs(raw.adjusted()) < 40):
+        raise ConversionError("is too large", raw)
+    return str(int(raw)) if raw == int(raw) else format(raw, "f")
+
+
+_SPREADSHEET = re.compile(r"[0-9]+\.0+|[0-9]+(?:[.,][0-9]+)?[eE]\+[0-9]+")
+
+
+def _id(raw: object) -> str | None:
+    word = _word(raw)
+    if word is not None and isinstance(raw, str) and _SPREADSHEET.fullmatch(word):
+        help = "a spreadsheet made a number of the id: export the file again, with this column as text"
+        raise ConversionError("is not an id", raw, help)
+    return word
+
+
+def _email(raw: object) -> str | None:
+    address = _word(raw)
+    if address is not None and "@" not in address:
+        help = f'if it means "no address", add empty: ["{address}"] to the mapping'
+        raise ConversionError("is not an e-mail address", raw, help if len(address) <= 20 else "")
+    return address
 
 
 def _country(raw: object) -> str | None:
@@ -113,10 +148,8 @@ def _country_code(name: str) -> str:
     code = alpha2(name)
     if code is None:
         help = did_you_mean(name, known_names())
-        raise ConversionError(
-            f"names no country: {_shown(name)}",
-            help if help.startswith("did") else "write the ISO code, such as DE, or the country's name",
-        )
+        help = help if help.startswith("did") else "write the ISO code, such as DE, or the country's name"
+        raise ConversionError("names no country", name, help)
     return code
 
 
@@ -125,20 +158,34 @@ def _language(raw: object) -> str | None:
     if not tag:
         return None
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", tag):
-        raise ConversionError(f"is no language tag: {_shown(raw)}", "write it as de or de-AT (BCP 47)")
+        raise ConversionError("is not a language tag", raw, "write it as de or de-AT (BCP 47)")
+    return _canonical_language(tag)
+
+
+@lru_cache(maxsize=4096)
+def _canonical_language(tag: str) -> str:
+    """A tag in its canonical form, without extensions and private parts (RFC 5646 section 4.5)."""
+    from babel.core import get_global
+
     first, *others = tag.split("-")
-    return "-".join([first.lower(), *(each.upper() if len(each) == 2 else each for each in others)])
+    parts = [get_global("language_aliases").get(first.lower(), first.lower())]
+    for each in others:
+        if len(each) == 1:
+            break
+        known = each.upper() if len(each) == 2 else each.title() if len(each) == 4 and each.isalpha() else each.lower()
+        parts.append(known)
+    return "-".join(parts)
 
 
 def _currency(raw: object) -> str | None:
     code = (_word(raw) or "").upper()
     if code and not re.fullmatch(r"[A-Z]{3}", code):
-        raise ConversionError(f"is no currency: {_shown(raw)}", "write its ISO 4217 code, such as EUR")
+        raise ConversionError("is not a currency", raw, "write its ISO 4217 code, such as EUR")
     return code or None
 
 
 _CODES: Mapping[str, Converter] = {
-    "id": _word,
+    "id": _id,
     "account": _word,
     "email": _word,
     "country": _country,
@@ -147,148 +194,77 @@ _CODES: Mapping[str, Converter] = {
     "currency": _currency,
 }
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
 _LARGEST_INTEGER = 2**63 - 1
-_LARGEST_AMOUNT = Decimal(10) ** 14
 _CENTS, _FINEST = Decimal("0.01"), Decimal("0.0001")
 """Two decimals where those are enough, else four: a value looks the same however it was written."""
 
 
-def _integer(raw: object) -> int | None:
-    if raw is None or (isinstance(raw, str) and not raw.strip()):
-        return None
-    if isinstance(raw, str):
-        number = Decimal(raw.strip()) if _INTEGER.fullmatch(raw.strip()) else None
-    else:
-        number = Decimal(raw) if isinstance(raw, (int, Decimal)) and not isinstance(raw, bool) else None
-    # The size is compared before `int` writes out every digit of 1e999999999.
-    if number is not None and number.copy_abs() > _LARGEST_INTEGER:
-        raise ConversionError(f"is too large: {_shown(raw)}")
-    if number is None or number != int(number):
-        raise ConversionError(f"is no whole number: {_shown(raw)}")
-    return int(number)
-
-
-def _decimal(separator: str) -> Converter:
-    written = re.compile(rf"[+-]?(?:[0-9]+(?:{re.escape(separator)}[0-9]*)?|{re.escape(separator)}[0-9]+)")
-
-    def from_text(raw: str) -> Decimal | None:
-        text = raw.strip()
-        if not text:
+def _integer(read: NumberReader) -> Converter:
+    def from_any(raw: object) -> int | None:
+        # A text of digits needs no notation, and may be larger than an amount.
+        whole = Decimal(raw) if isinstance(raw, int) and not isinstance(raw, bool) else None
+        if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", raw):
+            whole = Decimal(raw.strip())
+        number = whole if whole is not None else read(raw)
+        if number is None:
             return None
-        if not written.fullmatch(text):
-            raise ConversionError(f"is no number: {_shown(raw)}", _decimal_help(text, separator))
-        return Decimal(text.replace(separator, "."))
+        if number.copy_abs() > _LARGEST_INTEGER:
+            raise ConversionError("is too large", raw)
+        if number != number.to_integral_value():
+            raise ConversionError("is not a whole number", raw)
+        return int(number)
 
+    return from_any
+
+
+def _amount(read: NumberReader) -> Converter:
     def from_any(raw: object) -> Decimal | None:
-        if isinstance(raw, str):
-            value = from_text(raw)
-        elif raw is None:
-            return None
-        elif isinstance(raw, (int, Decimal)) and not isinstance(raw, bool):
-            value = Decimal(raw)
-        else:
-            raise ConversionError(f"is no number: {_shown(raw)}")
+        value = read(raw)
         if value is None:
             return None
-        if not value.is_finite() or value.copy_abs() >= _LARGEST_AMOUNT:
-            raise ConversionError(f"is too large: {_shown(raw)}")
         for places in (_CENTS, _FINEST):
             exact = value.quantize(places) + 0
             if exact == value:
                 return exact
-        raise ConversionError(f"has more than four decimals: {_shown(raw)}")
+        raise ConversionError("has more than four decimals", raw)
 
     return from_any
 
 
-def _decimal_help(text: str, separator: str) -> str:
-    digits = re.sub(r"[\s'\u2019.,]", "", text)
-    if not digits.lstrip("+-").isdigit():
-        return "write the digits alone, such as 1234.56"
-    if separator == "." and re.fullmatch(r"[+-]?\d*,\d+", text) and not re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
-        return 'for a decimal comma, name it in a mapping: {column: …, decimal: ","}'
-    return f"thousands separators are not read, write it as 1234{separator}56"
+def rounded(value: Decimal) -> Decimal:
+    """The result of a calculation: to the cent when it has more decimals than an amount can have."""
+    return value if value.is_finite() and value == value.quantize(_FINEST) else value.quantize(_CENTS, ROUND_HALF_EVEN)
 
 
-_DIRECTIVES_OF_TIME = re.compile(r"%[HIMSpcXf]")
-_YEARS = range(1900, 3000)
-
-
-def _moment(calendar: Calendar, format: str | None) -> Converter:
-    read = _iso if format is None else _strptime(format)
-
-    @lru_cache(maxsize=8192)
-    def from_text(text: str) -> Moment | None:
-        if not text:
-            return None
-        moment = read(text)
-        if moment.year not in _YEARS:
-            raise ConversionError(f"lies in the year {moment.year}")
-        if not isinstance(moment, datetime):
-            return moment
-        if moment.microsecond:
-            moment = moment.replace(microsecond=0)
-        return moment.astimezone(UTC) if moment.tzinfo else calendar.localize(moment)
-
-    def from_any(raw: object) -> Moment | None:
-        if isinstance(raw, str):
-            return from_text(raw.strip())
-        if raw is None:
-            return None
-        raise ConversionError(f"is no date: {_shown(raw)}", _DATE_HELP)
+def _not_negative(amount: Converter) -> Converter:
+    def from_any(raw: object) -> Value | None:
+        value = amount(raw)
+        if isinstance(value, Decimal) and value < 0:
+            raise ConversionError("is negative", raw, "what was credited or paid is written without a minus")
+        return value
 
     return from_any
 
 
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|z| ?[+-]\d\d(?::?\d\d)?)?)?", re.ASCII)
-_DATE_HELP = "write it as 2026-08-11 or 2026-08-11 10:00"
-
-
-def _iso(text: str) -> Moment:
-    if not _ISO.fullmatch(text):
-        help = f'{_DATE_HELP}, or name its format in a mapping: {{column: …, date: "%d.%m.%Y"}}'
-        raise ConversionError(f"is no date: {_shown(text)}", help)
-    try:
-        if len(text) == 10:
-            return date.fromisoformat(text)
-        return datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-").upper())
-    except ValueError as error:
-        raise ConversionError(f"is no date: {_shown(text)} ({error})", _DATE_HELP) from error
-
-
-def _strptime(format: str) -> Callable[[str], Moment]:
-    with_time = _DIRECTIVES_OF_TIME.search(format.replace("%%", "")) is not None
-
-    def read(text: str) -> Moment:
-        try:
-            moment = datetime.strptime(text, format)
-        except ValueError as error:
-            raise ConversionError(f"is no date: {_shown(text)}", f"the mapping says it looks like {format}") from error
-        return moment if with_time else moment.date()
-
-    return read
-
-
-_TRUE = ("true", "yes", "y", "1", "on", "ja", "j")
-_FALSE = ("false", "no", "n", "0", "off", "nein")
+_TRUE = ("true", "yes", "y", "t", "1", "on", "ja", "j", "x")
+_FALSE = ("false", "no", "n", "f", "0", "off", "nein")
 
 
 def _flag(notation: Notation) -> Converter:
-    usual = not (notation.true or notation.false)
-    meanings = dict.fromkeys((each.casefold().strip() for each in (_TRUE if usual else notation.true)), True)
-    meanings |= dict.fromkeys((each.casefold().strip() for each in (_FALSE if usual else notation.false)), False)
-    help = "write " + " or ".join(("true", "false") if usual else (*notation.true, *notation.false))
+    """The usual words, and a mapping's own, which win."""
+    meanings = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
+    meanings |= dict.fromkeys((each.casefold().strip() for each in notation.true), True)
+    meanings |= dict.fromkeys((each.casefold().strip() for each in notation.false), False)
 
     def from_any(raw: object) -> bool | None:
         if isinstance(raw, bool) or raw is None:
             return raw
-        text = str(raw).strip() if isinstance(raw, (str, int, Decimal)) else "?"
+        text = plain_text(raw).strip() if isinstance(raw, str | int | Decimal) else "?"
         if text.casefold() in meanings:
             return meanings[text.casefold()]
         if not text:
             return None
-        raise ConversionError(f"is neither true nor false: {_shown(raw)}", help)
+        raise ConversionError("is neither true nor false", raw, f'add "true": ["{text}"] or "false": ["{text}"]')
 
     return from_any
 
@@ -302,16 +278,16 @@ def _list(raw: object) -> tuple[str, ...] | None:
         raw = _json(text) if text.startswith("[") else text.split(";" if ";" in text else ",")
     if raw is None:
         return None
-    if not isinstance(raw, list):
-        raise ConversionError(f"is no list: {_shown(raw)}")
+    if not isinstance(raw, list | tuple):
+        raw = [raw]
     return tuple(item for each in raw if (item := _word(each)))
 
 
 _LINE: Mapping[str, Converter] = {
     "name": _text,
     "sku": _text,
-    "quantity": _integer,
-    "price": _decimal("."),
+    "quantity": _integer(number_reader()),
+    "price": _amount(number_reader()),
 }
 
 
@@ -320,22 +296,22 @@ def _records(raw: object) -> tuple[Mapping[str, object], ...] | None:
         raw = _json(raw) if raw.strip() else None
     if raw is None:
         return None
-    if not isinstance(raw, list):
-        raise ConversionError(f"is no list of order lines: {_shown(raw)}")
+    if not isinstance(raw, list | tuple):
+        raise ConversionError("is not a list of order lines", raw)
     return tuple(_record(each) for each in raw)
 
 
 def _record(raw: object) -> Mapping[str, object]:
     if not isinstance(raw, dict):
-        raise ConversionError(f"holds something that is no order line: {_shown(raw)}")
+        raise ConversionError("holds something that is not an order line", raw)
     record: dict[str, object] = {}
     for name, each in raw.items():
         if name not in _LINE:
-            raise ConversionError(f"holds an order line with the unknown key `{name}`", did_you_mean(name, _LINE))
+            raise ConversionError(f"holds an order line with the unknown key `{name}`", help=did_you_mean(name, _LINE))
         try:
             value = _LINE[name](each)
         except ConversionError as error:
-            raise ConversionError(f"holds an order line whose {name} {error.message}", error.help) from error
+            raise ConversionError(f"holds an order line whose {name} {error.message}", help=error.help) from error
         if value is not None:
             record[name] = value
     return record
@@ -345,13 +321,8 @@ def _json(text: str) -> object:
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ConversionError(f"is no JSON: {_shown(text)}") from error
+        raise ConversionError("is not JSON", text) from error
 
 
 def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no number")
-
-
-def _shown(raw: object) -> str:
-    text = str(raw)
-    return f"`{text if len(text) <= 40 else text[:37] + '…'}`"
+    raise ValueError(f"{name} is not a number")

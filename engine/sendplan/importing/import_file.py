@@ -1,295 +1,463 @@
-"""`import`: a file's rows become orders, in one transaction; bad rows are reported and left out (LANGUAGE §1, §11)."""
+"""`import`: a file's rows become orders, in one transaction; bad rows are told and left out (docs/mapping.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias
+from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 
+from sendplan.expressions.columns import Paths
+from sendplan.expressions.elements import SEEN
 from sendplan.fields import Value
-from sendplan.importing.conversion import ConversionError, Converter, converter
-from sendplan.importing.mapping import FieldSource, FileMapping, importable, read_mapping
-from sendplan.importing.rows import BadRow, Header, Row, RowFile
+from sendplan.importing.bad_rows import BadRow, BadRows
+from sendplan.importing.conversion import Notation, converter
+from sendplan.importing.files import OrderFile
+from sendplan.importing.grouping import groups
+from sendplan.importing.mapping import FileMapping, importable, unmapped
+from sendplan.importing.mapping_file import read_mapping
+from sendplan.importing.selecting import Selection
+from sendplan.importing.shapes import ABSENT, Groups, Record, Rows, Shape, Trees, walked
+from sendplan.importing.suspicions import Suspicions
+from sendplan.importing.tables import OddRow, Table
+from sendplan.importing.values import FieldReader, Mistakes, check_required
 from sendplan.problems import Problem, Severity, UserError, did_you_mean
 from sendplan.project.settings import Settings
 from sendplan.report import clean
-from sendplan.store.protocols import ImportRun, Refusal, RefusedRow, Store
+from sendplan.store.protocols import ImportRun, Refusal, RefusedRow, Store, StoredOrder
 
 BATCH = 2_000
-"""Rows converted and stored at once."""
-LISTED = 1_000
-"""Bad rows that are reported one by one; the others are counted."""
+"""Records converted and stored at once."""
 REQUIRED = ("id", "account", "ordered")
 
-Columns: TypeAlias = list[Sequence[Value | None]]
+Columns: TypeAlias = dict[str, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a dry run would do with one order."""
+
+    line: int
+    values: Mapping[str, Value]
+    """The order as it would be stored."""
+    before: StoredOrder | None
+    """As it is now; None for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did."""
+    """What an import did, or a dry run would do."""
 
     rows: int = 0
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     bad: int = 0
+    passed_over: int = 0
+    """Rows, or with `group` orders, for which `only` was not true."""
     problems: tuple[Problem, ...] = ()
     """Bad rows, or what kept the whole file out."""
     warnings: tuple[Problem, ...] = ()
     stored: bool = False
     """False when nothing of the file was taken."""
+    previews: tuple[Preview, ...] = ()
+    """Of a dry run, the orders, as many as were asked for."""
+    unused: tuple[str, ...] = ()
+    """Columns, or first keys of orders, that no field reads."""
 
 
 def import_file(
     path: Path,
-    mapping_path: Path | None,
+    mapping: Path | FileMapping | None,
     settings: Settings,
     store: Store,
     at: datetime,
     *,
     strict: bool = False,
+    dry_run: int | None = None,
+    name: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Take a CSV, JSON or JSON lines file into the store; `at` (UTC) is when its data came.
+    """Take a file of orders into the store; `at` (UTC) is when its data came.
 
-    Good rows are stored together, bad ones are reported; with `strict` one bad row refuses the file. `progress` is
-    told the number of rows read so far.
+    Good rows are stored together, bad ones are told; with `strict` one bad row refuses the file. With `dry_run`
+    nothing is stored, and the report has so many orders. `name` is how messages name the file. `progress` is told the
+    number of rows read so far.
     """
-    mapping = FileMapping()
-    if mapping_path is not None:
-        read, problems = read_mapping(mapping_path, settings)
+    if isinstance(mapping, Path):
+        read, problems = read_mapping(mapping, settings, path)
         if read is None:
             return ImportReport(problems=tuple(problems))
         mapping = read
-    work = _Import(RowFile(path, mapping), mapping, settings)
+    mapping = mapping or _without(settings)
+    file = OrderFile(path, name or str(path), mapping.encoding, mapping.format)
+    work = _Import(file, mapping, settings, at, dry_run)
     try:
         with store.importing(clean(path.name), at) as run:
             return work.run(run, strict, progress or (lambda rows: None))
     except UserError as error:
-        return replace(work.report(), problems=error.problems)
-    except _Refused:
-        return work.report()
+        return replace(work.report(), problems=(*work.report().problems, *error.problems))
+    except _Undone as undone:
+        return undone.report
+    except UnicodeDecodeError as error:
+        return replace(work.report(), problems=(file.undecodable(error),))
+    except (OSError, EOFError, ZlibError) as error:
+        known = error if isinstance(error, OSError | EOFError) else EOFError(str(error))
+        return replace(work.report(), problems=(file.unreadable(known),))
 
 
-class _Refused(Exception):  # noqa: N818 - it undoes the transaction, it is no error
-    """A strict import met bad rows."""
+def _without(settings: Settings) -> FileMapping:
+    """The mapping of a file whose columns carry the fields' own names."""
+    convert = {name: converter(each, settings.calendar, Notation()) for name, each in importable(settings).items()}
+    return FileMapping(sources=unmapped(settings, convert), own_names=True)
+
+
+class _Undone(Exception):  # noqa: N818 - it undoes the transaction, it is no error
+    """Nothing shall be stored: a dry run, or bad rows of a strict import."""
+
+    def __init__(self, report: ImportReport) -> None:
+        self.report = report
+        super().__init__()
 
 
 @dataclass(slots=True)
 class _Import:
     """The state of one import while it runs."""
 
-    file: RowFile
+    file: OrderFile
     mapping: FileMapping
     settings: Settings
+    at: datetime
+    dry_run: int | None
+    table: Table | None = None
+    shape: Shape = field(init=False)
+    selection: Selection = field(init=False)
+    bad: BadRows = field(default_factory=BadRows)
+    readers: list[FieldReader] = field(default_factory=list)
     rows: int = 0
-    bad: int = 0
-    listed: list[BadRow] = field(default_factory=list)
     carried: set[str] = field(default_factory=set)
-    layouts: dict[Header, _Layout] = field(default_factory=dict)
-    unknown: dict[str, None] = field(default_factory=dict)
-    """Columns that no field takes."""
-    absent: set[str] | None = None
-    """Columns of the mapping that no row had so far."""
+    unmet: list[tuple[str, Paths, Any]] = field(default_factory=list)
+    """What the mapping reads and no record had so far."""
+    suspicions: Suspicions = field(default_factory=Suspicions)
+    previews: list[Preview] = field(default_factory=list)
 
     def run(self, run: ImportRun, strict: bool, progress: Callable[[int], None]) -> ImportReport:
         """Everything between the transaction's begin and end."""
-        for header, batch in self._batches():
-            self._take(run, self._layout(header), batch)
+        records = self._open()
+        while batch := list(islice(records, BATCH)):
+            self._take(run, batch)
+            self.rows = self.selection.kept + self.selection.passed_over + self.bad.lines
             progress(self.rows)
-        self._note_unreadable()
-        if self.file.header and not self.layouts:
-            self._layout(self.file.header)
-        if strict and self.bad:
-            raise _Refused
+        self._check_met()
+        if self.table is not None:
+            self.carried |= {each.source.field.name for each in self.readers if self._carries(each)}
         run.carried(self.carried, self.mapping.accounts)
-        imported = run.finish(self.bad)
-        return replace(
-            self.report(),
-            inserted=imported.inserted,
-            updated=imported.updated,
-            unchanged=imported.unchanged,
-            stored=True,
+        imported = run.finish(self.bad.lines)
+        counts = replace(
+            self.report(), inserted=imported.inserted, updated=imported.updated, unchanged=imported.unchanged
         )
+        if self.dry_run is not None or (strict and self.bad.lines):
+            kept = counts if self.dry_run is not None else self.report()
+            raise _Undone(kept)
+        return replace(counts, stored=True)
 
     def report(self) -> ImportReport:
         """What is known without the store: the counts of rows, the bad ones, the warnings."""
-        self.listed.sort(key=lambda each: each.number)
-        spans = self.file.spans(self.listed)
-        problems = [
-            Problem("bad-row", f"`{each.column}` {each.message}" if each.column else each.message, span, each.help)
-            for each, span in zip(self.listed, spans, strict=True)
-        ]
-        return ImportReport(self.rows, bad=self.bad, problems=tuple(problems), warnings=tuple(self._warnings()))
+        selection = getattr(self, "selection", None)
+        passed_over = selection.passed_over if selection is not None else 0
+        rows = passed_over + self.bad.lines + (selection.kept - self.suspicions.refused if selection else 0)
+        return ImportReport(
+            rows,
+            bad=self.bad.lines,
+            passed_over=passed_over,
+            problems=tuple(self.bad.problems(self.file, self.table, rows)),
+            warnings=tuple(self._warnings()),
+            previews=tuple(self.previews),
+            unused=self._unused(),
+        )
 
-    def _batches(self) -> Iterator[tuple[Header, list[Row]]]:
-        for header, group in groupby(self.file.rows(), key=lambda each: each[0]):
-            rows = (row for _, row in group)
-            while batch := list(islice(rows, BATCH)):
-                self._note_unreadable()
-                self.rows += len(batch)
-                yield header, batch
+    # --- opening ---
 
-    def _note_unreadable(self) -> None:
-        self.rows += len(self.file.bad)
-        for each in self.file.bad:
-            self._note(each)
-        self.file.bad.clear()
-
-    def _take(self, run: ImportRun, layout: _Layout, batch: list[Row]) -> None:
-        if "id" not in layout.names:
-            for number, _ in batch:
-                self._note(BadRow(number, "`id` is missing"))
+    def _open(self) -> Iterator[Record]:
+        """The records that are kept, in the file's own form."""
+        calendar, format_ = self.settings.calendar, self.file.format
+        if format_ in ("csv", "xlsx"):
+            yield from self._open_table()
             return
-        columns, bad = layout.convert(batch)
-        for each in bad.values():
-            self._note(each)
-        good = [
-            (number, values)
-            for (number, _), values in zip(batch, zip(*columns, strict=True), strict=True)
-            if number not in bad
-        ]
-        for refused in run.upsert(layout.names, good):
-            self._note(self._refused(refused))
+        from sendplan.importing.json_trees import json_line_records, json_records
+        from sendplan.importing.xml_trees import xml_records
 
-    def _note(self, bad: BadRow) -> None:
-        self.bad += 1
-        if len(self.listed) < LISTED:
-            self.listed.append(bad)
+        self.shape = Trees(calendar)
+        self.selection = Selection(self.mapping, self.shape, self.bad)
+        self.readers = self._readers(self.mapping.sources or ())
+        self.unmet = self._needed()
+        read = {"json": json_records, "jsonl": json_line_records, "xml": xml_records}[format_]
+        yield from self.selection.records(read(self.file, self.mapping.orders))
+
+    def _open_table(self) -> Iterator[Record]:
+        self.table = table = Table(self.file, self.mapping.table)
+        self.selection = Selection(self.mapping, Rows({}, self.settings.calendar), self.bad)
+        rows = table.start()
+        self._check_columns(table)
+        if self.mapping.group is None:
+            used = {name: index for name, index in table.positions.items() if self._is_used(name)}
+            self.shape = self.selection.shape = Rows(used, self.settings.calendar)
+            self.readers = self._readers(self.mapping.sources or ())
+            yield from self.selection.records(rows)
+            return
+        self.shape = self.selection.shape = Groups(frozenset(table.positions), self.settings.calendar)
+        self.readers = self._readers(self.mapping.sources or ())
+        grouped = groups(self._named(rows, table), self.mapping.group, self.mapping.empty, self._stray)
+        yield from self.selection.groups(grouped)
+
+    def _is_used(self, name: str) -> bool:
+        return name in self.mapping.columns or self.mapping.own_names
+
+    def _named(self, rows: Iterator[tuple[int, list[Any]] | OddRow], table: Table) -> Iterator[Any]:
+        """The cells that the mapping reads, by column."""
+        used = [(name, index) for name, index in table.positions.items() if self._is_used(name)]
+        for row in rows:
+            odd = row if isinstance(row, OddRow) else None
+            if odd is not None and odd.cells is None:
+                self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help)])
+                continue
+            line, cells = (odd.line, odd.cells or []) if odd is not None else row  # type: ignore[misc]
+            yield line, {name: cells[index] for name, index in used}, odd
+
+    def _stray(self, line: int) -> None:
+        self.bad.note(line, [BadRow(line, f"`{self.mapping.group}` is empty, and no order stands above")])
+
+    def _readers(self, sources: Sequence[Any]) -> list[FieldReader]:
+        present = [each for each in sources if self._may_read(each)]
+        return [FieldReader(each, self.shape, self.mapping.empty) for each in present]
+
+    def _may_read(self, source: Any) -> bool:
+        """Whether a field is read at all: an optional one is not when the file has nothing of what it names."""
+        if not source.optional or self.table is None:
+            return True
+        paths = [path for paths in source.needs for path in paths] or [source.source.path]
+        return any(self.shape.has(path[0]) for path in paths)
+
+    # --- columns that must be there ---
+
+    def _check_columns(self, table: Table) -> None:
+        if self.mapping.own_names:
+            self._check_own_names(table)
+            return
+        missing = [
+            self._lacks(key, paths, span)
+            for key, paths, span in self._needed()
+            if not any(path[0] in table.positions for path in paths)
+        ]
+        twice = [
+            self.file.problem(
+                table.header_line,
+                f"the column `{name}` appears twice, and the mapping reads it",
+                "rename one of them in the file",
+            )
+            for name in sorted(table.repeated & self.mapping.columns)
+        ]
+        if missing or twice:
+            raise UserError([*dict.fromkeys(missing), *twice])
+
+    def _check_own_names(self, table: Table) -> None:
+        fields = importable(self.settings)
+        for name in sorted(table.repeated & fields.keys()):
+            raise UserError(self.file.problem(table.header_line, f"the column `{name}` appears twice"))
+        if "id" not in table.positions:
+            help = did_you_mean("id", table.header)
+            if not help.startswith("did"):
+                help = "a mapping file says which column is which field: --mapping FILE"
+            raise UserError(self.file.problem(table.header_line, "no column carries the field `id`", help))
+
+    def _needed(self) -> list[tuple[str, Paths, Any]]:
+        """Everything that must be there: what reads it, the ways to it, and where the mapping says so."""
+        found = list(self.mapping.needs)
+        for each in self.mapping.sources or ():
+            if not each.optional:
+                found += [(each.field.name, paths, each.span) for paths in each.needs]
+        return found
+
+    def _lacks(self, key: str, paths: Paths, span: Any) -> Problem:
+        name = ".".join(min(paths))
+        if self.table is not None:
+            message = f"the file has no column `{name}`, which `{key}` reads"
+            help = self.table.suggestion(name)
+            known = help if help.startswith("did") else ""
+        else:
+            message, known = f"no order of the file has `{name}`, which `{key}` reads", ""
+        optional = "" if key in ("only", "group") else "add `optional: true` when it may be absent"
+        return Problem("absent-column", message, span, " or ".join(filter(None, (known, optional))))
+
+    def _check_met(self) -> None:
+        if self.unmet and self.selection.kept:
+            missing = [self._lacks(key, paths, span) for key, paths, span in self.unmet]
+            raise UserError(list(dict.fromkeys(missing)))
+
+    def _meet(self, batch: Sequence[Record]) -> None:
+        """Forget the paths that some record has."""
+        for _, record in batch:
+            if not self.unmet:
+                return
+            self.unmet = [each for each in self.unmet if all(walked(record, path) is ABSENT for path in each[1])]
+
+    # --- a batch ---
+
+    def _take(self, run: ImportRun, batch: list[Record]) -> None:
+        if self.unmet:
+            self._meet(batch)
+        self.suspicions.see(batch if self.table is None else ())
+        asks = self.mapping.asks_rows
+        environments = [self.shape.environment(each) for each in batch] if asks else []
+        mistakes: Mistakes = {}
+        columns: Columns = {each.source.field.name: each.column(batch, environments, mistakes) for each in self.readers}
+        self._check_required(columns, batch, mistakes)
+        if self.mapping.match is not None:
+            columns = self._matched(run, columns, batch, mistakes)
+        for position, told in mistakes.items():
+            self.bad.note(batch[position][0], told)
+            self.suspicions.refused += 1
+        good = [position for position in range(len(batch)) if position not in mistakes]
+        if mistakes:
+            columns = {name: [values[position] for position in good] for name, values in columns.items()}
+        lines = [batch[position][0] for position in good]
+        for names, chosen in _layouts(columns, len(lines)):
+            values = {name: columns[name] if chosen is None else [columns[name][at] for at in chosen] for name in names}
+            self._store(run, values, lines if chosen is None else [lines[at] for at in chosen])
+
+    def _check_required(self, columns: Columns, batch: Sequence[Record], mistakes: Mistakes) -> None:
+        fields = {each.source.field.name: (each.source.field, each.source.label) for each in self.readers}
+        required = (self.mapping.match,) if self.mapping.match is not None else REQUIRED
+        check_required(list(columns), list(columns.values()), batch, self.settings.accounts, mistakes, fields, required)
+        if self.mapping.match is None:
+            for position, (line, _) in enumerate(batch):
+                if columns["id"][position] is ABSENT:
+                    mistakes.setdefault(position, []).append(BadRow(line, "`id` is missing"))
+
+    def _matched(self, run: ImportRun, columns: Columns, batch: Sequence[Record], mistakes: Mistakes) -> Columns:
+        """The columns with the ids of the orders that are found by `match`."""
+        match = self.mapping.match
+        assert match is not None
+        accounts = columns.get("account")
+        texts = columns[match]
+        found = run.matching(match, {each for each in texts if isinstance(each, str)})
+        ids: list[Any] = []
+        for position, text in enumerate(texts):
+            allowed = self.mapping.accounts if accounts is None else (accounts[position],)
+            orders = [id_ for id_, account in found.get(text, ()) if allowed is None or account in allowed]
+            ids.append(orders[0] if len(orders) == 1 else None)
+            if len(orders) != 1 and position not in mistakes:
+                message = f'no order has `{match}` = "{text}"'
+                if orders:
+                    message = f'`{match}` = "{text}" belongs to {len(orders)} orders: {", ".join(orders[:3])}'
+                mistakes[position] = [BadRow(batch[position][0], message, column=match)]
+        return {"id": ids} | {name: each for name, each in columns.items() if name not in (match, "account")}
+
+    def _store(self, run: ImportRun, columns: Columns, lines: Sequence[int]) -> None:
+        names = tuple(columns)
+        self.carried.update(names)
+        self.suspicions.count(columns, len(lines))
+        if any(SEEN in values for values in columns.values()):
+            columns = self._first_seen(run, columns)
+        rows = list(zip(lines, zip(*columns.values(), strict=True), strict=True))
+        before = self._before(run, columns, lines)
+        refused = run.upsert(names, rows)
+        for each in refused:
+            self.bad.note(each.number, [self._refused(each)])
+        self.suspicions.refused += len(refused)
+        self._preview(names, rows, before, {each.number for each in refused})
+
+    def _first_seen(self, run: ImportRun, columns: Columns) -> Columns:
+        """`seen` as a moment: what is stored stays; else this import's time, on a new order when it was ordered."""
+        stored = run.stored(columns["id"])
+        made = dict(columns)
+        for name, values in columns.items():
+            made[name] = [
+                self._moment_seen(stored.get(columns["id"][at]), name, columns, at) if value is SEEN else value
+                for at, value in enumerate(values)
+            ]
+        return made
+
+    def _moment_seen(self, stored: StoredOrder | None, name: str, columns: Columns, at: int) -> Any:
+        if stored is not None:
+            return stored.values.get(name, self.at)
+        return columns["ordered"][at] if "ordered" in columns else self.at
 
     def _refused(self, row: RefusedRow) -> BadRow:
         match row.refusal:
             case Refusal.DUPLICATE:
-                first = self.file.line(int(row.detail))
-                return BadRow(row.number, f"the order `{row.id}` stands on line {first} already", "keep one of them")
+                message = f"the order `{row.id}` is on line {row.detail} already"
+                return BadRow(row.number, message, "keep one of them, or `group` rows that belong together")
             case Refusal.ACCOUNT_CHANGED:
                 message = f"the order `{row.id}` belongs to the account `{row.detail}`"
                 return BadRow(row.number, message, "an order's account cannot change; ids are unique over all accounts")
             case Refusal.INCOMPLETE:
                 return BadRow(row.number, f"the order `{row.id}` is new and has no `{row.detail}`")
-            case _:
-                assert_never(row.refusal)
 
-    def _layout(self, header: Header) -> _Layout:
-        layout = self.layouts.get(header)
-        if layout is None:
-            layout = self.layouts[header] = _Layout(header, self._sources(header), self.settings)
-            self.carried.update(layout.names)
-            if "id" not in layout.names and self.file.format == "csv":
-                raise UserError(self._no_id(header))
-        return layout
+    # --- a dry run ---
 
-    def _sources(self, header: Header) -> list[FieldSource]:
-        """The fields that rows with these columns carry."""
-        present = set(header)
-        if self.mapping.sources is not None:
-            absent = {name for each in self.mapping.sources for name in each.columns()} - present
-            self.absent = absent if self.absent is None else self.absent & absent
-            return [each for each in self.mapping.sources if present.issuperset(each.columns())]
-        fields = importable(self.settings)
-        self.unknown |= dict.fromkeys(name for name in header if name and name not in fields)
-        return [FieldSource(fields[name], column=name) for name in header if name in fields]
+    def _before(self, run: ImportRun, columns: Columns, lines: Sequence[int]) -> Mapping[str, StoredOrder]:
+        if self.dry_run is None or len(self.previews) >= self.dry_run:
+            return {}
+        return run.stored(columns["id"][: self.dry_run - len(self.previews)])
 
-    def _no_id(self, header: Header) -> Problem:
-        help = did_you_mean("id", header)
-        if self.mapping.sources is None and not help.startswith("did"):
-            help = "a mapping file says which column is which field: --mapping FILE"
-        return self.file.problem(1, "no column carries the field `id`", help)
+    def _preview(
+        self, names: tuple[str, ...], rows: Sequence[Any], before: Mapping[str, StoredOrder], refused: set[int]
+    ) -> None:
+        if self.dry_run is None:
+            return
+        for line, values in rows[: self.dry_run - len(self.previews)]:
+            if line in refused:
+                continue
+            given = dict(zip(names, values, strict=True))
+            stored = before.get(given["id"])
+            whole = {**(stored.values if stored else {}), **given}
+            if stored is not None:
+                whole = {"id": stored.id, "account": stored.account, **whole}
+            self.previews.append(Preview(line, {k: v for k, v in whole.items() if v is not None}, stored))
+
+    # --- what else is told ---
+
+    def _carries(self, reader: FieldReader) -> bool:
+        path = getattr(reader.source.source, "path", None)
+        return path is None or self.shape.has(path[0])
+
+    def _unused(self) -> tuple[str, ...]:
+        names = self.table.header if self.table is not None else tuple(self.suspicions.keys)
+        used = importable(self.settings).keys() if self.mapping.own_names else self.mapping.columns
+        return tuple(dict.fromkeys(name for name in names if name and name not in used))
 
     def _warnings(self) -> Iterator[Problem]:
-        fields = importable(self.settings)
-        for name in self.unknown:
-            help = did_you_mean(name, fields)
-            known = help if help.startswith("did") else "it is left out; a mapping says which field it carries"
-            problem = self.file.problem(1, f"no field is called `{name}`", known)
-            yield replace(problem, code="unknown-column", severity=Severity.WARNING)
-        for name in sorted(self.absent or ()):
-            message = f"the file has no column `{name}`, which the mapping names"
-            problem = self.file.problem(1, message, did_you_mean(name, self.file.header))
-            yield replace(problem, code="absent-column", severity=Severity.WARNING)
+        line = self.table.header_line if self.table is not None else 1
+        if self.mapping.own_names:
+            fields = importable(self.settings)
+            for name in self._unused():
+                help = did_you_mean(name, fields)
+                known = help if help.startswith("did") else "it is left out; a mapping says which field it carries"
+                problem = self.file.problem(line, f"no field is called `{name}`", known)
+                yield replace(problem, code="unknown-column", severity=Severity.WARNING)
+            return
+        selection = getattr(self, "selection", None)
+        if selection is None:
+            return
+        mapped = [each.source for each in self.readers]
+        for message, help in self.suspicions.told(mapped, selection.kept, selection.passed_over, selection.continuing):
+            yield Problem("import-suspicious", message, self.file.span(line, 1), help, Severity.WARNING)
 
 
-class _Layout:
-    """The conversion of rows that have the same columns, prepared once."""
-
-    def __init__(self, header: Header, sources: Sequence[FieldSource], settings: Settings) -> None:
-        self.names = tuple(each.field.name for each in sources)
-        self._header = header
-        self._sources = sources
-        self._accounts = settings.accounts.keys()
-        self._converters: list[Converter] = [
-            converter(each.field, settings.calendar, each.notation) for each in sources
-        ]
-
-    def convert(self, batch: Sequence[Row]) -> tuple[Columns, dict[int, BadRow]]:
-        """The values column by column, and by number what is wrong with a row."""
-        bad: dict[int, BadRow] = {}
-        cells = dict(zip(self._header, zip(*(cells for _, cells in batch), strict=True), strict=True))
-        columns = [self._column(index, batch, cells, bad) for index in range(len(self.names))]
-        for name in REQUIRED:
-            if name in self.names:
-                self._require(name, columns[self.names.index(name)], batch, bad)
-        return columns, bad
-
-    def _column(
-        self, index: int, batch: Sequence[Row], cells: Mapping[str, Sequence[Any]], bad: dict[int, BadRow]
-    ) -> Sequence[Value | None]:
-        source, convert = self._sources[index], self._converters[index]
-        if not source.columns():
-            return [source.constant] * len(batch)
-        raws = cells[source.column] if source.column is not None else self._filled(source, batch)
-        try:
-            return _converted(convert, raws)
-        except ConversionError:
-            return [self._cell(source, convert, number, raw, bad) for (number, _), raw in zip(batch, raws, strict=True)]
-
-    def _filled(self, source: FieldSource, batch: Sequence[Row]) -> list[str | None]:
-        parts = [(text, None if name is None else self._header.index(name)) for text, name in source.template]
-        return [_filled(parts, cells) for _, cells in batch]
-
-    def _cell(
-        self, source: FieldSource, convert: Converter, number: int, raw: object, bad: dict[int, BadRow]
-    ) -> Value | None:
-        try:
-            return convert(raw)
-        except ConversionError as error:
-            message = error.message if source.column else f"`{source.field.name}` {error.message}"
-            bad.setdefault(number, BadRow(number, message, error.help, source.column))
-            return None
-
-    def _require(self, name: str, values: Sequence[Value | None], batch: Sequence[Row], bad: dict[int, BadRow]) -> None:
-        column = self._sources[self.names.index(name)].column
-        if None in values:
-            for (number, _), value in zip(batch, values, strict=True):
-                if value is None:
-                    bad.setdefault(number, BadRow(number, f"`{name}` is missing"))
-        if name == "account" and not self._accounts >= set(values):
-            for (number, _), value in zip(batch, values, strict=True):
-                if value not in self._accounts:
-                    message = f"names an account that sendplan.yaml does not have: `{value}`"
-                    bad.setdefault(number, BadRow(number, message, did_you_mean(str(value), self._accounts), column))
-
-
-def _converted(convert: Converter, raws: Sequence[Any]) -> list[Value | None]:
-    """A whole column; where its texts repeat, as countries and dates do, each is converted once."""
-    distinct = set(raws) if set(map(type, raws)) == {str} else set()
-    if not distinct or len(distinct) * 2 > len(raws):
-        return [convert(raw) for raw in raws]
-    values = {raw: convert(raw) for raw in distinct}
-    return [values[raw] for raw in raws]
-
-
-def _filled(parts: Sequence[tuple[str, int | None]], cells: Sequence[Any]) -> str | None:
-    """A template's text; None when one of its cells is empty, as half an address is none."""
-    texts = []
-    for text, at in parts:
-        texts.append(text)
-        if at is not None:
-            cell = "" if cells[at] is None else str(cells[at]).strip()
-            if not cell:
-                return None
-            texts.append(cell)
-    return "".join(texts)
+def _layouts(columns: Columns, length: int) -> Iterator[tuple[tuple[str, ...], list[int] | None]]:
+    """The records by the fields that they carry, as names and positions; None for all of them."""
+    lacking = [name for name, values in columns.items() if ABSENT in values]
+    if not length:
+        return
+    if not lacking:
+        yield tuple(columns), None
+        return
+    found: dict[tuple[str, ...], list[int]] = {}
+    for at in range(length):
+        absent = {name for name in lacking if columns[name][at] is ABSENT}
+        found.setdefault(tuple(name for name in columns if name not in absent), []).append(at)
+    yield from found.items()

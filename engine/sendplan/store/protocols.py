@@ -107,6 +107,12 @@ class ImportRun(Protocol):
         None clears a field, a field not named stays as it is. The refused rows come back, the others are taken.
         """
 
+    def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
+        """id → the order as it is within this import; unknown ids are left out."""
+
+    def matching(self, field: str, texts: Iterable[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        """text → id and account of the orders whose text field is so (`number` is the id where an order has none)."""
+
     def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
         """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for."""
 

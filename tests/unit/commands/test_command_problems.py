@@ -106,7 +106,7 @@ def test_imports_report_rows_and_columns(shop: Path, capsys: pytest.CaptureFixtu
     (shop / "mapping.yaml").write_text(mapping, encoding="utf-8")
     assert said(capsys, "import", "a.csv") == (1, ["unknown-column", "bad-row"])
     assert said(capsys, "import", "b.csv") == (1, ["import-file"])
-    assert said(capsys, "import", "a.csv", "--mapping", "mapping.yaml") == (0, ["absent-column"])
+    assert said(capsys, "import", "a.csv", "--mapping", "mapping.yaml") == (1, ["absent-column"])
 
 
 def test_scenarios_that_cannot_be_played(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

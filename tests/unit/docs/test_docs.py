@@ -17,7 +17,7 @@ from sendplan.cli import COMMANDS, cli
 from sendplan.commands.init_command import copy_example
 from sendplan.expressions import Kind, Scope, compile_expression
 from sendplan.fields import FieldType
-from sendplan.importing.mapping import read_mapping
+from sendplan.importing.mapping_file import read_mapping
 from sendplan.ledger import MOVES
 from sendplan.plan import STATUS_OF, Reason
 from sendplan.problems import Exit, Span
@@ -121,13 +121,19 @@ def test_every_exit_code_is_documented(page: str) -> None:
 
 @pytest.mark.parametrize(
     ("schema", "section"),
-    [("settings", "Settings"), ("rules", "Rules"), ("scenario", "Scenarios"), ("mapping", "Mapping files")],
+    [("settings", "Settings"), ("rules", "Rules"), ("scenario", "Scenarios")],
 )
 def test_every_key_of_a_file_is_documented(schema: str, section: str) -> None:
     """A reader finds every key that a file may hold."""
     fields = set(resources.schema("order")["properties"])
     own = set(_keys(resources.schema(schema))) - (fields if schema == "scenario" else set())
     assert own - _coded(_sections("project.md")[section]) == set()
+
+
+def test_every_key_of_a_mapping_is_documented() -> None:
+    """A reader of the page on mappings finds every key that one may hold."""
+    page = "\n".join(_sections("mapping.md").values())
+    assert set(_keys(resources.schema("mapping"))) - _coded(page) == set()
 
 
 def test_every_field_of_an_order_is_documented() -> None:

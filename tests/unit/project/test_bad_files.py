@@ -23,7 +23,7 @@ PROJECTS = sorted(path.parent for path in BAD.glob("*/expected.txt"))
 WITHOUT_FILE = {
     *("file-unreadable", "no-project", "project-exists"),
     *("unknown-revision", "renamed-without-formerly"),
-    *("absent-column", "bad-row", "import-file", "unknown-column"),
+    *("absent-column", "bad-row", "import-file", "import-suspicious", "unknown-column"),
     *("foreign-store", "store-broken", "store-busy", "store-unreadable"),
     *("message-header", "missing-field", "template-limit", "template-value"),
     *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-approved", "over-limit"),

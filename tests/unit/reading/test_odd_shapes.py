@@ -166,7 +166,7 @@ def test_a_plan_file_of_half_characters_or_endless_lists_is_refused(shop: Path, 
 
 
 @pytest.mark.parametrize("format_", ["text", "json"])
-@pytest.mark.parametrize("value", ["1e999", "-1e999999999", "1e-999999", '"\\ud800"'])
+@pytest.mark.parametrize("value", ["1e999", "-1e999999999", '"\\ud800"'])
 @pytest.mark.parametrize("field", ["items", "total", "tags", "paid", "consent", "lines"])
 def test_a_row_of_odd_values_is_a_bad_row(shop: Path, field: str, value: str, format_: str) -> None:
     """Endless numbers and half characters in an order file are told, also where they are printed."""

@@ -231,7 +231,7 @@ def test_a_mapping_field_has_one_source() -> None:
     """An imported field comes from a column, a constant or a template, not from two of them."""
     assert said("mapping", "fields: {a: b, c: {column: x, value: y}, d: {decimal: ','}}") == [
         "1: only one of `column` and `value` may stand in a field",
-        "1: `column`, `value` or `template` is missing in a field",
+        "1: `column`, `is`, `value`, `template` or `each` is missing in a field",
     ]
 
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from sendplan.fields import Field, Value
-from sendplan.store.protocols import Imported, Refusal, RefusedRow
-from sendplan.store.sqlite.encoding import Cell, Codec, column, encode_instant, quoted
+from sendplan.store.protocols import Imported, Refusal, RefusedRow, StoredOrder
+from sendplan.store.sqlite.encoding import Cell, Codec, column, encode_instant, quoted, stored_fields
+from sendplan.store.sqlite.reader import OrderColumns
 
 ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
 """The row's own number, and its values in the order of the names."""
@@ -56,6 +57,26 @@ class SqliteImport:
         if statement and good:
             self._written += self._connection.executemany(statement, self._encoded(names, good)).rowcount
         return tuple(refused.values())
+
+    def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
+        """id → the order as it is within this import; unknown ids are left out."""
+        fields = list(stored_fields(self._fields).values())
+        columns = OrderColumns([each for each in fields if each.name not in ("id", "account")], self._codec)
+        query = f"SELECT {columns.select} FROM orders WHERE id IN (SELECT value FROM json_each(?))"
+        rows = self._connection.execute(query, (json.dumps(list(ids)),))
+        return {row[0]: columns.order(row) for row in rows}
+
+    def matching(self, field: str, texts: Iterable[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        """text → id and account of the orders whose text field is so (`number` is the id where an order has none)."""
+        name = quoted(column(self._fields[field]))
+        wanted = "SELECT value FROM json_each(?1)"
+        query = f"SELECT {name}, id, account FROM orders WHERE {name} IN ({wanted})"
+        if field == "number":
+            query += f" UNION ALL SELECT id, id, account FROM orders WHERE {name} IS NULL AND id IN ({wanted})"
+        found: dict[str, tuple[tuple[str, str], ...]] = {}
+        for text, id_, account in self._connection.execute(query, (json.dumps(list(texts)),)):
+            found[text] = (*found.get(text, ()), (id_, account))
+        return found
 
     def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
         """Note, for freshness, which fields came for which accounts."""

@@ -70,7 +70,7 @@ class SqliteReader:
         self._tables = {name: self._columns_of(name) for name in _TABLES}
         self._codec = Codec(calendar, self._zone())
         self._fields = self._readable_fields(fields)
-        self._all = _Columns(self._fields, self._codec)
+        self._all = OrderColumns(self._fields, self._codec)
 
     def orders(self) -> Iterator[StoredOrder]:
         """Every order, by id."""
@@ -94,7 +94,7 @@ class SqliteReader:
             yield from self.orders()
             return
         wanted = [each for each in self._fields if fields is None or each.name in fields]
-        columns = _Columns(wanted, self._codec)
+        columns = OrderColumns(wanted, self._codec)
         for chunk in _chunks(self._rowids(narrowings)):
             yield from map(columns.order, self._rows("orders", columns.select, f"WHERE rowid IN {_LISTED}", chunk))
 
@@ -265,7 +265,7 @@ class SqliteReader:
         return [field for field in stored_fields(fields).values() if kept.get(column(field)) == field.type]
 
 
-class _Columns:
+class OrderColumns:
     """What is fetched of an order, and how it becomes one."""
 
     def __init__(self, fields: Sequence[Field], codec: Codec) -> None:

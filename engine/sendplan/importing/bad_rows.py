@@ -1,0 +1,174 @@
+"""Bad rows, told: alike ones are one line with their number, three places and what to change (docs/mapping.md#told)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sendplan.fields import Field, FieldType
+from sendplan.importing.conversion import Notation
+from sendplan.importing.dates import formats_of, say_formats
+from sendplan.importing.files import OrderFile
+from sendplan.importing.mistakes import shown
+from sendplan.importing.numbers import notation_of, say_notation
+from sendplan.importing.tables import Table, cell_place
+from sendplan.problems import Problem, Span
+
+ALIKE = 10
+"""So many alike are told one by one."""
+SAMPLES = 200
+"""Different texts of one kind that are looked at for what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Why one row was left out; what is wrong with a value is in `what`, else in `message`."""
+
+    line: int
+    message: str = ""
+    help: str = ""
+    column: str | None = None
+    """The column whose cell is to blame."""
+    field: Field | None = None
+    label: str = ""
+    """How the mapping calls what stands in the file."""
+    what: str = ""
+    raw: object = None
+    notation: Notation | None = None
+
+    def text(self) -> str:
+        """The whole message."""
+        if not self.what:
+            return self.message
+        named = self.field is not None and self.label != self.field.name
+        name = f"{self.field.name}: " if named and self.field is not None else ""
+        label = f"`{self.label}` " if self.label else ""
+        value = f"= {shown(self.raw)} " if self.raw is not None else ""
+        tried = ""
+        if self.what == "is not a date" and self.notation is not None:
+            tried = f"; formats tried: {', '.join(self.notation.dates)}"
+        return f"{name}{label}{value}{self.what}{tried}"
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Bad rows that are alike: one field, one thing wrong."""
+
+    count: int = 0
+    listed: list[BadRow] = field(default_factory=list)
+    texts: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class BadRows:
+    """All bad rows of a file, in bounded memory."""
+
+    lines: int = 0
+    """Rows that are bad; one of them may have several mistakes."""
+    kinds: dict[tuple[str, str], _Kind] = field(default_factory=dict)
+
+    def note(self, line: int, mistakes: Sequence[BadRow]) -> None:
+        """One bad row, with everything that is wrong with it."""
+        self.lines += 1
+        for each in mistakes:
+            name = each.field.name if each.field is not None else ""
+            kind = self.kinds.setdefault((name, each.what or each.message), _Kind())
+            kind.count += 1
+            if len(kind.listed) < ALIKE:
+                kind.listed.append(each)
+            if isinstance(each.raw, str) and len(kind.texts) < SAMPLES:
+                kind.texts[each.raw] = None
+
+    def problems(self, file: OrderFile, table: Table | None, rows: int) -> list[Problem]:
+        """What to tell, in the sequence of the file."""
+        places = _Places(file, table, [each for kind in self.kinds.values() for each in kind.listed])
+        found = [problem for kind in self.kinds.values() for problem in _told(kind, places, rows)]
+        return sorted(found, key=lambda each: (each.span.line, each.span.column) if each.span else (0, 0))
+
+
+def _told(kind: _Kind, places: _Places, rows: int) -> Iterator[Problem]:
+    if kind.count <= ALIKE:
+        for each in kind.listed:
+            yield Problem("bad-row", each.text(), places.span(each), _help(kind, each) or each.help)
+        return
+    first = kind.listed[0]
+    where = ", ".join(str(each.line) for each in kind.listed[:3])
+    example = f", e.g. {shown(first.raw)}" if first.raw is not None else ""
+    if first.what and first.field is not None:
+        message = f"{kind.count:,} of {rows:,} values of `{first.field.name}` {_plural(first.what)}{example}"
+    else:
+        message = f"{kind.count:,} of {rows:,} rows: {first.text()}"
+    yield Problem("bad-row", f"{message} (lines {where}, …)", places.span(first), _help(kind, first) or first.help)
+
+
+def _plural(what: str) -> str:
+    words = what.split()
+    if words[:2] in (["is", "not"],) and len(words) > 3 and words[2] in ("a", "an"):
+        return f"are not {' '.join(words[3:])}s"
+    return {"is": "are", "has": "have", "holds": "hold", "names": "name"}.get(words[0], words[0]) + what[
+        len(words[0]) :
+    ]
+
+
+def _help(kind: _Kind, first: BadRow) -> str:
+    """What to change in the mapping so that all of them are read."""
+    notation, texts = first.notation or Notation(), list(kind.texts)
+    type_ = first.field.type if first.field is not None else None
+    if first.what == "is not a number" and type_ in (FieldType.DECIMAL, FieldType.INTEGER):
+        found = notation_of(texts)
+        if found and found != (notation.decimal, notation.thousands):
+            return say_notation(*found)
+    if first.what == "is not a date" and type_ is FieldType.MOMENT:
+        fitting = formats_of(texts)
+        if fitting:
+            return say_formats(fitting, notation.dates)
+    return ""
+
+
+class _Places:
+    """The places of bad rows, read again from the file."""
+
+    def __init__(self, file: OrderFile, table: Table | None, listed: Sequence[BadRow]) -> None:
+        self._file = file
+        self._table = table
+        wanted = {each.line for each in listed}
+        if table is None:
+            wanted |= {each.line + ahead for each in listed for ahead in range(_AHEAD)}
+        self._texts = file.lines(wanted)
+
+    def span(self, bad: BadRow) -> Span:
+        if self._table is not None:
+            return self._cell(self._table, bad)
+        for line in range(bad.line, bad.line + _AHEAD):
+            text = self._texts.get(line, "")
+            found = self._member(text, bad)
+            if found is not None:
+                return self._file.span(line, *found)
+        text = self._texts.get(bad.line, "")
+        return self._file.span(bad.line, 1, text, max(len(text), 1) + 1)
+
+    def _member(self, text: str, bad: BadRow) -> tuple[int, str, int] | None:
+        """Where a line of JSON or XML names the column and, when it does, the value."""
+        name = (bad.column or "").rpartition(".")[2].removeprefix("@")
+        if not name:
+            return None
+        for written in (json.dumps(name, ensure_ascii=False), f"<{name}", f":{name}"):
+            at = text.find(written)
+            if at >= 0 and (bad.raw is None or not isinstance(bad.raw, str) or bad.raw in text):
+                return at + 1, text, len(text) + 1
+        return None
+
+    def _cell(self, table: Table, bad: BadRow) -> Span:
+        text = self._texts.get(bad.line, "")
+        index = table.positions.get(bad.column or "")
+        if index is None:
+            return self._file.span(bad.line, 1, text, max(len(text), 1) + 1)
+        if self._file.format == "xlsx":
+            return self._file.span(bad.line, index + 1)
+        start, end = cell_place(text, table.delimiter, index) or (0, len(text))
+        return self._file.span(bad.line, start + 1, text, max(end, start + 1) + 1)
+
+
+_AHEAD = 60
+"""Lines of a record that are searched for a value's place."""

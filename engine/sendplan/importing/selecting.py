@@ -1,0 +1,101 @@
+"""Which records of a file are orders: `only`, and rows that are not whole (docs/mapping.md#only)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sendplan.expressions.elements import BadValue
+from sendplan.expressions.evaluate import Meaning
+from sendplan.importing.bad_rows import BadRow, BadRows
+from sendplan.importing.mapping import FileMapping
+from sendplan.importing.shapes import Group, Record, Shape
+from sendplan.importing.tables import OddRow
+
+
+@dataclass(slots=True)
+class Selection:
+    """Passes on the records that are kept, and counts the others."""
+
+    mapping: FileMapping
+    shape: Shape
+    bad: BadRows
+    passed_over: int = 0
+    continuing: int = 0
+    """Rows that `only` passed over although they continue an order that is kept."""
+    kept: int = 0
+
+    def records(self, records: Iterable[Record | OddRow]) -> Iterator[Record]:
+        """The records for which `only` is true; a row that is not whole is bad unless it is passed over."""
+        only = self.mapping.only
+        for each in records:
+            if isinstance(each, OddRow):
+                self._odd(each, only)
+            elif only is None or self._asked(only, each):
+                self.kept += 1
+                yield each
+
+    def groups(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The same for orders of several rows: first rows for which `only` is false are passed over, then orders."""
+        for line, group in records:
+            kept = self._rows(group)
+            if kept is None:
+                continue
+            odd = next((each for each in kept.odd if each is not None), None)
+            if odd is not None:
+                self.bad.note(line, [BadRow(odd.line, odd.message, odd.help)])
+                continue
+            self.kept += 1
+            yield kept.lines[0], kept
+
+    def _rows(self, group: Group) -> Group | None:
+        """The group with the rows that are kept; None when the order itself is passed over, or cannot be told."""
+        only = self.mapping.only
+        if only is None:
+            return group
+        dropped = []
+        if not self.mapping.only_reads_every_row and len(group.rows) > 1:
+            for position in range(len(group.rows)):
+                row = group.without(each for each in range(len(group.rows)) if each != position)
+                answer = self._answer(only, (row.lines[0], row))
+                if answer is None:
+                    return None
+                if answer is False:
+                    dropped.append(position)
+        if len(dropped) == len(group.rows):
+            self.passed_over += 1
+            return None
+        kept = group.without(dropped) if dropped else group
+        answer = self._answer(only, (kept.lines[0], kept))
+        if answer is None:
+            return None
+        if answer is not True:
+            self.passed_over += 1
+            return None
+        self.continuing += len(dropped)
+        return kept
+
+    def _odd(self, odd: OddRow, only: Meaning | None) -> None:
+        if only is not None and odd.cells is not None:
+            answer = self._answer(only, (odd.line, odd.cells))
+            if answer is None:
+                return
+            if answer is not True:
+                self.passed_over += 1
+                return
+        self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help)])
+
+    def _asked(self, only: Meaning, record: Record) -> bool:
+        answer = self._answer(only, record)
+        if answer is not None and answer is not True:
+            self.passed_over += 1
+        return answer is True
+
+    def _answer(self, only: Meaning, record: Record) -> object | None:
+        """What `only` says of a record; None when it cannot be told, and the record is bad."""
+        try:
+            return only(self.shape.environment(record))
+        except BadValue as error:
+            mistake = BadRow(record[0], column=error.label, label=error.label, what=error.what, raw=error.raw)
+            self.bad.note(record[0], [mistake])
+            return None

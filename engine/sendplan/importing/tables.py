@@ -1,0 +1,228 @@
+"""CSV and XLSX → rows of cells: where the table begins, its columns, what a whole row is (docs/mapping.md#tables)."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import chain
+from typing import Any, TypeAlias
+
+from sendplan.importing.files import OrderFile
+from sendplan.importing.numbers import from_float
+from sendplan.problems import UserError, did_you_mean
+
+Cells: TypeAlias = list[Any]
+RawRow: TypeAlias = tuple[int, int, Cells]
+"""The lines on which a row starts and ends, and its cells."""
+
+_LONGEST_CELL = 16 * 1024 * 1024
+_SEPARATOR_LINE = re.compile(r"\ufeff?[\"']?sep=(.)[\"']?[,;\t]*\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """What a mapping says about a table."""
+
+    delimiter: str | None = None
+    """`,` when None, a tab in files called `.tsv`."""
+    quotes: bool = True
+    sheet: str | None = None
+    header: tuple[str, ...] = ()
+    """Columns that the header's line has; the first line that is not blank when empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddRow:
+    """A row that is not whole: `message` says why, and its cells are there as far as they go."""
+
+    line: int
+    cells: Cells | None
+    message: str
+    help: str = ""
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows below a header. What is wrong with the file itself raises UserError."""
+
+    file: OrderFile
+    layout: TableLayout
+    header: tuple[str, ...] = ()
+    header_line: int = 1
+    delimiter: str = ","
+    positions: dict[str, int] = field(default_factory=dict)
+    """Column → where its cells are; of a name that appears twice, the first."""
+    repeated: frozenset[str] = frozenset()
+
+    def rows(self) -> Iterator[tuple[int, Cells] | OddRow]:
+        """Every row that is not blank, with its line, as wide as the header. The header is read with the first one."""
+        raw = _xlsx(self.file, self.layout) if self.file.format == "xlsx" else self._csv()
+        width = needed = 0
+        for start, end, cells in raw:
+            if isinstance(cells, csv.Error):
+                yield self._unreadable(start, end, cells)
+            elif not self.header:
+                if self._is_header(cells):
+                    self._take_header(cells, start)
+                    width, needed = len(self.header), self._width()
+            elif len(cells) == width:
+                if any(cells) and not _blank(cells):
+                    yield start, cells
+            elif not _blank(cells):
+                yield self._fitted(start, end, cells, width, needed)
+        if not self.header:
+            raise UserError(self.no_header())
+
+    def start(self) -> Iterator[tuple[int, Cells] | OddRow]:
+        """The rows, after the header has been read."""
+        rows = self.rows()
+        first = next(rows, None)
+        return rows if first is None else chain([first], rows)
+
+    # --- the header ---
+
+    def _is_header(self, cells: Cells) -> bool:
+        if isinstance(cells, csv.Error):
+            return False
+        names = {str(each).strip() for each in cells}
+        return names.issuperset(self.layout.header) if self.layout.header else not _blank(cells)
+
+    def _take_header(self, cells: Cells, line: int) -> None:
+        self.header = tuple(str(each).strip() for each in cells)
+        self.header_line = line
+        twice = set()
+        for index, name in enumerate(self.header):
+            if name and name in self.positions:
+                twice.add(name)
+            elif name:
+                self.positions[name] = index
+        self.repeated = frozenset(twice)
+        if len([name for name in self.header if name]) == 1 and self.file.format == "csv":
+            self._refuse_single_column()
+
+    def _refuse_single_column(self) -> None:
+        name = next(name for name in self.header if name)
+        other = next((each for each in ";\t|," if each in name and each != self.delimiter), None)
+        if other:
+            written = "tab" if other == "\t" else f'"{other}"'
+            help = f"name the delimiter in a mapping: delimiter: {written}"
+            raise UserError(self.file.problem(self.header_line, "the header is one single column", help))
+
+    def _width(self) -> int:
+        """Cells that a row must have: what stands behind the last named column may be left out."""
+        return max((index + 1 for index, name in enumerate(self.header) if name), default=0)
+
+    def no_header(self) -> Any:
+        """The problem of a file without a header."""
+        if self.layout.header:
+            names = ", ".join(f"`{name}`" for name in self.layout.header)
+            return self.file.problem(1, f"no line has the columns {names}", "see `header` in the mapping")
+        return self.file.problem(1, "the file has no header", "the first line names the columns")
+
+    def suggestion(self, name: str) -> str:
+        """The columns that may have been meant."""
+        return did_you_mean(name, [each for each in self.header if each])
+
+    # --- rows ---
+
+    def _fitted(self, start: int, end: int, cells: Cells, width: int, needed: int) -> tuple[int, Cells] | OddRow:
+        if len(cells) > width and _blank(cells[width:]):
+            return start, cells[:width]
+        if needed <= len(cells) < width:
+            return start, cells + [""] * (width - len(cells))
+        lines = "" if end == start else f", over lines {start} to {end}"
+        message = f"has {len(cells)} cells, the header has {width}{lines}"
+        padded = cells[:width] + [""] * (width - len(cells))
+        return OddRow(start, padded, message, "put quotes around a cell with a delimiter in it")
+
+    def _unreadable(self, start: int, end: int, error: csv.Error) -> OddRow:
+        if "unexpected end" in str(error):
+            raise UserError(self.file.problem(start, "a quote that begins in this row is never closed")) from error
+        if "field limit" in str(error):
+            message = f"a cell of this row is longer than {_LONGEST_CELL // 1024 // 1024} MB"
+            help = "probably a quote in it is never closed"
+            raise UserError(self.file.problem(start, message, help)) from error
+        lines = "" if end == start else f"; it reaches from line {start} to {end}, so a quote may not be closed"
+        return OddRow(start, None, f"cannot be read: {error}{lines}", 'write a quote inside quotes as ""')
+
+    def _csv(self) -> Iterator[Any]:
+        csv.field_size_limit(_LONGEST_CELL)
+        with closing(self.file.open_text()) as text:
+            first = text.readline()
+            separator = _SEPARATOR_LINE.fullmatch(first)
+            by_ending = "\t" if self.file.ending in (".tsv", ".tab") else ","
+            self.delimiter = separator[1] if separator else self.layout.delimiter or by_ending
+            lines = text if separator else chain([first], text)
+            skipped = 1 if separator else 0
+            quotes = self.layout.quotes
+            reader = csv.reader(
+                lines,
+                delimiter=self.delimiter,
+                strict=quotes,
+                quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+            )
+            start = skipped + 1
+            while True:
+                try:
+                    for cells in reader:
+                        end = reader.line_num + skipped
+                        yield start, end, cells
+                        start = end + 1
+                    return
+                except csv.Error as error:
+                    end = reader.line_num + skipped
+                    yield start, end, error
+                    start = end + 1
+
+
+def _blank(cells: Sequence[Any]) -> bool:
+    return not any(each is not None and (type(each) is not str or each.strip()) for each in cells)
+
+
+def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[RawRow]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        with closing(file.open()) as opened:
+            workbook = CalamineWorkbook.from_filelike(opened)
+    except (CalamineError, OSError) as error:
+        raise UserError(file.problem(1, f"the file is not a workbook: {error}", "save it as .xlsx")) from error
+    names = workbook.sheet_names
+    name = layout.sheet or (names[0] if names else "")
+    if name not in names:
+        raise UserError(file.problem(1, f"the workbook has no sheet `{name}`", did_you_mean(name, names)))
+    sheet = workbook.get_sheet_by_name(name)
+    first = sheet.start[0] + 1 if sheet.start else 1
+    left = [""] * (sheet.start[1] if sheet.start else 0)
+    for number, cells in enumerate(sheet.iter_rows(), start=first):
+        yield number, number, left + [_typed(each) for each in cells]
+
+
+def _typed(cell: Any) -> Any:
+    """A cell of a sheet: numbers exact, a date at 00:00 a date."""
+    if isinstance(cell, bool) or type(cell) is str:
+        return cell
+    if isinstance(cell, float):
+        return from_float(repr(cell))
+    if isinstance(cell, datetime):
+        return cell.date() if cell.time() == time() else cell.replace(microsecond=0)
+    if isinstance(cell, time | timedelta):
+        return str(cell)
+    return cell if isinstance(cell, int | date) else "" if cell is None else str(cell)
+
+
+def cell_place(text: str, delimiter: str, index: int) -> tuple[int, int] | None:
+    """Start and end of a cell in a line; None when the line does not show it."""
+    start, in_quotes, found = 0, False, 0
+    for position, character in enumerate(text + delimiter):
+        if character == '"':
+            in_quotes = not in_quotes
+        elif character == delimiter and not in_quotes:
+            if found == index:
+                return start, position
+            start, found = position + 1, found + 1
+    return None

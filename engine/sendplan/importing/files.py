@@ -67,12 +67,11 @@ class OrderFile:
     def open(self) -> IO[bytes]:
         """Its bytes, unpacked."""
         try:
-            file: IO[bytes] = self.path.open("rb")
-            packed = file.read(2) == _GZIP
-            file.seek(0)
+            with self.path.open("rb") as file:
+                packed = file.read(2) == _GZIP
+            return gzip.open(self.path) if packed else self.path.open("rb")  # type: ignore[return-value]
         except OSError as error:
             raise UserError(self.unreadable(error)) from error
-        return gzip.open(file) if packed else file  # type: ignore[return-value]
 
     def open_text(self) -> io.TextIOWrapper:
         """Its characters; line ends stay as they are."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 
 from sendplan.expressions.columns import Paths
@@ -396,6 +396,8 @@ class _Import:
                 return BadRow(row.number, message, "an order's account cannot change; ids are unique over all accounts")
             case Refusal.INCOMPLETE:
                 return BadRow(row.number, f"the order `{row.id}` is new and has no `{row.detail}`")
+            case _:
+                assert_never(row.refusal)
 
     # --- a dry run ---
 

@@ -22,6 +22,8 @@ Tree: TypeAlias = tuple[int, dict[str, Any]]
 
 _PIECE = 1 << 20
 """Characters read at once."""
+_LONGEST_TOKEN = 16
+"""Characters of `false`, `\\u00fc` and the like, which the end of a piece may cut."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -179,7 +181,7 @@ class _Walk:
         """Whether more of the file would not mend it."""
         if not isinstance(error, json.JSONDecodeError):
             return True
-        return error.pos < len(self._buffer) - _PIECE
+        return not error.msg.startswith("Unterminated string") and error.pos < len(self._buffer) - _LONGEST_TOKEN
 
     def _separator(self, closing: str) -> bool:
         """Passes a comma; true at the closing bracket."""

@@ -96,7 +96,7 @@ def _built(
     if merged is None:
         return None, builder.problems
     builder.read(merged, file)
-    mapping = builder.mapping(merged) if not builder.problems else None
+    mapping = builder.mapping(merged)
     return (mapping if not builder.problems else None), builder.problems
 
 
@@ -146,9 +146,12 @@ class _Builder:
         self.grouped = "group" in data
         self._check_keys(data, format_)
         self._check_encoding(data.get("encoding"))
-        self._check_zone(data.get("timezone"), ("timezone",))
-        if data.get("months") and not known_language(data["months"]):
-            self.note("wrong-value", ("months",), f"`{data['months']}` is not a language", "such as de or fr")
+        zone, months = data.get("timezone"), data.get("months")
+        if not self._check_zone(zone, ("timezone",)):
+            zone = None
+        if months and not known_language(months):
+            self.note("wrong-value", ("months",), f"`{months}` is not a language", "such as de or fr")
+            months = None
         self._check_separators(data, ())
         dates = tuple(data.get("dates", (ISO,)))
         for index, each in enumerate(dates if "dates" in data else ()):
@@ -156,8 +159,8 @@ class _Builder:
         self.empty = frozenset(str(each).strip() for each in data.get("empty", ()))
         self.notation = Notation(
             dates=dates,
-            zone=data.get("timezone"),
-            months=data.get("months"),
+            zone=zone,
+            months=months,
             decimal=data.get("decimal", "."),
             thousands=data.get("thousands"),
         )
@@ -191,13 +194,12 @@ class _Builder:
             help = "such as utf-8, cp1252 or iso-8859-15"
             self.note("wrong-value", ("encoding",), f"unknown encoding `{name}`", help)
 
-    def _check_zone(self, name: str | None, path: KeyPath) -> None:
-        if name is None:
-            return
+    def _check_zone(self, name: str | None, path: KeyPath) -> bool:
         try:
-            ZoneInfo(name)
+            return name is None or bool(ZoneInfo(name))
         except (ZoneInfoNotFoundError, ValueError, OSError):
             self.note("wrong-value", path, f"unknown time zone `{name}`", "such as UTC or Europe/Berlin")
+            return False
 
     def _check_separators(self, data: Mapping[str, Any], path: KeyPath) -> None:
         decimal = data.get("decimal", self.notation.decimal)
@@ -398,7 +400,7 @@ class _Builder:
             return self._expression(field, text, at, scope, notation, values, options)
         return self._plain(field, text, at, scope, notation, values, options)
 
-    def _check_options(self, field: Field, options: Mapping[str, Any], path: KeyPath) -> None:
+    def _check_options(self, field: Field, options: dict[str, Any], path: KeyPath) -> None:
         for key, types in _OPTIONS.items():
             if key in options and field.type not in types:
                 message = f"`{key}` does not fit `{field.name}`, which is a {field.type}"
@@ -412,7 +414,8 @@ class _Builder:
                 self._check_format(
                     each, (*path, "date", index) if isinstance(options["date"], list) else (*path, "date")
                 )
-        self._check_zone(options.get("timezone"), (*path, "timezone"))
+        if not self._check_zone(options.get("timezone"), (*path, "timezone")):
+            options["timezone"] = None
         self._check_separators(options, path)
 
     def _field_notation(self, options: Mapping[str, Any]) -> Notation:

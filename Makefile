@@ -6,7 +6,7 @@ BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check chaos bench bench-dispatch clean
+.PHONY: help demo test lint check chaos servers bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,10 @@ lint: $(VENV)/test ## Ruff and mypy
 chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
 	@$(BIN)/python tests/chaos 1000
 
+servers: $(VENV)/test ## Send through Postfix, Dovecot and postgrey from Debian, on loopback (needs root and apt-get)
+	@$(BIN)/python tests/servers/debian.py
+	@$(BIN)/python -m pytest -rs tests/acceptance/test_real_servers.py
+
 bench: $(VENV)/base $(BENCH)/engines ## How fast a plan is made, beside SQL, plain Python and rule engines (a quarter of an hour)
 	@SENDPLAN_BENCH_PYTHON=$(CURDIR)/$(BENCH)/bin/python $(BIN)/python tests/benchmarks/planning
 
@@ -33,7 +37,7 @@ bench-dispatch: $(VENV)/base $(BENCH)/django ## How fast mails leave, beside oth
 		$(BIN)/python tests/benchmarks/dispatch 5 $(BENCH)/bin/python
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) $(BENCH) var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) $(BENCH) .servers var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 
 $(VENV)/bin/python:
 	@echo "Setting up $(VENV) ..."

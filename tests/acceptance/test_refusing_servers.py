@@ -229,6 +229,33 @@ def test_a_refused_copy_is_told(filled: Project, sink: Sink) -> None:
     assert "452 4.5.3 Error: too many recipients" in ran.out
 
 
+def test_a_refused_sender_ends_a_rehearsal(filled: Project, sink: Sink) -> None:
+    """A rehearsal over a sender that is refused stops at its first mail, and says why."""
+    sink.script = at(Step.RCPT, Say(UNOWNED))
+    plan = str(filled.path("plan.json"))
+    filled("plan", *NOW, "-o", plan)
+    ran = filled("send", plan, *NOW, "--redirect", "me@example.com")
+    assert (ran.code, tried(sink)) == (4, 1)
+    assert "not owned by user" in ran.out + ran.err
+    assert kept(filled).reports == {}
+
+
+@pytest.mark.parametrize(
+    ("login", "limits", "per_day"),
+    [
+        ("mia@gmail.com", "", 500),
+        ("mia@GoogleMail.com", "", 500),
+        ("mia@example.com", "", 2000),
+        ("mia@gmail.com", ", limits: {per_day: 100}", 100),
+    ],
+)
+def test_a_free_account_of_gmail_sends_fewer(empty: Project, login: str, limits: str, per_day: int) -> None:
+    """An account at gmail.com may send 500 mails a day, one of Workspace 2,000; keys written out win."""
+    more = f', provider: gmail, username: {login}, password: "${{SMTP_PASSWORD}}"{limits}'
+    empty.write("sendplan.yaml", SETTINGS.format(port=587, more=more))
+    assert load_settings(empty.folder).senders["main"].limits.per_day == per_day
+
+
 @pytest.mark.parametrize("rehearsal", [("--redirect", "me@example.com"), ("--to-dir", "mails")])
 def test_every_rehearsal_has_message_ids_of_its_own(filled: Project, sink: Sink, rehearsal: tuple[str, str]) -> None:
     """Two rehearsals and the real run share no Message-ID."""

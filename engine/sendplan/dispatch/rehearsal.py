@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, Judge, composed, left_open
-from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
+from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.pacing import Pace
 from sendplan.mail.credentials import check_passwords, password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
@@ -20,6 +20,7 @@ from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknow
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Sender
+from sendplan.scopes import Scope
 from sendplan.store.protocols import Store
 
 
@@ -132,7 +133,7 @@ class _Post:
         self.stopped: Result | None = None
 
     def deliver(self, entry: Entry, message: Message) -> Result:
-        """Send one mail; a connection that broke once is opened again, a second time ends the rehearsal."""
+        """Send one mail; a connection that broke twice, or a refusal of the sender, ends the rehearsal."""
         if self.stopped is not None:
             return replace(self.stopped, key=entry.key)
         if self._stop.wait(self._pace.wait(time.monotonic())):
@@ -143,6 +144,9 @@ class _Post:
                 outcome = self._submit(message)
         except (SmtpError, UserError) as error:
             self.stopped = left_open(entry, Cause.SENDER_DOWN, str(error))
+            return self.stopped
+        if isinstance(outcome, Refused) and outcome.scope in CAUSES and outcome.scope is not Scope.ADDRESS:
+            self.stopped = left_open(entry, CAUSES[outcome.scope], str(outcome.reply))
             return self.stopped
         self._pace.sent(time.monotonic(), recipients_of(message))
         return _result_of(entry, outcome)

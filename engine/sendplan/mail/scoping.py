@@ -22,6 +22,8 @@ def scope(phase: Phase, reply: Reply) -> Scope:
         return Scope.ACCOUNT_RATE if _says(_RATE, reply) and not _says(_CONNECTIONS, reply) else Scope.HOST
     if phase in _CONNECTING:
         return Scope.ACCOUNT_RATE if phase is Phase.GREETING and _starts(reply, 4, 7) else Scope.HOST
+    if _says(_HOST, reply):
+        return Scope.HOST
     if _is_login(phase, reply):
         return Scope.LOGIN
     if _is_sender_for_certain(phase, reply):
@@ -60,6 +62,9 @@ def _says(words: re.Pattern[str], reply: Reply) -> bool:
 def _starts(reply: Reply, *codes: int) -> bool:
     return reply.enhanced is not None and reply.enhanced[: len(codes)] == codes
 
+
+_HOST = _words(r"\bclient host\b.*\b(?:rejected|blocked)", r"\bblocked using\b")
+"""Our network is not welcome; many servers say so only at the first recipient."""
 
 # --- login
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,24 @@ def test_a_working_sender_gets_its_test_mail() -> None:
         (at(Step.CONNECT, Stall()), "greeting", "try again"),
         (at(Step.MAIL, Say("553 5.7.1 not your address")), "sender", "From address"),
         (at(Step.MAIL, Say("530 5.7.0 authentication required")), "sender", "write `username`"),
+        (at(Step.MAIL, Say("530 5.7.0 Must issue a STARTTLS command first")), "sender", "write `security: starttls`"),
+        (at(Step.EHLO, Say("504 5.5.2 Helo command rejected: need fully-qualified hostname")), "greeting", "`ehlo:"),
+        (
+            at(Step.RCPT, Say("553 5.7.1 <s@example.com>: Sender address rejected: not owned")),
+            "recipient",
+            "From",
+        ),
+        (at(Step.RCPT, Say("550 5.1.0 <s@example.com>: Sender address rejected: User unknown")), "recipient", "From"),
+        (
+            at(Step.RCPT, Say("553 5.7.1 <s@example.com>: Sender address rejected: not logged in")),
+            "recipient",
+            "username",
+        ),
+        (at(Step.RCPT, Say("550 5.1.8 Sender address rejected: Domain not found")), "recipient", "correct `from`"),
+        (at(Step.RCPT, Say("451 4.7.1 Greylisting in action")), "recipient", "ten minutes"),
+        (at(Step.DOT, Say("554 5.2.252 SendAsDenied; s not allowed to send as t")), "data", "allow it to send"),
+        (at(Step.DOT, Say("554 Email address is not verified")), "data", "verify"),
+        (at(Step.DOT, Say("450 4.7.28 unusual rate of mail")), "data", "too fast"),
         (at(Step.RCPT, Say("554 5.7.1 relay access denied")), "recipient", "after a login"),
         (at(Step.RCPT, Say("550 5.1.1 no such user")), "recipient", "--to"),
         (at(Step.RCPT, Say("550 5.4.5 daily limit exceeded")), "recipient", "too much"),
@@ -72,7 +92,15 @@ def test_a_failed_step_is_named(script: Callable[[Moment], Action | None], step:
         ("535 5.7.8 Username and Password not accepted", "gmail", "app password"),
         ("535 5.7.8 wrong", "generic", "check `username` and the value of SHOP_PASSWORD"),
         ("535 5.7.139 basic authentication is disabled", "office365", "Authenticated SMTP"),
+        (
+            "535 5.7.139 Authentication unsuccessful, the credentials were incorrect",
+            "office365",
+            "check `username`",
+        ),
         ("535 5.7.3 Authentication unsuccessful", "office365", "security defaults"),
+        ("550 5.7.30 Basic authentication is not supported for Client Submission.", "office365", "OAuth 2"),
+        ("504 5.7.4 Unrecognized authentication type", "generic", "which one it wants"),
+        ("538 5.7.11 Encryption required for requested authentication mechanism", "generic", "starttls"),
     ],
 )
 def test_a_failed_login_tells_what_the_provider_wants(
@@ -177,3 +205,79 @@ def test_port_and_security_that_do_not_match_are_explained(
     monkeypatch.setattr(Session, "open", fail)
     one = Sender("main", "shop@example.com", "smtp.example.com", port, security)
     assert advice in smtp_test(one).advice
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def encrypted(authority: trustme.CA, tmp_path: Path, **changed: object) -> tuple[ssl.SSLContext, dict[str, object]]:
+    """A server's certificate for 127.0.0.1, and what a sender needs to trust its authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", **changed).configure_cert(context)  # type: ignore[arg-type]
+    file = tmp_path / "authority.pem"
+    file.write_bytes(authority.cert_pem.bytes())
+    return context, {"security": "starttls", "ca_file": file}
+
+
+def test_a_private_authority_is_trusted_by_its_file(authority: trustme.CA, tmp_path: Path) -> None:
+    """`ca_file` makes a server's own certificate good, for this sender."""
+    context, trusting = encrypted(authority, tmp_path)
+    with Sink(tls=context) as sink:
+        assert smtp_test(sender(sink, **trusting), None, SHORT).ok
+        assert not smtp_test(sender(sink, security="starttls"), None, SHORT).ok
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    """A `ca_file` that holds something else is told as such."""
+    file = tmp_path / "notes.txt"
+    file.write_text("nothing")
+    with Sink(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as sink:
+        result = smtp_test(sender(sink, security="starttls", ca_file=file), None, SHORT)
+    assert (result.step, "notes.txt" in result.message) == ("tls", True)
+
+
+def test_an_expired_certificate_is_explained(authority: trustme.CA, tmp_path: Path) -> None:
+    """A certificate that is out of date is not mistaken for one that nobody vouches for."""
+    context, trusting = encrypted(authority, tmp_path, not_after=datetime(2020, 1, 1, tzinfo=UTC))
+    with Sink(tls=context) as sink:
+        result = smtp_test(sender(sink, **trusting), None, SHORT)
+    assert (result.step, result.advice) == ("tls", "whoever runs the server must renew its certificate")
+
+
+def test_another_hosts_certificate_is_explained(authority: trustme.CA, tmp_path: Path) -> None:
+    """The name to write as `host` is asked for."""
+    context, trusting = encrypted(authority, tmp_path)
+    with Sink(tls=context) as sink:
+        result = smtp_test(sender(sink, host="localhost", **trusting), None, SHORT)
+    assert (result.step, "as `host`" in result.advice) == ("tls", True)
+
+
+def test_a_server_of_old_encryption_is_explained(authority: trustme.CA, tmp_path: Path) -> None:
+    """A server that speaks TLS 1.0 only is refused, and told to be too old."""
+    context, trusting = encrypted(authority, tmp_path)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1
+    with Sink(tls=context) as sink:
+        result = smtp_test(sender(sink, **trusting), None, SHORT)
+    assert (result.step, "TLS 1.1 or older" in result.advice) == ("tls", True)
+
+
+def test_encryption_that_is_out_of_order_is_explained(authority: trustme.CA, tmp_path: Path) -> None:
+    """454 at STARTTLS is the server's own trouble."""
+    context, trusting = encrypted(authority, tmp_path)
+    with Sink(at(Step.STARTTLS, Say("454 4.7.0 TLS not available due to local problem")), tls=context) as sink:
+        result = smtp_test(sender(sink, **trusting), None, SHORT)
+    assert (result.step, "out of order" in result.advice) == ("tls", True)
+
+
+def test_a_login_only_after_encryption_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this computer too, a server that takes logins only over TLS says what to write."""
+    monkeypatch.setenv("SHOP_PASSWORD", "right")
+    with Sink(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as sink:
+        result = smtp_test(sender(sink, username="shop"), None, SHORT)
+    assert (result.step, result.advice) == ("login", "write `security: starttls`")

@@ -77,6 +77,8 @@ ROWS = [
     (Phase.RESULT, "451 4.3.2 Your account was throttled", Scope.ACCOUNT_RATE),
     (Phase.RECIPIENT, "451 Try again later, we have enough connections from you", Scope.ACCOUNT_RATE),
     (Phase.RESULT, "550 too many messages, slow down", Scope.ACCOUNT_RATE),
+    (Phase.RECIPIENT, "554 5.7.1 <pc[192.0.2.1]>: Client host rejected: Access denied", Scope.HOST),
+    (Phase.RECIPIENT, "554 5.7.1 Client host [192.0.2.1] blocked using zen.example.org", Scope.HOST),
     # a host that is not well says so before it hears of any buyer
     (Phase.SENDER, "452 4.3.1 Insufficient system storage", Scope.HOST),
     (Phase.SENDER, "451 4.3.0 Temporary lookup failure", Scope.HOST),

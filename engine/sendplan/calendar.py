@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import calendar as months
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import islice
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -22,6 +21,7 @@ from sendplan.units import Counting, Duration
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAYS_AHEAD = 366 * 3
 """How far a window's next opening is searched; one that opens later counts as never."""
+_MINUTE, _WEEK = timedelta(minutes=1), timedelta(weeks=1)
 _CLOCK_CHANGE = timedelta(hours=4)
 """Within this time after a minute that the clock change repeats, it comes again (the largest change is two hours)."""
 
@@ -33,10 +33,9 @@ class Window:
     name: str
     days: frozenset[int] = frozenset(range(7))
     """Allowed weekdays, Monday is 0."""
-    opens: int = 0
-    """Minute of the day."""
-    closes: int = 24 * 60
-    """Minute of the day, not included."""
+    hours: tuple[tuple[int, int], ...] = ((0, 24 * 60),)
+    """From and to (not included) in minutes of the allowed day, ascending, apart from each other; what lies past
+    midnight, above 24 hours, belongs to the day it begins on."""
     holidays_closed: bool = False
     cron: str | None = None
 
@@ -50,6 +49,10 @@ class Calendar:
     subdivision: str | None = None
     closed: tuple[tuple[date, date], ...] = field(default=())
     """Ranges of days, both ends included, that count like public holidays."""
+    weekend: frozenset[int] = frozenset({5, 6})
+    """The days of the week without business, Monday is 0; never all seven."""
+    holidays: tuple[str, ...] = ("public",)
+    """Which of the country's holidays count, as the holidays library groups them."""
 
     def localize(self, naive: datetime) -> datetime:
         """The instant (UTC) of a local time; the first of two, and moved forward when it does not exist."""
@@ -102,14 +105,14 @@ class Calendar:
             return None
 
     def is_working_day(self, day: date) -> bool:
-        """Not a Saturday, Sunday, public holiday or closed day."""
-        return day.weekday() < 5 and not self.is_holiday(day)
+        """Not on a weekend, a public holiday or a closed day."""
+        return day.weekday() not in self.weekend and not self.is_holiday(day)
 
     def is_holiday(self, day: date) -> bool:
-        """A public holiday of the shop's country and subdivision, or one of its closed days."""
+        """A holiday of the shop's country and subdivision that counts, or one of its closed days."""
         if any(first <= day <= last for first, last in self.closed):
             return True
-        return day in public_holidays(self.country, self.subdivision, day.year)
+        return day in public_holidays(self.country, self.subdivision, self.holidays, day.year)
 
     def _add_business_days(self, day: date, amount: int) -> date:
         step = timedelta(days=1 if amount > 0 else -1)
@@ -121,11 +124,7 @@ class Calendar:
 
     def is_open(self, window: Window, now: datetime) -> bool:
         """Whether mail may leave at an instant (UTC)."""
-        local = self.local(now).replace(second=0, microsecond=0, tzinfo=None)
-        if window.cron is not None:
-            return next(cron_minutes(window.cron, local - timedelta(minutes=1)), None) == local
-        minute = local.hour * 60 + local.minute
-        return window.opens <= minute < window.closes and self._opens_on(window, local.date())
+        return next(self._hours_open(window, self.local(now)), None) is not None
 
     @lru_cache(maxsize=1024)  # noqa: B019 -- every order of a plan asks the same; calendars live as long as the process
     def next_opening(self, window: Window, now: datetime) -> datetime | None:
@@ -133,62 +132,66 @@ class Calendar:
         if self.is_open(window, now):
             return now
         soon = next((each for each in self._minutes_of_change(now) if self.is_open(window, each)), None)
-        return soon or next((each for each in self._openings(window, now) if each > now), None)
+        return soon or next((each for each in self._beginnings(window, now) if each > now), None)
+
+    def openings(self, window: Window, first: datetime, last: datetime) -> Iterator[datetime]:
+        """The instants (UTC) between two instants, both included, at which a shut window opens."""
+        opening = self.next_opening(window, first)
+        while opening is not None and opening <= last:
+            if not self.is_open(window, opening - _MINUTE):
+                yield opening
+            opening = self.next_opening(window, self.closing(window, opening) or opening + _WEEK)
+
+    def closing(self, window: Window, now: datetime) -> datetime | None:
+        """When a window that is open at `now` (UTC) closes next; None when it stays open for a week."""
+        soon = next((each for each in self._minutes_of_change(now) if not self.is_open(window, each)), None)
+        if soon is not None:
+            return soon
+        end = now
+        while end <= now + _WEEK:
+            ends = list(self._hours_open(window, self.local(end)))
+            if not ends:
+                return end
+            end = self.localize(max(ends))
+            while not self.is_open(window, end - _MINUTE):
+                end -= _MINUTE  # the clock change skips the last minutes
+        return None
+
+    def last_minute(self, window: Window, day: date) -> datetime:
+        """The end (UTC) of the last hours that a window opens on a day."""
+        return self.localize(datetime.combine(day, time.min) + timedelta(minutes=_hours(window)[-1][1]))
 
     def _minutes_of_change(self, now: datetime) -> Iterator[datetime]:
         """Each minute of the next hours when the clock changes about now: windows may open and close twice, or late."""
         if self.local(now - _CLOCK_CHANGE).utcoffset() != self.local(now + _CLOCK_CHANGE).utcoffset():
             minute = now.replace(second=0, microsecond=0)
-            for number in range(1, int(_CLOCK_CHANGE.total_seconds()) // 60):
-                yield minute + timedelta(minutes=number)
+            for number in range(1, _CLOCK_CHANGE // _MINUTE):
+                yield minute + number * _MINUTE
 
-    def _openings(self, window: Window, now: datetime) -> Iterator[datetime]:
-        """The first open minute of each day, or each minute of a cron expression, in order."""
-        if window.cron is not None:
-            for naive in cron_minutes(window.cron, self.local(now).replace(tzinfo=None)):
-                opening = self.localize(naive)
-                # A minute that the clock change skips is in no local day, so no window opens at it.
-                if self.local(opening).replace(tzinfo=None) == naive:
-                    yield opening
-            return
+    def _beginnings(self, window: Window, now: datetime) -> Iterator[datetime]:
+        """The first open minute of all hours from the local day of `now` on, in order."""
         today = self.day(now)
-        for ahead in range(_DAYS_AHEAD):
-            day = today + timedelta(days=ahead)
-            if self._opens_on(window, day):
-                naive = datetime.combine(day, time.min) + timedelta(minutes=window.opens)
+        for day in (today + timedelta(days=ahead) for ahead in range(_DAYS_AHEAD)):
+            for opens, _ in _hours(window) if self._opens_on(window, day) else ():
+                naive = datetime.combine(day, time.min) + timedelta(minutes=opens)
                 opening = self.localize(naive)
-                while self.local(opening - timedelta(minutes=1)).replace(tzinfo=None) >= naive:
-                    opening -= timedelta(minutes=1)  # the clock change skips the minute: right after it
+                while self.local(opening - _MINUTE).replace(tzinfo=None) >= naive:
+                    opening -= _MINUTE  # the clock change skips the minute: right after it
                 if self.is_open(window, opening):
                     yield opening
 
+    def _hours_open(self, window: Window, local: datetime) -> Iterator[datetime]:
+        """The ends (naive) of the hours that a local time lies in; those before midnight belong to that day."""
+        minute = local.hour * 60 + local.minute
+        for day, passed in ((local.date(), minute), (local.date() - timedelta(days=1), minute + 24 * 60)):
+            for opens, closes in _hours(window):
+                if opens <= passed < closes and self._opens_on(window, day):
+                    yield datetime.combine(day, time.min) + timedelta(minutes=closes)
+
     def _opens_on(self, window: Window, day: date) -> bool:
+        if window.cron is not None:
+            return cron_names_day(window.cron, day)
         return day.weekday() in window.days and not (window.holidays_closed and self.is_holiday(day))
-
-    def closing(self, window: Window, now: datetime) -> datetime | None:
-        """When a window that is open at `now` (UTC) closes next; None beyond a few days."""
-        soon = next((each for each in self._minutes_of_change(now) if not self.is_open(window, each)), None)
-        if soon is not None:
-            return soon
-        if window.cron is None:
-            end = datetime.combine(self.day(now), time.min) + timedelta(minutes=window.closes)
-            return self.localize(end)
-        minute = self.local(now).replace(second=0, microsecond=0, tzinfo=None)
-        for naive in islice(cron_minutes(window.cron, minute), 3 * 24 * 60):
-            minute += timedelta(minutes=1)
-            if naive != minute:
-                return self.localize(minute)
-        return None
-
-    def last_minute(self, window: Window, day: date) -> datetime:
-        """The end (UTC) of the last minute in which the window is open on a day that it opens on."""
-        start = datetime.combine(day, time.min)
-        if window.cron is None:
-            return self.localize(start + timedelta(minutes=window.closes))
-        from croniter import croniter
-
-        schedule = croniter(window.cron, start + timedelta(days=1), ret_type=datetime, day_or=False)
-        return self.localize(schedule.get_prev(datetime) + timedelta(minutes=1))
 
     def firings(self, cron: str, first: datetime, last: datetime) -> Iterator[datetime]:
         """The instants (UTC) between two instants, both included, when a schedule fires: once in a repeated hour."""
@@ -231,33 +234,72 @@ def cron_minutes(cron: str, after: datetime) -> Iterator[datetime]:
         return
 
 
+@lru_cache(maxsize=65536)
+def cron_names_day(cron: str, day: date) -> bool:
+    """Whether a cron expression names minutes on a day; both day fields must match."""
+    midnight = datetime.combine(day, time.min)
+    return next(cron_minutes(" ".join(("0 0", *cron.split()[2:])), midnight - _MINUTE), None) == midnight
+
+
+@lru_cache(maxsize=64)
+def _hours_of_cron(cron: str) -> tuple[tuple[int, int], ...]:
+    from croniter import croniter
+
+    minutes, hours = (
+        list(range(whole)) if named == ["*"] else list(map(int, named))
+        for named, whole in zip(croniter.expand(cron)[0], (60, 24), strict=False)
+    )
+    starts = (60 * hour + minute for hour in hours for minute in minutes)
+    return joined_hours((start, start + 1) for start in starts)
+
+
+def joined_hours(hours: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """From and to in minutes: ascending, those that touch or overlap put together."""
+    joined: list[tuple[int, int]] = []
+    for opens, closes in sorted(hours):
+        if joined and opens <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], closes))
+        else:
+            joined.append((opens, closes))
+    return tuple(joined)
+
+
+def _hours(window: Window) -> tuple[tuple[int, int], ...]:
+    return window.hours if window.cron is None else _hours_of_cron(window.cron)
+
+
 @lru_cache(maxsize=256)
-def public_holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
-    """The public holidays of a country (ISO alpha-2) and subdivision in one year.
+def public_holidays(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
+    """The holidays of a country (ISO alpha-2) and subdivision in one year, of these categories.
 
     Raises UserError when they are unknown.
     """
     import holidays
 
     try:
-        return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
-    except NotImplementedError:
-        message = subdivision_error(country, subdivision) or f"no public holidays are known for {year}"
+        known = holidays.country_holidays(country, subdiv=subdivision, years=year, categories=categories)
+    except (NotImplementedError, ValueError):
+        _, message = holidays_error(country, subdivision, categories) or ("", f"no holidays are known for {year}")
         raise UserError(Problem("wrong-value", message, None, "correct `shop` in sendplan.yaml")) from None
+    return frozenset(known)
 
 
-def subdivision_error(country: str, subdivision: str | None) -> str | None:
-    """Why the public holidays of a place are unknown, or None."""
+def holidays_error(country: str, subdivision: str | None, categories: tuple[str, ...]) -> tuple[str, str] | None:
+    """Why the holidays of a place are unknown, behind the key of `shop` that is to blame: or None."""
     import holidays
 
     try:
-        holidays.country_holidays(country, subdiv=subdivision)
+        supported = frozenset(holidays.country_holidays(country, subdiv=subdivision).supported_categories)
     except NotImplementedError:
         # Only now, since listing them imports every country's calendar.
-        supported = holidays.list_supported_countries()
-        if country not in supported:
-            return f"no public holidays are known for country `{country}`"
-        return f"`{subdivision}` is no subdivision of {country}; known: {', '.join(supported[country])}"
+        places = holidays.list_supported_countries()
+        if country not in places:
+            return "country", f"no public holidays are known for country `{country}`"
+        return "subdivision", f"`{subdivision}` is no subdivision of {country}; known: {', '.join(places[country])}"
+    unknown = [each for each in categories if each not in supported]
+    if unknown:
+        known = ", ".join(f"`{each}`" for each in sorted(supported))
+        return "holidays", f"{country} has no holidays of the category `{unknown[0]}`; known: {known}"
     return None
 
 

@@ -16,7 +16,7 @@ from sendplan.project.settings import Account, Languages, Sender, Settings, Shop
 from sendplan.templates import Context
 from sendplan.units import Duration, Unit
 
-SHOP = Shop("MeinShop", "Europe/Berlin", "DE", unsubscribe="https://shop.example.com/u/{token}")
+SHOP = Shop("MeinShop", "Europe/Berlin", "DE", unsubscribe=("https://shop.example.com/u/{token}",))
 SENDER = Sender("main", "MeinShop-Team <meinshop@example.com>", "smtp.example.com", 587, "starttls")
 PARAMS = {"wait": Duration(7, Unit.DAYS), "fee": Decimal("5.00"), "home": "https://shop.example.com"}
 ACCOUNT = Account("ebay-de", "ebay", "main", params=PARAMS)

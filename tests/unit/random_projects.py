@@ -52,6 +52,7 @@ PLACES = (
     ("Pacific/Apia", datetime(2011, 12, 30, tzinfo=UTC)),
     ("Asia/Kolkata", datetime(2026, 7, 1, tzinfo=UTC)),
 )
+WEEKENDS = (frozenset({5, 6}), frozenset({4, 5}), frozenset[int]())
 SPAN = Span("rules/random.yaml", 1, 1, 2)
 
 
@@ -72,7 +73,7 @@ class Maker:
     def __init__(self, random: Random) -> None:
         self.random = random
         zone, self.center = random.choice(PLACES)
-        self.calendar = Calendar(ZoneInfo(zone), "DE", None, self.closed())
+        self.calendar = Calendar(ZoneInfo(zone), "DE", None, self.closed(), random.choice(WEEKENDS))
         self.now = self.center + timedelta(minutes=random.choice((0, 1, 60, 240, 241, 720, 1380, 1439, 1440)))
         self.params: dict[str, ParamValue] = {
             "wait": self.duration_value(),
@@ -95,7 +96,14 @@ class Maker:
 
     def duration_value(self) -> Duration:
         unit = self.random.choice(tuple(Unit))
-        large = {Unit.MINUTES: 600, Unit.HOURS: 100, Unit.MONTHS: 3, Unit.WEEKS: 4}.get(unit, 30)
+        large = {
+            Unit.MINUTES: 600,
+            Unit.HOURS: 100,
+            Unit.MONTHS: 3,
+            Unit.WEEKS: 4,
+            Unit.QUARTERS: 2,
+            Unit.YEARS: 1,
+        }.get(unit, 30)
         return Duration(self.random.choice((0, 1, 2, self.random.randint(0, large))), unit)
 
     def duration(self) -> str:
@@ -204,7 +212,8 @@ class Maker:
             regions=self.regions(),
             classes={"transactional": MessageClass("transactional"), "marketing": MessageClass("marketing", asked)},
             windows={
-                "office": Window("office", frozenset(range(5)), 8 * 60, 18 * 60, True),
+                "office": Window("office", frozenset(range(5)), ((8 * 60, 12 * 60), (13 * 60, 18 * 60)), True),
+                "night": Window("night", frozenset(range(6)), ((22 * 60, 30 * 60),), True),
                 "always": Window("always"),
                 "sundays": Window("sundays", frozenset({6})),
                 "odd": Window("odd", cron="*/20 6-9 1-20 * mon,tue,sat"),

@@ -28,6 +28,8 @@ windows:
   office-hours: {days: mon-fri, hours: 08:00-18:00, holidays: closed}
   mondays: {days: mon}
   early: {hours: 05:00-06:30}
+  shifts: {days: mon-fri, hours: [05:00-06:00, 08:00-12:00]}
+  night: {days: mon-fri, hours: 22:00-06:30, holidays: closed}
 holds:
   parked: {when: parked, reason: Parked orders get no automatic mail}
   unsure: {when: shipped is set and items > 5, reason: Large parcels are looked after by a person}

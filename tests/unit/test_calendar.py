@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendplan.calendar import Calendar, Window, cron_error, public_holidays, subdivision_error
+from sendplan.calendar import Calendar, Window, cron_error, holidays_error, joined_hours, public_holidays
 from sendplan.fields import Moment
 from sendplan.problems import UserError
 from sendplan.units import Duration, Unit
@@ -202,9 +202,30 @@ def test_writing_times() -> None:
     assert BERLIN.text(datetime(2026, 10, 25, 1, 30, tzinfo=UTC)) == "2026-10-25T02:30:00+01:00"
 
 
+@pytest.mark.parametrize(
+    ("calendar", "day", "later"),
+    [
+        (Calendar(ZoneInfo("Asia/Jerusalem"), "IL", weekend=frozenset({4, 5})), date(2026, 7, 9), date(2026, 7, 12)),
+        (Calendar(ZoneInfo("Asia/Dubai"), "AE", weekend=frozenset({5, 6})), date(2026, 7, 9), date(2026, 7, 10)),
+        (Calendar(ZoneInfo("Asia/Kathmandu"), "NP", weekend=frozenset({5})), date(2026, 7, 10), date(2026, 7, 12)),
+        (Calendar(ZoneInfo("Europe/Berlin"), "DE", weekend=frozenset()), date(2026, 7, 10), date(2026, 7, 11)),
+        (Calendar(ZoneInfo("Europe/Berlin"), "DE", "BY"), date(2028, 8, 14), date(2028, 8, 15)),
+        (
+            Calendar(ZoneInfo("Europe/Berlin"), "DE", "BY", holidays=("public", "catholic")),
+            date(2028, 8, 14),
+            date(2028, 8, 16),
+        ),
+        (Calendar(ZoneInfo("Europe/Berlin"), "DE", "Augsburg"), date(2028, 8, 7), date(2028, 8, 9)),
+    ],
+)
+def test_a_business_day_of_the_place(calendar: Calendar, day: date, later: date) -> None:
+    """The weekend and the holidays are the shop's: Thursday + 1 in Tel Aviv is Sunday, Assumption is in Munich."""
+    assert calendar.add(day, Duration(1, Unit.BUSINESS_DAYS)) == later
+
+
 # --- windows ---
 
-OFFICE = Window("office", frozenset(range(5)), 8 * 60, 18 * 60, holidays_closed=True)
+OFFICE = Window("office", frozenset(range(5)), ((8 * 60, 18 * 60),), holidays_closed=True)
 
 
 @pytest.mark.parametrize(
@@ -226,13 +247,52 @@ def test_office_hours(now: str, opening: str) -> None:
 
 def test_holidays_count_only_when_closed() -> None:
     """Without `holidays: closed` the window opens on a public holiday."""
-    always = Window("always", frozenset(range(5)), 8 * 60, 18 * 60)
+    always = Window("always", frozenset(range(5)), ((8 * 60, 18 * 60),))
     assert BERLIN.next_opening(always, berlin("2026-06-04T09:00")) == berlin("2026-06-04T09:00")
+
+
+SHIFTS = Window("shifts", frozenset(range(6)), ((8 * 60, 12 * 60), (13 * 60, 18 * 60)))
+NIGHT = Window("night", frozenset(range(5)), ((22 * 60, 30 * 60),), holidays_closed=True)
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "opening"),
+    [
+        (SHIFTS, "2026-08-21T11:59", "2026-08-21T11:59"),
+        (SHIFTS, "2026-08-21T12:00", "2026-08-21T13:00"),
+        (SHIFTS, "2026-08-21T13:00", "2026-08-21T13:00"),
+        (SHIFTS, "2026-08-22T18:00", "2026-08-24T08:00"),
+        (NIGHT, "2026-08-21T21:59", "2026-08-21T22:00"),
+        (NIGHT, "2026-08-22T05:59", "2026-08-22T05:59"),
+        (NIGHT, "2026-08-22T06:00", "2026-08-24T22:00"),
+        (NIGHT, "2026-08-24T03:00", "2026-08-24T22:00"),
+        (NIGHT, "2026-06-04T03:00", "2026-06-04T03:00"),
+        (NIGHT, "2026-06-04T22:00", "2026-06-05T22:00"),
+        (NIGHT, "2026-03-29T02:00", "2026-03-30T22:00"),
+    ],
+)
+def test_shifts_and_nights(window: Window, now: str, opening: str) -> None:
+    """A window closes over lunch; a night belongs to the day it begins on, its weekday and its holidays."""
+    assert BERLIN.next_opening(window, berlin(now)) == berlin(opening)
+
+
+def test_openings() -> None:
+    """A window opens at each of its hours, not where one stretch goes on over midnight."""
+    first, last = berlin("2026-08-21T00:00"), berlin("2026-08-24T23:59")
+    days = [f"2026-08-{day}T{hour}:00" for day in (21, 22, 24) for hour in ("08", "13")]
+    assert list(BERLIN.openings(SHIFTS, first, last)) == [berlin(each) for each in days]
+    nights = [berlin("2026-08-21T22:00"), berlin("2026-08-24T22:00")]
+    assert list(BERLIN.openings(NIGHT, first, last)) == nights
+    weekdays = Window("weekdays", frozenset(range(5)))
+    assert list(BERLIN.openings(weekdays, first, last)) == [berlin("2026-08-24T00:00")]
+    assert list(BERLIN.openings(Window("always"), first, last)) == []
+    cron = Window("cron", cron="0,1,5 9 * * mon")
+    assert list(BERLIN.openings(cron, first, last)) == [berlin("2026-08-24T09:00"), berlin("2026-08-24T09:05")]
 
 
 def test_a_window_over_the_clock_changes() -> None:
     """An hour that does not exist opens no window; one that comes twice is open twice."""
-    night = Window("night", opens=2 * 60, closes=3 * 60)
+    night = Window("night", hours=((2 * 60, 3 * 60),))
     assert BERLIN.next_opening(night, berlin("2026-03-29T01:30")) == berlin("2026-03-30T02:00")
     assert BERLIN.next_opening(night, berlin("2026-03-29T03:30")) == berlin("2026-03-30T02:00")
     for fold in (0, 1):
@@ -243,10 +303,10 @@ def test_a_window_over_the_clock_changes() -> None:
 def test_a_window_that_begins_or_ends_in_a_clock_change() -> None:
     """One that begins in the hour that does not exist opens right after it; one that ends in the repeated hour opens
     again when that repeats."""
-    late = Window("late", opens=2 * 60 + 30, closes=5 * 60)
+    late = Window("late", hours=((2 * 60 + 30, 5 * 60),))
     for now in ("2026-03-28T06:00", "2026-03-29T01:00"):
         assert BERLIN.next_opening(late, berlin(now)) == berlin("2026-03-29T03:00")
-    early = Window("early", opens=60, closes=2 * 60 + 30)
+    early = Window("early", hours=((60, 2 * 60 + 30),))
     assert BERLIN.next_opening(early, berlin("2026-10-25T02:40")) == berlin("2026-10-25T02:00", fold=1)
 
 
@@ -295,6 +355,11 @@ def test_a_window_that_never_opens() -> None:
         (OFFICE, "2026-08-21T09:00", "2026-08-21T18:00"),
         (Window("cron", cron="* 9 * * *"), "2026-08-21T09:17", "2026-08-21T10:00"),
         (Window("cron", cron="0,1,5 9 * * *"), "2026-08-21T09:00", "2026-08-21T09:02"),
+        (Window("cron", cron="* * * * mon-fri"), "2026-08-21T09:00", "2026-08-22T00:00"),
+        (Window("weekdays", frozenset(range(5))), "2026-08-17T09:00", "2026-08-22T00:00"),
+        (SHIFTS, "2026-08-21T09:00", "2026-08-21T12:00"),
+        (NIGHT, "2026-08-22T01:00", "2026-08-22T06:00"),
+        (Window("late", hours=((20 * 60, 26 * 60 + 30),)), "2026-03-28T20:00", "2026-03-29T03:00"),
     ],
 )
 def test_closing(window: Window, now: str, closing: str) -> None:
@@ -332,25 +397,29 @@ CHANGES = st.datetimes(datetime(2026, 3, 27), datetime(2026, 4, 2)) | st.datetim
 def test_both_kinds_of_window_agree(naive: datetime) -> None:
     """Hours and the cron expression with the same minutes open at the same instant, clock changes included."""
     now = naive.replace(microsecond=0, tzinfo=UTC)
-    hours = Window("hours", frozenset({0, 6}), 2 * 60, 4 * 60)
+    hours = Window("hours", frozenset({0, 6}), ((2 * 60, 4 * 60),))
     assert BERLIN.next_opening(hours, now) == BERLIN.next_opening(Window("cron", cron="* 2-3 * * sun,mon"), now)
 
 
-@given(CHANGES, st.integers(0, 7), st.integers(1, 12))
-@example(datetime(2026, 10, 25, 1, 0), 5, 1)
-def test_a_window_opens_as_soon_as_it_is_open(naive: datetime, opens: int, quarters: int) -> None:
+HOURS = st.builds(
+    lambda opens, quarters: (opens * 30, opens * 30 + quarters * 15), st.integers(0, 47), st.integers(1, 47)
+)
+
+
+@given(CHANGES, st.lists(HOURS, min_size=1, max_size=3))
+@example(datetime(2026, 10, 25, 1, 0), [(150, 165)])
+def test_a_window_opens_as_soon_as_it_is_open(naive: datetime, hours: list[tuple[int, int]]) -> None:
     """No open minute lies before the next opening, and no shut one before the closing."""
     now = naive.replace(second=0, microsecond=0, tzinfo=UTC)
-    window = Window("half hours", opens=opens * 30, closes=opens * 30 + quarters * 15)
+    window = Window("half hours", hours=joined_hours(hours))
     opening = BERLIN.next_opening(window, now)
     assert opening is not None
-    closing = BERLIN.closing(window, opening)
-    assert closing is not None
+    closing = BERLIN.closing(window, opening) or opening + timedelta(days=1)
     before = (now + timedelta(minutes=n) for n in range((opening - now) // timedelta(minutes=1)))
     during = (opening + timedelta(minutes=n) for n in range((closing - opening) // timedelta(minutes=1)))
     assert not any(BERLIN.is_open(window, each) for each in before)
     assert all(BERLIN.is_open(window, each) for each in during)
-    assert not BERLIN.is_open(window, closing)
+    assert BERLIN.is_open(window, closing) is (BERLIN.closing(window, opening) is None)
 
 
 # --- schedules ---
@@ -387,16 +456,22 @@ def test_a_schedule_never_goes_back() -> None:
 
 def test_public_holidays() -> None:
     """The holidays of a year are known by country and subdivision."""
-    assert date(2026, 10, 3) in public_holidays("DE", None, 2026)
-    assert date(2026, 11, 1) in public_holidays("DE", "NW", 2026)
-    assert date(2026, 11, 1) not in public_holidays("DE", "BE", 2026)
+    assert date(2026, 10, 3) in public_holidays("DE", None, ("public",), 2026)
+    assert date(2026, 11, 1) in public_holidays("DE", "NW", ("public",), 2026)
+    assert date(2026, 11, 1) not in public_holidays("DE", "BE", ("public",), 2026)
 
 
 def test_places_without_known_holidays() -> None:
     """A country or subdivision that nobody knows is told before any date is wrong."""
-    assert subdivision_error("DE", "NW") is None
-    assert subdivision_error("DE", None) is None
-    assert (subdivision_error("XX", None) or "").startswith("no public holidays are known")
-    assert (subdivision_error("DE", "XX") or "").startswith("`XX` is no subdivision of DE")
+    assert holidays_error("DE", "NW", ("public", "catholic")) is None
+    assert holidays_error("DE", None, ("public",)) is None
+    for place, told in {
+        ("XX", None, "public"): ("country", "no public holidays are known"),
+        ("DE", "XX", "public"): ("subdivision", "`XX` is no subdivision of DE"),
+        ("DE", "BY", "jewish"): ("holidays", "DE has no holidays of the category `jewish`; known: `catholic`,"),
+    }.items():
+        country, subdivision, category = place
+        key, message = holidays_error(country, subdivision, (category,)) or ("", "")
+        assert (key, message.startswith(told[1])) == (told[0], True)
     with pytest.raises(UserError, match="no public holidays are known for country `XX`"):
-        public_holidays("XX", None, 2026)
+        public_holidays("XX", None, ("public",), 2026)

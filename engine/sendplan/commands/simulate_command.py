@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from sendplan.problems import Exit
 from sendplan.project.project import Project
 from sendplan.report import counted
 from sendplan.simulation.chart import text_bar
-from sendplan.simulation.simulate import DAILY, Send, Simulation, closed_windows, simulate, starts_of
+from sendplan.simulation.simulate import Send, Simulation, closed_windows, simulate, starts_of, usual_runs
 from sendplan.simulation.simulation_page import page
 from sendplan.simulation.volumes import Compared, Row, Volumes, message_rows, period_rows, periods, region_rows, volumes
 from sendplan.store import Reader, open_reader
@@ -46,7 +47,8 @@ class _Span:
 @click.option(
     "--every",
     metavar="CRON",
-    help="When there is a run, on the shop's clock; by default the project's `schedule`, else daily at 06:00.",
+    help="When there is a run, on the shop's clock; by default the project's `schedule`, else daily at 06:00 and "
+    "when a window opens.",
 )
 @click.option("--rules-from", metavar="REV", help="Compare with the rules of a git revision or another folder.")
 @click.option(
@@ -70,19 +72,20 @@ def command(
     project, problems = load_project(project_dir)
     calendar = project.settings.calendar
     span = _span(first, last, calendar)
-    every = every or project.settings.schedule or DAILY
-    runs = _runs(every, span, calendar)
-    done = _simulated(project, project, runs, span)
-    warnings = list(_warnings(project, done))
     other = None
-    if rules_from is not None:
-        with project_at(project.settings.folder, rules_from) as before:
+    with ExitStack() as opened:
+        before = None if rules_from is None else opened.enter_context(project_at(project.settings.folder, rules_from))
+        runs = _runs(every, [project, *([] if before is None else [before])], span)
+        done = _simulated(project, project, runs, span)
+        warnings = list(_warnings(project, done))
+        if before is not None and rules_from is not None:
             other = _simulated(before, project, runs, span)
             warnings += broken_there(before, rules_from)
+    rhythm = every or project.settings.schedule or "daily at 06:00 and when a window opens"
     if format_ == "json":
         print_json(simulation_json(span, done, other, rules_from, calendar))
     else:
-        _print(project, span, done, other, rules_from, every)
+        _print(project, span, done, other, rules_from, rhythm)
     if html is not None:
         html.write_text(_page(project, span, done, other, rules_from, warnings), encoding="utf-8")
         click.echo(f"Written to {html}", err=format_ == "json")
@@ -111,13 +114,16 @@ def _moment(option: str, text: str, calendar: Calendar) -> Moment:
     return date.fromisoformat(text) if len(text) <= 10 else instant
 
 
-def _runs(every: str, span: _Span, calendar: Calendar) -> list[datetime]:
-    wrong = cron_error(every)
+def _runs(every: str | None, projects: Sequence[Project], span: _Span) -> list[datetime]:
+    wrong = cron_error(every) if every is not None else None
     if wrong is not None:
         raise click.UsageError(f"--every: `{every}`: {wrong}")
-    runs = list(calendar.firings(every, span.begin, span.end))
+    if every is None:
+        runs = usual_runs(projects, span.begin, span.end)
+    else:
+        runs = list(projects[0].settings.calendar.firings(every, span.begin, span.end))
     if not runs:
-        raise click.UsageError(f"no run of `{every}` falls between --from and --to")
+        raise click.UsageError("no run falls between --from and --to; choose other times, or other runs with --every")
     return runs
 
 
@@ -203,18 +209,18 @@ def _title(project: Project, span: _Span) -> str:
     return f"{project.settings.shop.name}: simulation from {calendar.text(span.first)} to {calendar.text(span.last)}"
 
 
-def _subtitle(project: Project, done: Simulation, total: Volumes, every: str = "") -> str:
+def _subtitle(project: Project, done: Simulation, total: Volumes, rhythm: str = "") -> str:
     runs, messages = counted(len(done.runs), "run"), counted(total.total, "message")
-    rhythm = f" ({every})" if every else ""
-    return f"{runs}{rhythm}, {project.settings.shop.timezone}: {messages}"
+    when = f" ({rhythm})" if rhythm else ""
+    return f"{runs}{when}, {project.settings.shop.timezone}: {messages}"
 
 
 def _print(
-    project: Project, span: _Span, done: Simulation, other: Simulation | None, rules_from: str | None, every: str
+    project: Project, span: _Span, done: Simulation, other: Simulation | None, rules_from: str | None, rhythm: str
 ) -> None:
     compared = _compared(project, done, other, rules_from)
     click.echo(clean(_title(project, span)))
-    click.echo(clean(_subtitle(project, done, compared.present, every)) + "\n")
+    click.echo(clean(_subtitle(project, done, compared.present, rhythm)) + "\n")
     _print_rows("Rule", compared, message_rows(compared, _steps(project)))
     regions = region_rows(compared)
     if regions:

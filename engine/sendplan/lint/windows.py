@@ -55,17 +55,29 @@ def _warning(subject: Subject, rule: Rule, step: Step, gap: tuple[datetime, date
 
 
 def _gaps(calendar: Calendar, window: Window) -> Iterator[tuple[datetime, datetime]]:
-    """The stretches between two days on which the window opens."""
+    """The stretches in which the window is shut: within the first day that it opens on, and between two such days."""
     closed = calendar.closed if window.holidays_closed else ()
     first = min((_FIRST, *(start - timedelta(days=30) for start, _ in closed)))
     last = max((_LAST if window.holidays_closed else _YEAR_LATER, *(end + timedelta(days=30) for _, end in closed)))
     opening = calendar.next_opening(window, calendar.instant(first))
+    if opening is not None:
+        yield from _pauses(calendar, window, opening)
     while opening is not None and calendar.day(opening) < last:
         day = calendar.day(opening)
         shut = calendar.last_minute(window, day)
-        opening = calendar.next_opening(window, calendar.instant(day + timedelta(days=1)))
+        opening = calendar.next_opening(window, max(shut, calendar.instant(day + timedelta(days=1))))
         if opening is not None:
             yield shut, opening
+
+
+def _pauses(calendar: Calendar, window: Window, opening: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Where the window is shut between its hours of one day, such as over lunch."""
+    evening = calendar.last_minute(window, calendar.day(opening))
+    for later in calendar.openings(window, opening + timedelta(minutes=1), evening):
+        shut = calendar.closing(window, opening)
+        if shut is not None:
+            yield shut, later
+        opening = later
 
 
 def _is_lost(calendar: Calendar, gap: tuple[datetime, datetime], expires: Duration, dates: bool) -> bool:

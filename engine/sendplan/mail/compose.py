@@ -13,7 +13,7 @@ from sendplan.planning.planner import chosen_template
 from sendplan.problems import Problem, UserError, did_you_mean
 from sendplan.project.project import TEMPLATES, Project
 from sendplan.project.rules import Rule, Step
-from sendplan.templates import Context, Templates, unsubscribe_link
+from sendplan.templates import Context, Templates, unsubscribe_links
 
 if TYPE_CHECKING:
     from sendplan.templates import Rendered
@@ -65,7 +65,7 @@ def compose(
         account=account,
         to=address,
         to_name=str(facts.values["name"]) if "name" in facts.values else None,
-        unsubscribe=unsubscribe_link(settings.shop, address) if needs_unsubscribe else None,
+        unsubscribe=unsubscribe_links(settings.shop, address) if needs_unsubscribe else (),
         now=settings.calendar.local(now),
         redirect=redirect,
         rehearsal=rehearsal,

@@ -12,7 +12,7 @@ import builtins
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import base64mime, quoprimime
@@ -79,14 +79,14 @@ def build(
     account: Account,
     to: str,
     to_name: str | None,
-    unsubscribe: str | None,
+    unsubscribe: Sequence[str],
     now: datetime,
     redirect: str | None = None,
     rehearsal: bool = False,
 ) -> Message:
     """The mail for one buyer.
 
-    `unsubscribe` is the buyer's link for the marketing class, else None. `now` is aware and becomes `Date` with its
+    `unsubscribe` are the buyer's links for the marketing class, else none. `now` is aware and becomes `Date` with its
     offset. `redirect` replaces every recipient, and the copy. A `rehearsal` has a `Message-ID` of its own: nobody
     takes it for the mail itself. Raises MessageError for what no header may hold.
     """
@@ -168,14 +168,14 @@ def _copy(account: Account, sender: Sender, from_: Mailbox) -> str | None:
     return from_.address if wanted == "self" else mailbox(wanted, "copy_to").address
 
 
-def _unsubscribe_headers(link: str | None) -> list[str]:
+def _unsubscribe_headers(links: Sequence[str]) -> list[str]:
     """List-Unsubscribe (RFC 2369), with an https address in one click (RFC 8058)."""
-    if link is None:
+    if not links:
         return []
-    if not re.fullmatch(r"(?:https?://|mailto:)[!-;=?-~]+", link):
+    if not all(re.fullmatch(r"(?:https?://|mailto:)[!-;=?-~]+", link) for link in links):
         raise _error("List-Unsubscribe", "`shop.unsubscribe` must be an https or mailto address")
-    headers = [_header("List-Unsubscribe", f"<{link}>")]
-    if link.startswith("https:"):
+    headers = [_header("List-Unsubscribe", ", ".join(f"<{link}>" for link in links))]
+    if any(link.startswith("https:") for link in links):
         headers.append(_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     return headers
 

@@ -21,8 +21,14 @@ class Shop:
     timezone: str
     country: str
     branding: bool = False
-    unsubscribe: str | None = None
-    """https or mailto address with `{token}`, or None."""
+    unsubscribe: tuple[str, ...] = ()
+    """https and mailto addresses with `{token}`."""
+    logo: str | None = None
+    """Address of an image."""
+    bank: Mapping[str, str] = field(default_factory=dict)
+    """`name`, `iban`, `bic`, as far as they are given."""
+    imprint: tuple[str, ...] = ()
+    """Lines."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sendplan.addresses import address_error, address_of, names_several
-from sendplan.calendar import WEEKDAYS, Calendar, Window, cron_error, subdivision_error
+from sendplan.calendar import Window, cron_error, joined_hours
 from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value
 from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
-from sendplan.project import providers
+from sendplan.project import providers, shop_section
 from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.regions import Entry, Region
 from sendplan.project.settings import (
@@ -29,6 +27,7 @@ from sendplan.project.settings import (
     Settings,
     Shop,
 )
+from sendplan.project.times import hours_of_day, weekdays
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 from sendplan.store_kinds import HELP, store_kind
@@ -39,7 +38,6 @@ _NEEDED = {"senders": "from", "holds": "when", "imports": "file"}
 """Without these keys an entry says nothing."""
 _NEEDED_OF_SHOP = {"name", "timezone", "country"}
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_HOURS = re.compile(r"(\d{2}):(\d{2})\s*-\s*(\d{2}):(\d{2})")
 _RESERVED_REGIONS = ("all", "any")
 
 
@@ -104,8 +102,7 @@ class _Reader:
         fields = self._fields()
         params = {name: self._param(value) for name, value in self.data.get("params", {}).items()}
         scope = Scope(fields, params, messages=None)
-        shop = self._shop()
-        calendar = self._calendar(shop)
+        shop, calendar = shop_section.shop_and_calendar(self.data.get("shop"), self._note_in("shop"))
         senders = {name: self._sender(name, each) for name, each in self.data.get("senders", {}).items()}
         accounts = {name: self._account(name, each, params, senders) for name, each in self._section("accounts")}
         regions = tuple(self._region(name, each) for name, each in self._section("regions"))
@@ -167,47 +164,13 @@ class _Reader:
             return tuple(value)
         return (Duration.parse(value) or value) if isinstance(value, str) else value
 
-    def _shop(self) -> Shop | None:
-        shop = self.data.get("shop")
-        if shop is None:
-            return None
-        unsubscribe = shop.get("unsubscribe")
-        if unsubscribe is not None and not re.match(r"https://[^/\s]+|mailto:\S+@\S+$", unsubscribe):
-            help_ = "write `https://shop.example.com/u/{token}` or `mailto:unsubscribe@example.com`"
-            self.note("wrong-value", ("shop", "unsubscribe"), "neither an https nor a mailto address", help_)
-        return Shop(shop["name"], shop["timezone"], shop["country"], bool(shop.get("branding", False)), unsubscribe)
-
-    def _calendar(self, shop: Shop | None) -> Calendar | None:
-        if shop is None:
-            return None
-        closed = []
-        for number, text in enumerate(self.data["shop"].get("closed", [])):
-            days = _days(text)
-            if days is None:
-                help_ = "write `2026-12-24/2027-01-03` or one day `2026-12-24`"
-                self.note("wrong-value", ("shop", "closed", number), f"`{text}` is no day and no range of days", help_)
-            else:
-                closed.append(days)
-        try:
-            zone = ZoneInfo(shop.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            from zoneinfo import available_timezones
-
-            help_ = did_you_mean(shop.timezone, available_timezones())[:200]
-            self.note("wrong-value", ("shop", "timezone"), f"there is no time zone `{shop.timezone}`", help_)
-            return None
-        return Calendar(zone, shop.country, self.data["shop"].get("subdivision"), tuple(closed))
-
     def check_holidays(self) -> None:
-        """Whether the place's public holidays are known, where anything in the settings depends on them."""
-        shop = self.data.get("shop")
+        """Whether the place's holidays are known, where anything in the settings depends on them."""
         closed = any(each.get("holidays") == "closed" for _, each in self._section("windows"))
-        if shop is None or not (closed or "subdivision" in shop):
-            return
-        wrong = subdivision_error(shop["country"], shop.get("subdivision"))
-        if wrong is not None:
-            key = "country" if "country" in wrong else "subdivision"
-            self.note("wrong-value", ("shop", key), wrong, "give the ISO 3166 codes of the shop's place")
+        shop_section.check_holidays(self.data.get("shop"), self._note_in("shop"), needed=closed)
+
+    def _note_in(self, section: str) -> shop_section.Note:
+        return lambda code, path, message, help_: self.note(code, (section, *path), message, help_)
 
     def _store(self) -> str:
         url: str = self.data.get("store", "")
@@ -376,7 +339,7 @@ class _Reader:
     def _class(self, name: str, given: Mapping[str, Any], scope: Scope, shop: Shop | None) -> MessageClass:
         path = ("classes", name)
         required = given.get("unsubscribe") == "required"
-        if required and shop is not None and shop.unsubscribe is None:
+        if required and shop is not None and not shop.unsubscribe:
             message = f"class `{name}` needs a way to unsubscribe"
             help_ = "set `shop.unsubscribe` to an https or mailto address"
             self.note("missing-key", (*path, "unsubscribe"), message, help_)
@@ -395,16 +358,25 @@ class _Reader:
             if wrong is not None:
                 self.note("wrong-value", (*path, "cron"), wrong, "write `* 9-17 * * mon-fri`")
             return Window(name, cron=given["cron"])
-        days = _weekdays(given.get("days", "mon-sun"))
+        days = weekdays(given.get("days", "mon-sun"))
         if days is None:
             self.note(
                 "wrong-value", (*path, "days"), f"`{given['days']}` are no weekdays", "write `mon-fri` or `mon, wed`"
             )
-        hours = _hours(given.get("hours", "00:00-24:00"))
-        if hours is None:
-            help_ = "write `08:00-18:00`; the end is not included and lies on the same day"
-            self.note("wrong-value", (*path, "hours"), f"`{given['hours']}` are no opening hours", help_)
-        return Window(name, days or frozenset(range(7)), *(hours or (0, 24 * 60)), holidays_closed=closed)
+        return Window(name, days or frozenset(range(7)), self._hours(path, given), holidays_closed=closed)
+
+    def _hours(self, path: KeyPath, given: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+        written = given.get("hours", "00:00-24:00")
+        hours: list[tuple[int, int]] = []
+        for number, text in enumerate(_listed(written)):
+            parsed = hours_of_day(text)
+            if parsed is None:
+                place = (*path, "hours", number) if isinstance(written, list) else (*path, "hours")
+                help_ = "write `08:00-18:00`, the end is not included; `22:00-06:00` ends on the next day"
+                self.note("wrong-value", place, f"`{text}` are no opening hours", help_)
+            else:
+                hours.append(parsed)
+        return joined_hours(hours)
 
     def _fresh_within(self, fields: Mapping[str, Field]) -> Mapping[str, Duration]:
         limits: dict[str, Duration] = {}
@@ -427,31 +399,3 @@ def _listed(value: Any) -> list[str]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]
-
-
-def _days(text: str) -> tuple[date, date] | None:
-    first, _, last = text.partition("/")
-    try:
-        days = date.fromisoformat(first.strip()), date.fromisoformat((last or first).strip())
-    except ValueError:
-        return None
-    return days if days[0] <= days[1] else None
-
-
-def _weekdays(value: Any) -> frozenset[int] | None:
-    days: set[int] = set()
-    for part in (piece for text in _listed(value) for piece in text.lower().split(",")):
-        first, _, last = part.strip().partition("-")
-        if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
-            return None
-        start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
-        days |= {day % 7 for day in range(start, (end if end >= start else end + 7) + 1)}
-    return frozenset(days)
-
-
-def _hours(text: str) -> tuple[int, int] | None:
-    match = _HOURS.fullmatch(text.strip())
-    if match is None or int(match[2]) > 59 or int(match[4]) > 59:
-        return None
-    opens, closes = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
-    return (opens, closes) if opens < closes <= 24 * 60 else None

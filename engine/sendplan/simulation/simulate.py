@@ -23,8 +23,8 @@ from sendplan.project.project import Project
 from sendplan.project.rules import Rule
 from sendplan.store.protocols import Reader, StoredOrder
 
-DAILY = "0 6 * * *"
-"""The rhythm of runs, on the shop's clock."""
+_DAILY = "0 6 * * *"
+"""On the shop's clock."""
 
 _CHUNK = 500
 
@@ -93,6 +93,21 @@ def simulate(
         sends += walker.walk(start)
         progress(number)
     return Simulation(tuple(runs), tuple(sorted(sends, key=Send.sort_key)), dict(walker.errors))
+
+
+def usual_runs(projects: Sequence[Project], first: datetime, last: datetime) -> list[datetime]:
+    """When there are runs between two instants (UTC), both included, for rule sets of one shop, the first its own.
+
+    By its `schedule`; without one daily at 06:00 and at each opening of a window that any of these rules asks for.
+    """
+    settings = projects[0].settings
+    if settings.schedule is not None:
+        return list(settings.calendar.firings(settings.schedule, first, last))
+    runs = set(settings.calendar.firings(_DAILY, first, last))
+    for project in projects:
+        for window in _windows_used(project):
+            runs.update(project.settings.calendar.openings(project.settings.windows[window], first, last))
+    return sorted(runs)
 
 
 def starts_of(reader: Reader, at: datetime) -> Iterator[Start]:
@@ -197,13 +212,19 @@ def _is_open(project: Project, window: str, run: datetime) -> bool:
 
 def closed_windows(project: Project, runs: Sequence[datetime]) -> dict[str, list[str]]:
     """The windows that none of the runs falls into, each with the rules in use that ask for it."""
-    asked: dict[str, dict[str, None]] = {}
+    asked = _windows_used(project)
+    closed = (window for window in asked if not any(_is_open(project, window, run) for run in runs))
+    return {window: sorted(asked[window]) for window in closed}
+
+
+def _windows_used(project: Project) -> Mapping[str, frozenset[str]]:
+    """The windows that rules in use ask for, each with these rules."""
+    asked: dict[str, frozenset[str]] = {}
     for rule in project.rules:
         for step in rule.steps if rule.enabled else ():
             if step.window is not None:
-                asked.setdefault(step.window, {})[rule.id] = None
-    closed = (window for window in asked if not any(_is_open(project, window, run) for run in runs))
-    return {window: sorted(asked[window]) for window in closed}
+                asked[step.window] = asked.get(step.window, frozenset()) | {rule.id}
+    return asked
 
 
 def _all_rules(project: Project) -> Iterator[Rule]:

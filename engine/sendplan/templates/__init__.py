@@ -1,6 +1,6 @@
 """Templates: one Markdown source with Jinja2 gives a mail's subject, text part and HTML part (LANGUAGE §8)."""
 
 from sendplan.templates.render import Rendered, TemplateError, Templates
-from sendplan.templates.values import Context, unsubscribe_link
+from sendplan.templates.values import Context, unsubscribe_links
 
-__all__ = ["Context", "Rendered", "TemplateError", "Templates", "unsubscribe_link"]
+__all__ = ["Context", "Rendered", "TemplateError", "Templates", "unsubscribe_links"]

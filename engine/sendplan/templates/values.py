@@ -71,7 +71,7 @@ def known_fields(settings: Settings) -> Mapping[str, frozenset[str]]:
     params = settings.params.keys() | {name for account in settings.accounts.values() for name in account.params}
     return {
         "order": frozenset(settings.fields),
-        "shop": frozenset({"name", "timezone", "country", "branding", "unsubscribe"}),
+        "shop": frozenset({"name", "timezone", "country", "branding", "unsubscribe", "logo", "bank", "imprint"}),
         "account": frozenset({"name", "portal", "language"}),
         "rule": frozenset({"id", "title"}),
         "step": frozenset({"id"}),
@@ -97,7 +97,10 @@ def namespace(context: Context, fields: Mapping[str, Field], zone: ZoneInfo) -> 
             timezone=shop.timezone,
             country=Country(shop.country),
             branding=shop.branding,
-            unsubscribe=unsubscribe_link(shop, email) if isinstance(email, str) else None,
+            unsubscribe=next(iter(unsubscribe_links(shop, email)), None) if isinstance(email, str) else None,
+            logo=shop.logo,
+            bank=_merchant("shop.bank", **shop.bank) if shop.bank else None,
+            imprint=tuple(map(Trusted, shop.imprint)) or None,
         ),
         "account": _merchant("account", name=account.name, portal=account.portal, language=account.language),
         "rule": _merchant("rule", id=context.rule_id, title=context.rule_title),
@@ -112,16 +115,15 @@ def namespace(context: Context, fields: Mapping[str, Field], zone: ZoneInfo) -> 
     return names if context.step_id is None else names | {"step": _merchant("step", id=context.step_id)}
 
 
-def unsubscribe_link(shop: Shop, email: str) -> Personal | None:
-    """`shop.unsubscribe` for one buyer, or None when the shop has none.
+def unsubscribe_links(shop: Shop, email: str) -> tuple[Personal, ...]:
+    """`shop.unsubscribe` for one buyer, web addresses first; empty when the shop has none.
 
     `{token}` becomes the first 32 hexadecimal digits of SHA-256 over `SHOP NAME`, a newline and the address in lower
     case: the same in every mail to this buyer, and computable by the shop from its own list of customers.
     """
-    if shop.unsubscribe is None:
-        return None
     token = hashlib.sha256(f"{shop.name}\n{email.lower()}".encode("utf-8", "replace")).hexdigest()[:32]
-    return Personal(shop.unsubscribe.replace("{token}", token))
+    links = sorted(shop.unsubscribe, key=lambda link: not link.startswith("https:"))
+    return tuple(Personal(link.replace("{token}", token)) for link in links)
 
 
 def _merchant(label: str, **values: object) -> View:

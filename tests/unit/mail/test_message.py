@@ -31,7 +31,7 @@ def built(rendered: Rendered = RENDERED, **changes: Any) -> Message:
         "account": ACCOUNT,
         "to": "buyer@example.net",
         "to_name": None,
-        "unsubscribe": None,
+        "unsubscribe": (),
         "now": NOW,
     }
     return build(rendered, **{**arguments, **changes})
@@ -61,7 +61,7 @@ def test_a_mail_as_it_leaves(snapshot: SnapshotAssertion) -> None:
         rendered,
         account=replace(ACCOUNT, reply_to="Service, MeinShop <service@example.org>"),
         to_name="Jörg Käufer",
-        unsubscribe="https://shop.example.com/u/4b8f",
+        unsubscribe=("https://shop.example.com/u/4b8f",),
     )
     assert message.bytes.decode().replace("\r\n", "\n") == snapshot
 
@@ -134,10 +134,17 @@ def test_a_rehearsal_has_a_message_id_of_its_own() -> None:
 )
 def test_marketing_mail_can_be_unsubscribed_from(link: str, post: str | None) -> None:
     """The unsubscribe link stands in its header, and works with one click where it is a web address."""
-    message = parsed(built(unsubscribe=link))
+    message = parsed(built(unsubscribe=(link,)))
     assert message["List-Unsubscribe"] == f"<{link}>"
     assert message["List-Unsubscribe-Post"] == post
     assert parsed(built())["List-Unsubscribe"] is None
+
+
+def test_both_ways_to_unsubscribe_stand_in_the_header() -> None:
+    """A program that cannot open web addresses writes a mail instead."""
+    message = parsed(built(unsubscribe=("https://shop.example.com/u/1", "mailto:u@example.com?subject=1")))
+    assert message["List-Unsubscribe"] == "<https://shop.example.com/u/1>, <mailto:u@example.com?subject=1>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +153,7 @@ def test_marketing_mail_can_be_unsubscribed_from(link: str, post: str | None) ->
 def test_a_broken_unsubscribe_link_is_refused(link: str) -> None:
     """What is no web or mail address cannot become the unsubscribe header."""
     with pytest.raises(MessageError):
-        built(unsubscribe=link)
+        built(unsubscribe=(link,))
 
 
 CONTROLS = ["\n", "\r", "\r\n", "\x00", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\ud800"]
@@ -163,7 +170,7 @@ def test_no_value_can_end_its_header(place: str, control: str) -> None:
         "to": {"to": address},
         "from": {"sender": replace(SENDER, from_=f"{evil} <a@example.com>")},
         "reply_to": {"account": replace(ACCOUNT, reply_to=address)},
-        "unsubscribe": {"unsubscribe": f"https://example.com/{evil}"},
+        "unsubscribe": {"unsubscribe": (f"https://example.com/{evil}",)},
         "redirect": {"redirect": address},
         "copy_to": {"sender": replace(SENDER, copy_to=address)},
     }

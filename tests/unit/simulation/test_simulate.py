@@ -17,10 +17,11 @@ from sendplan.ledger import History, Record, Standing, State
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
-from sendplan.simulation.simulate import DAILY, Send, Start, simulate, starts_of
+from sendplan.simulation.simulate import Send, Start, simulate, starts_of
 from sendplan.store import open_reader, open_store
 from sendplan.store.protocols import StoredOrder
 
+DAILY = "0 6 * * *"
 FIRST = date(2026, 3, 1)
 DAYS = 45
 
@@ -72,6 +73,7 @@ DUES = (
     "ordered",
     "ordered + 3 days",
     "ordered + 1 month",
+    "ordered + 1 quarter",
     "ordered + 5 business days",
     "payment_due + 36 hours",
     "shipped + 7 days",
@@ -85,6 +87,8 @@ OPTIONS = (
     "window: office-hours",
     "window: mondays",
     "window: early",
+    "window: shifts",
+    "window: night",
     "expires: 3 days",
     "expires: 12 hours",
     "lookback: 10 days",

@@ -30,6 +30,7 @@ rules:
       steps: [{id: reminder, template: mail}, {id: first, template: mail}]
 """
 DAY = date(2026, 3, 2)
+DAILY = ("--every", "0 6 * * *")
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_table(folder: Path, capsys: pytest.CaptureFixture[str], snapshot: Snaps
 
 def test_json_is_what_the_language_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The JSON holds each send with its time and place, and the volumes that they add up to."""
-    assert simulate(folder, "--from", "2026-03-09", "--to", "2026-03-09", "--format", "json") == 0
+    assert simulate(folder, "--from", "2026-03-09", "--to", "2026-03-09", *DAILY, "--format", "json") == 0
     send = {"at": "2026-03-09T06:00:00+01:00", "rule": "dunning", "step": "reminder"}
     assert json.loads(capsys.readouterr().out) == {
         "from": "2026-03-09",
@@ -100,6 +101,33 @@ def test_other_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "window" not in captured.err
 
 
+def test_the_usual_runs_reach_every_window(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a schedule there is a run at 06:00 and one when a window opens that a rule asks for, so all leaves."""
+    assert simulate(folder, "--format", "json") == 0
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    times = {(each["rule"], each["at"][11:16]) for each in said["sends"]}
+    assert times == {("dunning", "06:00"), ("thanks", "08:00")}
+    assert said["volumes"]["by_rule"]["thanks"] == 14
+    assert "window" not in captured.err
+
+
+def test_a_window_without_a_run_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs that somebody chose may miss a window: that is said, and whose messages stay."""
+    assert simulate(folder, *DAILY, "--format", "json") == 0
+    warned = "warning: no run falls into window office-hours, so thanks sends nothing here; choose other runs"
+    assert warned in capsys.readouterr().err
+
+
+def test_windows_of_the_other_rules_count_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two rule sets are compared at the same runs, which reach the windows of both."""
+    rules = folder / "rules" / "rules.yaml"
+    rules.write_text(rules.read_text().replace(", window: office-hours", ""))
+    assert simulate(folder, "--rules-from", "HEAD", "--format", "json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["volumes"]["by_rule"]["thanks"] == said["rules_from"]["volumes"]["by_rule"]["thanks"] == 14
+
+
 def test_the_schedule_is_the_rhythm(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A project with a `schedule` is simulated by it, unless `--every` says otherwise."""
     settings = folder / "sendplan.yaml"
@@ -112,7 +140,7 @@ def test_the_schedule_is_the_rhythm(folder: Path, capsys: pytest.CaptureFixture[
 
 def test_times_bound_the_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--from` and `--to` also take times, both included."""
-    span = ("--from", "2026-03-09T06:00", "--to", "2026-03-10T05:59")
+    span = ("--from", "2026-03-09T06:00", "--to", "2026-03-10T05:59", *DAILY)
     assert simulate(folder, *span, "--format", "json") == 0
     data = json.loads(capsys.readouterr().out)
     assert [send["at"][:10] for send in data["sends"]] == ["2026-03-09"]
@@ -130,7 +158,7 @@ def test_rules_of_a_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     """The other rules may also lie in a folder; its own store is not looked at."""
     other = shutil.copytree(folder, tmp_path / "before", ignore=shutil.ignore_patterns("var"))
     later(folder)
-    assert simulate(folder, "--rules-from", str(other), "--format", "json") == 0
+    assert simulate(folder, "--rules-from", str(other), *DAILY, "--format", "json") == 0
     data = json.loads(capsys.readouterr().out)
     assert data["rules_from"]["sends"][0]["at"][:10] == "2026-03-09"
     assert data["sends"][0]["at"][:10] == "2026-03-12"
@@ -184,7 +212,7 @@ def test_runs_over_the_limit(folder: Path, capsys: pytest.CaptureFixture[str]) -
     """A run that the limit would have stopped is named with its number of messages, which count all the same."""
     settings = folder / "sendplan.yaml"
     settings.write_text(settings.read_text().replace("per_run: 3", "per_run: 1"))
-    assert simulate(folder, "--format", "json") == 0
+    assert simulate(folder, *DAILY, "--format", "json") == 0
     captured = capsys.readouterr()
     by_day = json.loads(captured.out)["volumes"]["by_day"]
     [day] = [day for day, count in by_day.items() if count > 1][:1]

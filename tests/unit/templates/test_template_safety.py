@@ -13,7 +13,7 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from mail_samples import SHOP, context, settings, without
 
-from sendplan.templates import TemplateError, Templates, unsubscribe_link
+from sendplan.templates import TemplateError, Templates, unsubscribe_links
 from sendplan.templates.sandbox import Limits
 
 EVERYWHERE = """---
@@ -161,7 +161,7 @@ def test_every_buyer_gets_the_own_values(tmp_path: Path) -> None:
     for name, number in (('A "x"', "1"), ("<b>&amp;", "2"), ('A "x"', "3")):
         order = without(name=name, number=number, email=f"{number}@example.net")
         page = _Page(templates.render("a.de.md", "de", context(order)).html)
-        link = unsubscribe_link(SHOP, f"{number}@example.net")
+        (link,) = unsubscribe_links(SHOP, f"{number}@example.net")
         assert page.text.split() == f"Für {name}FÜR {name.upper()}{number} {link}".split()
         assert page.links == [link]
 

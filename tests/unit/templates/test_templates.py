@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mail_samples import ORDER, SHOP, context, settings, without
 
-from sendplan.templates import Rendered, TemplateError, Templates, unsubscribe_link
+from sendplan.templates import Rendered, TemplateError, Templates, unsubscribe_links
 
 Write = Callable[..., Templates]
 
@@ -339,14 +339,36 @@ def test_a_link_holds_the_merchants_address_and_the_order_number(write: Write) -
     assert '<a href="https://shop.example.com/status?order=2024%2F17">Status</a>' in html
 
 
+def test_the_shops_own_words_are_at_hand(write: Write) -> None:
+    """Logo, bank and imprint are written once, and a text asks whether they are there."""
+    shop = replace(
+        SHOP,
+        unsubscribe=("mailto:u@example.com", "https://shop.example.com/u"),
+        logo="https://shop.example.com/logo.png",
+        bank={"name": "MeinShop GmbH", "iban": "DE02120300000000202051"},
+        imprint=("MeinShop GmbH", "Musterweg 1"),
+    )
+    source = (
+        "{{ shop.bank.name }} {{ shop.bank.iban }}{% if shop.bank.bic is defined %} bic{% endif %}\n\n"
+        '{{ shop.imprint | join(" · ") }}\n\n[Logo]({{ shop.logo }}) [ab]({{ shop.unsubscribe }})'
+    )
+    mail = write(source).render("mail.de.md", "de", context(shop=shop))
+    assert mail.text == (
+        "MeinShop GmbH DE02120300000000202051\n\nMeinShop GmbH · Musterweg 1\n\n"
+        "Logo <https://shop.example.com/logo.png> ab <https://shop.example.com/u>\n"
+    )
+    bare = write("{% if shop.bank is defined or shop.logo is defined or shop.imprint is defined %}x{% endif %}leer")
+    assert text(bare) == "leer"
+
+
 def test_the_unsubscribe_link_is_the_same_in_every_mail_to_a_buyer(write: Write) -> None:
     """Every buyer has one stable link, and a shop without one leaves it undefined."""
-    link = unsubscribe_link(SHOP, "Buyer@example.net")
-    assert link == unsubscribe_link(SHOP, "buyer@example.net")
-    assert link != unsubscribe_link(SHOP, "other@example.net")
+    (link,) = unsubscribe_links(SHOP, "Buyer@example.net")
+    assert (link,) == unsubscribe_links(SHOP, "buyer@example.net")
+    assert (link,) != unsubscribe_links(SHOP, "other@example.net")
     templates = write("{% if shop.unsubscribe is defined %}[ab]({{ shop.unsubscribe }}){% else %}nichts{% endif %}")
     assert text(templates) == f"ab <{link}>"
-    bare = templates.render("mail.de.md", "de", context(shop=replace(SHOP, unsubscribe=None)))
+    bare = templates.render("mail.de.md", "de", context(shop=replace(SHOP, unsubscribe=())))
     assert bare.text == "nichts\n"
 
 

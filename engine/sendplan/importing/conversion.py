@@ -20,6 +20,7 @@ from sendplan.importing.dates import ISO, moment_reader
 from sendplan.importing.mistakes import ConversionError
 from sendplan.importing.numbers import NumberReader, number_reader
 from sendplan.problems import did_you_mean
+from sendplan.project.languages import canonical
 
 __all__ = ["ConversionError", "Converter", "Notation", "convert", "converter", "plain_text"]
 
@@ -154,27 +155,13 @@ def _country_code(name: str) -> str:
 
 
 def _language(raw: object) -> str | None:
-    tag = (_word(raw) or "").replace("_", "-")
-    if not tag:
+    text = _word(raw)
+    if not text:
         return None
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*", tag):
+    tag = canonical(text)
+    if tag is None:
         raise ConversionError("is not a language tag", raw, "write it as de or de-AT (BCP 47)")
-    return _canonical_language(tag)
-
-
-@lru_cache(maxsize=4096)
-def _canonical_language(tag: str) -> str:
-    """A tag in its canonical form, without extensions and private parts (RFC 5646 section 4.5)."""
-    from babel.core import get_global
-
-    first, *others = tag.split("-")
-    parts = [get_global("language_aliases").get(first.lower(), first.lower())]
-    for each in others:
-        if len(each) == 1:
-            break
-        known = each.upper() if len(each) == 2 else each.title() if len(each) == 4 and each.isalpha() else each.lower()
-        parts.append(known)
-    return "-".join(parts)
+    return tag
 
 
 def _currency(raw: object) -> str | None:

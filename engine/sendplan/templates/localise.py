@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 from babel.lists import format_list
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 from babel.units import UnknownUnitError, format_unit
 
 from sendplan.templates.values import Country, Money, View
@@ -29,9 +29,9 @@ class Localiser:
     """Turns values into text for one message."""
 
     language: str
-    """BCP 47; an unknown one prints like English."""
+    """BCP 47; an unknown region prints as the language does, an unknown language like English."""
     currency: str | None = None
-    """ISO 4217 code of the order; without one, money prints as a number with two decimals."""
+    """ISO 4217 code of the order; without one, money prints as a number with at least two decimals."""
 
     def text(self, value: object) -> str:
         """How a value prints by itself. A moment prints as its day; money with its currency."""
@@ -62,8 +62,12 @@ class Localiser:
                 raise PrintError(f"a value of type {type(value).__name__} cannot be printed")
 
     def money(self, value: object) -> str:
-        """An amount with the order's currency, rounded to its smallest coin."""
-        return _money(_number(value), self.currency, self.language)
+        """An amount with the order's currency: an amount of the order exactly, a computed one to the cent."""
+        amount = _number(value)
+        if not isinstance(value, Money):
+            places = max(2, get_currency_precision((self.currency or "").upper()))
+            amount = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+        return _money(amount, self.currency, self.language)
 
     def date(self, value: object, form: str = "long") -> str:
         """The day of a moment; `form` is one of `short`, `medium`, `long`, `full`."""
@@ -117,14 +121,21 @@ def _date(day: date, form: str, language: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _money(amount: Decimal, currency: str | None, language: str) -> str:
+    """With every decimal that it has, and at least the currency's."""
+    locale = _locale(language)
     if currency is None:
-        return str(format_decimal(amount, format="#,##0.00", locale=_locale(language)))
-    return str(format_currency(amount, currency.upper(), locale=_locale(language)))
+        return str(format_decimal(amount, format="#,##0.00", locale=locale, decimal_quantization=False))
+    code = currency.upper()
+    # The dinar's para are not coined any more, yet whoever owes 1234.56 owes them: never one decimal, as in 1234.5.
+    whole = amount == round(amount, get_currency_precision(code))
+    return str(format_currency(amount, code, locale=locale, currency_digits=whole, decimal_quantization=False))
 
 
 @lru_cache(maxsize=64)
 def _locale(language: str) -> Locale:
-    return Locale.parse(language if is_known(language) else "en", sep="-")
+    while language and not is_known(language):
+        language = language.rpartition("-")[0]
+    return Locale.parse(language or "en", sep="-")
 
 
 def _number(value: object) -> Decimal:

@@ -1,12 +1,15 @@
-"""Which language a buyer reads and which template file is taken (LANGUAGE §3, §8; manual M19)."""
+"""Which language a buyer reads and which template file is taken (docs/templates.md#which-file-is-taken, M19)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from babel.core import get_global
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sendplan.project.languages import Chosen, choose, language_of, listing, preferred
+from sendplan.project.languages import Chosen, canonical, choose, language_of, listing, preferred
 from sendplan.project.settings import Languages
 
 LANGUAGES = Languages("en", {"DE": "de", "AT": "de", "CH": "de"})
@@ -22,6 +25,9 @@ LANGUAGES = Languages("en", {"DE": "de", "AT": "de", "CH": "de"})
         (None, None, None, "en"),
         ("DE_at", None, None, "de-AT"),
         (" zh-hANT-tw ", None, None, "zh-Hant-TW"),
+        ("iw", None, None, "he"),
+        ("deu", None, None, "de"),
+        (None, "iw", None, "he"),
         ("deutsch!", "nl", "DE", "nl"),
         ("../../secret", None, "DE", "de"),
         ("", None, "DE", "de"),
@@ -65,6 +71,61 @@ FILES = frozenset(
 def test_the_lookup_of_a_template(account: str, name: str, language: str, expected: Chosen | None) -> None:
     """The account's own file comes first, then the language's, then both in the default language; de-AT tries de."""
     assert choose(FILES, name, account=account, language=language, default="en") == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "there", "spoken"),
+    [
+        ("nb", "en no", "no"),
+        ("no", "en nb", "nb"),
+        ("nn", "en nb", "nb"),
+        ("nb", "nb no en", "nb"),
+        ("he", "en iw", "iw"),
+        ("zh-TW", "en zh zh-Hant", "zh-Hant"),
+        ("zh-HK", "en zh-CN zh-TW", "zh-TW"),
+        ("zh-TW", "en zh", "zh"),
+        ("zh", "en zh-Hans zh-Hant", "zh-Hans"),
+        ("zh-CN", "en zh-Hans", "zh-Hans"),
+        ("zh-Hant-HK", "en zh-HK", "zh-HK"),
+        ("de-AT", "en de", "de"),
+        ("de-AT", "en de-CH", "de-CH"),
+        ("de", "en de-AT de-DE", "de-DE"),
+        ("pt-AO", "en pt pt-PT", "pt-PT"),
+        ("pt-PT", "en pt-BR", "pt-BR"),
+        ("es-MX", "en es es-419", "es-419"),
+        ("en-AU", "de en-GB en-US", "en-GB"),
+        ("sr-ME", "en sr sr-Latn", "sr-Latn"),
+        ("fr", "en de", "en"),
+        ("gsw", "en de", "en"),
+    ],
+)
+def test_a_speaker_gets_what_is_nearest(language: str, there: str, spoken: str) -> None:
+    """A language reads its parents, then what is near in script and region, and only then the default language."""
+    files = frozenset(f"hello.{each}.md" for each in there.split())
+    default = there.split()[0]
+    chosen = choose(files, "hello", account="web", language=language, default=default)
+    assert chosen == Chosen(f"hello.{spoken}.md", spoken)
+
+
+def test_a_near_language_of_the_account_does_not_hide_the_right_one() -> None:
+    """The account's own file in another script stands behind the shop's in the buyer's."""
+    files = frozenset({"ebay-de/hello.zh.md", "hello.zh-Hant.md", "hello.en.md"})
+    chosen = choose(files, "hello", account="ebay-de", language="zh-TW", default="en")
+    assert chosen == Chosen("hello.zh-Hant.md", "zh-Hant")
+
+
+def test_every_renamed_language_is_known() -> None:
+    """Tags that are taken as they are mean today what they meant when they were written."""
+    renamed = {tag for tag in get_global("language_aliases") if len(tag) == 2}
+    assert {tag for tag in renamed if canonical(tag) == tag} == set()
+
+
+@given(st.from_regex(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,4}", fullmatch=True))
+def test_a_tag_is_written_in_one_way(tag: str) -> None:
+    """A canonical tag is canonical."""
+    found = canonical(tag)
+    assert found is not None
+    assert canonical(found) == found
 
 
 def test_only_markdown_below_the_folder_is_listed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,42 @@ def test_values_print_in_the_language_of_the_mail(write: Write, printed: str, ge
 def test_money_without_a_currency_prints_two_decimals(write: Write) -> None:
     """An order that names no currency still shows its total as an amount."""
     assert text(write("{{ order.total }}"), without("currency")) == "1.254,40"
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "shown"),
+    [
+        ("RSD", "1234.56", "1.234,56 RSD"),
+        ("RSD", "1234.50", "1.234,50 RSD"),
+        ("RSD", "1200.00", "1.200 RSD"),
+        ("ALL", "99.90", "99,90 ALL"),
+        ("LBP", "1234.56", "1.234,56 LBP"),
+        ("IQD", "1234.5", "1.234,50 IQD"),
+        ("MMK", "0.25", "0,25 MMK"),
+        ("JPY", "1200", "1.200 ¥"),
+        ("BHD", "1234.5", "1.234,500 BHD"),
+        ("EUR", "10.005", "10,005 €"),
+        ("EUR", "10", "10,00 €"),
+    ],
+)
+def test_money_is_what_is_owed(write: Write, currency: str, total: str, shown: str) -> None:
+    """An amount shows every decimal that it has, and at least those of its currency, also after a subtraction."""
+    order = without(currency=currency, total=Decimal(total), paid_amount=Decimal(0))
+    assert text(write("{{ order.total }}"), order) == shown
+    assert text(write("{{ order.total | money }}"), order) == shown
+    if len(total.partition(".")[2]) <= 2:
+        assert text(write("{{ (order.total - order.paid_amount) | money }}"), order) == shown
+
+
+def test_a_computed_amount_is_rounded(write: Write) -> None:
+    """A fraction of an amount is rounded half up to the cent."""
+    order = without(currency="EUR", total=Decimal("30.50"))
+    assert text(write("{{ (order.total * 0.15) | money }}"), order) == "4,58 €"
+
+
+def test_a_region_prints_as_its_language_does(write: Write) -> None:
+    """What Unicode has no own ways for, such as German in France, is written as in the language."""
+    assert text(write("{{ order.total }}"), language="de-FR") == "1.254,40 €"
 
 
 def test_a_missing_field_is_undefined_and_may_be_tested(write: Write) -> None:

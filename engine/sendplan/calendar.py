@@ -140,22 +140,23 @@ class Calendar:
         while opening is not None and opening <= last:
             if not self.is_open(window, opening - _MINUTE):
                 yield opening
-            opening = self.next_opening(window, self.closing(window, opening) or opening + _WEEK)
+            opening = self.next_opening(window, self.closing(window, opening))
 
-    def closing(self, window: Window, now: datetime) -> datetime | None:
-        """When a window that is open at `now` (UTC) closes next; None when it stays open for a week."""
+    @lru_cache(maxsize=1024)  # noqa: B019 -- as above
+    def closing(self, window: Window, now: datetime) -> datetime:
+        """When a window that is open at `now` (UTC) closes next; when it is open for more than a week, later than that.
+
+        It is open until then in any case.
+        """
         soon = next((each for each in self._minutes_of_change(now) if not self.is_open(window, each)), None)
         if soon is not None:
             return soon
         end = now
-        while end <= now + _WEEK:
-            ends = list(self._hours_open(window, self.local(end)))
-            if not ends:
-                return end
+        while end <= now + _WEEK and (ends := list(self._hours_open(window, self.local(end)))):
             end = self.localize(max(ends))
             while not self.is_open(window, end - _MINUTE):
                 end -= _MINUTE  # the clock change skips the last minutes
-        return None
+        return end
 
     def last_minute(self, window: Window, day: date) -> datetime:
         """The end (UTC) of the last hours that a window opens on a day."""

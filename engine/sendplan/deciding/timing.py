@@ -29,7 +29,7 @@ def lookback_ends(calendar: Calendar, lookback: Duration, day: date) -> datetime
 
 
 def window_changes(calendar: Calendar, window: Window, now: datetime) -> datetime | None:
-    """When a window opens or closes next; None when it never opens again, or stays open for days."""
+    """When a window opens or closes next, or may; None when it never opens again."""
     opening = calendar.next_opening(window, now)
     return calendar.closing(window, now) if opening == now else opening
 

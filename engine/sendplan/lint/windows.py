@@ -74,9 +74,7 @@ def _pauses(calendar: Calendar, window: Window, opening: datetime) -> Iterator[t
     """Where the window is shut between its hours of one day, such as over lunch."""
     evening = calendar.last_minute(window, calendar.day(opening))
     for later in calendar.openings(window, opening + timedelta(minutes=1), evening):
-        shut = calendar.closing(window, opening)
-        if shut is not None:
-            yield shut, later
+        yield calendar.closing(window, opening), later
         opening = later
 
 

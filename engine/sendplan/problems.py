@@ -111,6 +111,7 @@ CODES: dict[str, str] = {
     "duplicate-item": "The same item twice",
     "empty-value": "Nothing where a value is needed",
     "expires-short": "A message that expires while its window is shut",
+    "expression-cut": "A comment that holds the rest of an expression",
     "expression-syntax": "An expression that cannot be read",
     "file-missing": "A file is not there",
     "file-unreadable": "A file cannot be read",

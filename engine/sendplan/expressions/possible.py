@@ -46,6 +46,8 @@ ANYTHING: Outcomes = frozenset({True, False, None})
 _MOST = 5_000
 """Combinations of values that are tried at most; a condition with more may be anything."""
 
+_THERE = "!"
+"""Begins the name of a made-up field that every order has."""
 _CALENDAR = Calendar(ZoneInfo("UTC"), "DE")
 """No condition that is tried counts days."""
 
@@ -103,7 +105,7 @@ class Possible:
         """One value from every stretch, and None for missing."""
         field = self.fields.get(name)
         if field is None:  # what stands for something that may be anything
-            return [None, -1, 0, 1]
+            return [*([] if name.startswith(_THERE) else [None]), -1, 0, 1]
         if field.type is FieldType.FLAG:
             return [True, False]
         missing: list[Value | None] = [] if field.always else [None]
@@ -195,10 +197,10 @@ class _Simplifier:
             case In(left=FieldRef(name=name), items=items, negated=negated):
                 return self._in(FieldRef(0, 0, name), items, negated)
             case In(negated=True):
-                return Not(0, 0, _may_be_anything(replace(node, negated=False)))
+                return Not(0, 0, self._may_be_anything(replace(node, negated=False)))
             case ParamRef() | Sent() | Add() | Extreme() | Conditional():
                 return IsSet(0, 0, _made_up(node), negated=False)
-        return _may_be_anything(node)
+        return self._may_be_anything(node)
 
     def _compare(self, node: Compare) -> Node:
         left, right, operator = self._plain(node.left), self._plain(node.right), node.operator
@@ -206,7 +208,7 @@ class _Simplifier:
             left, right, operator = right, left, _MIRRORED[operator]
         if not isinstance(right, Literal) or not isinstance(left, Literal | FieldRef):
             # Both sides together may lie in any order, the same one wherever they are compared.
-            left, right = _made_up(Compare(0, 0, "==", left, right)), Literal(0, 0, 0)
+            left, right = self._made_up(Compare(0, 0, "==", left, right)), Literal(0, 0, 0)
         return Compare(0, 0, operator, left, right)
 
     def _plain(self, node: Node) -> Node:
@@ -226,6 +228,19 @@ class _Simplifier:
         either = Or(0, 0, tuple(Compare(0, 0, "==", field, Literal(0, 0, each)) for each in numbers))
         return Not(0, 0, either) if negated else either
 
+    def _may_be_anything(self, node: Node) -> Node:
+        return Compare(0, 0, "==", self._made_up(node), Literal(0, 0, 0))
+
+    def _made_up(self, node: Node) -> FieldRef:
+        """The field that stands for a part, which every order has when it has all that the part reads."""
+        read = [each for each in walk(node) if isinstance(each, FieldRef | Sent)]
+        there = all(isinstance(each, FieldRef) and self._is_there(each.name) for each in read)
+        return FieldRef(0, 0, f"{_THERE if there else ''}({_key(node)})")
+
+    def _is_there(self, name: str) -> bool:
+        field = self.fields.get(name)
+        return name.startswith(_THERE) or (field is not None and field.always)
+
 
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -233,10 +248,6 @@ _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 def _anywhere(node: _Leaf) -> _Leaf:
     """The same leaf, wherever it stands."""
     return replace(node, start=0, end=0)
-
-
-def _may_be_anything(node: Node) -> Node:
-    return Compare(0, 0, "==", _made_up(node), Literal(0, 0, 0))
 
 
 def _made_up(node: Node) -> FieldRef:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sendplan.lint import conditions, dunning, ladders, law, naming, offsets, senders, unused, windows
+from sendplan.lint import comments, conditions, dunning, ladders, law, naming, offsets, senders, unused, windows
 from sendplan.lint.subject import Subject, read_subject
 from sendplan.problems import Problem
 
@@ -13,6 +13,7 @@ __all__ = ["LINTS", "Subject", "lint", "read_subject"]
 LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     conditions.constant_triggers,
     conditions.constant_settings,
+    comments.cut_expressions,
     offsets.zero_offsets,
     offsets.wrong_signs,
     offsets.short_lookbacks,

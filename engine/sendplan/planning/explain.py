@@ -47,19 +47,27 @@ def next_change(decision: Decision, settings: Settings) -> Change | None:
 # --- text ---
 
 
-def explanation_text(decision: Decision, change: Change | None, calendar: Calendar) -> str:
-    """One rule's decision with every check, and the values under every part of the conditions."""
+def explanation_text(
+    decision: Decision, change: Change | None, calendar: Calendar, told: set[tuple[str, ...]] | None = None
+) -> str:
+    """One rule's decision with every check, and the values under every part of the conditions.
+
+    `told` are the conditions that stand above this text already, which are not told again; these are added.
+    """
+    told = set() if told is None else told
     name = "/".join(part for part in (decision.rule.id, decision.step.id if decision.step else "") if part)
     lines = [f"{name}: {decision.reason} — {decision.why}"]
     if decision.rule.ladder:
-        told = (
+        states = (
             f"{step} {state} {calendar.day(at)}" if at else f"{step} {state}" for step, state, at in _ladder(decision)
         )
-        lines.append(f"  ladder          {', '.join(told)}")
+        lines.append(f"  ladder          {', '.join(states)}")
     for check in decision.checks:
         lines.append(f"  {'✓' if check.passed else '✗'} {check_name(check):<13} {check.why}")
         for expression in check.evaluated:
-            lines += _tree(expression, decision.traced(expression), calendar, 2)
+            tree = tuple(_tree(expression, decision.traced(expression), calendar, 2))
+            lines += tree if tree not in told or len(tree) == 1 else [f"{tree[0]} (as above)"]
+            told.add(tree)
     if change is not None:
         lines.append(f"  next change   {calendar.text(change.at)}: {change.reason}")
     return "\n".join(lines)

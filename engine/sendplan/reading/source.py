@@ -81,6 +81,16 @@ class Document:
             return Span(self.file, line + 1, columns[-1] + 2, columns[-1] + 3, self._lines[line])
         return whole
 
+    def comment_after(self, path: KeyPath) -> tuple[str, Span] | None:
+        """The comment behind the value at the path, on its last line: its text, and where it stands with its `#`."""
+        _, place = self._find(path)
+        line = self._lines[place.end.line] if place.end.line < len(self._lines) else ""
+        found = re.match(r"\s+#(.*)", line[place.end.column :])
+        if isinstance(place, Branch) or found is None:
+            return None
+        first = place.end.column + found.start(1)
+        return found[1].strip(), Span(self.file, place.end.line + 1, first, len(line.rstrip()) + 1, line)
+
     def holds(self, path: KeyPath, span: Span) -> bool:
         """Whether the place lies in the value at the path: which rule of a file a problem belongs to."""
         key, place = self._find(path)

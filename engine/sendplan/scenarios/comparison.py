@@ -38,10 +38,11 @@ class Comparison:
 
     def explanations(self, orders: Collection[str]) -> Iterator[str]:
         """Of each difference, the decision with its checks; `orders` are those that the scenario has."""
+        told: set[tuple[str, ...]] = set()
         for id_, rule in self._differing:
             decision = self._decision(id_, rule)
             if decision is not None:
-                yield f"\n{id_}, {explanation_text(decision, None, self._calendar)}"
+                yield f"\n{id_}, {explanation_text(decision, None, self._calendar, told)}"
             elif id_ in orders:
                 yield f"\n{id_} was not ordered yet, or rule `{rule}` is not looked at"
 

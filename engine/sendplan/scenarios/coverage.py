@@ -30,6 +30,8 @@ class Gap:
     """For machines."""
     sentence: str
     """For people."""
+    end: str = ""
+    """The end of the sentence, where others begin alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,13 @@ class Report:
         """A sentence for each gap, by section."""
         lines = [f"Coverage: {self.exercised} of {self.total} things that can go one way or another were exercised"]
         for name, heading in SECTIONS.items():
-            sentences = [gap.sentence for gap in self.gaps if gap.section == name]
-            if sentences:
-                lines += ["", heading, *(f"  - {each}" for each in sentences)]
+            # What begins alike, as the parts of one condition do, is told once with all its ends.
+            told: dict[str, list[str]] = {}
+            for gap in self.gaps:
+                if gap.section == name:
+                    told.setdefault(gap.sentence, []).append(gap.end)
+            if told:
+                lines += ["", heading, *(f"  - {begin}{' or '.join(ends)}" for begin, ends in told.items())]
         return "\n".join(lines)
 
 
@@ -134,7 +140,7 @@ class Coverage:
         for (where, whole, text), possible in self._parts().items():
             for side in sorted(possible, key=lambda each: list(_SIDES).index(each)):
                 facts = {"where": where, "condition": text, "never": _SIDES[side]}
-                gap = Gap("conditions", facts, f"{where}: `{text}` is never {_SIDES[side]}")
+                gap = Gap("conditions", facts, f"{where}: `{text}` is never ", _SIDES[side])
                 yield None if ((where, whole, text), side) in self.sides else gap
 
     def _parts(self) -> dict[Part, set[bool | None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -67,24 +68,14 @@ Steps that no scenario reaches
   - dunning/first-dunning
 
 Conditions of which one side is never seen
-  - rule dunning: `open_amount >= 1.00 and not cancelled` is never true
-  - rule dunning: `open_amount >= 1.00 and not cancelled` is never false
-  - rule dunning: `open_amount >= 1.00 and not cancelled` is never unknown
-  - rule dunning: `open_amount >= 1.00` is never true
-  - rule dunning: `open_amount >= 1.00` is never false
-  - rule dunning: `open_amount >= 1.00` is never unknown
-  - rule dunning: `cancelled` is never true
-  - rule dunning: `cancelled` is never false
-  - rule feedback-reminder: `portal == "ebay" and not cancelled` is never true
-  - rule feedback-reminder: `portal == "ebay" and not cancelled` is never false
-  - rule feedback-reminder: `portal == "ebay"` is never true
-  - rule feedback-reminder: `portal == "ebay"` is never false
-  - rule feedback-reminder: `cancelled` is never true
-  - rule feedback-reminder: `cancelled` is never false
-  - class marketing: `consent` is never true
-  - class marketing: `consent` is never false
-  - hold parked: `parked` is never true
-  - hold parked: `parked` is never false
+  - rule dunning: `open_amount >= 1.00 and not cancelled` is never true or false or unknown
+  - rule dunning: `open_amount >= 1.00` is never true or false or unknown
+  - rule dunning: `cancelled` is never true or false
+  - rule feedback-reminder: `portal == "ebay" and not cancelled` is never true or false
+  - rule feedback-reminder: `portal == "ebay"` is never true or false
+  - rule feedback-reminder: `cancelled` is never true or false
+  - class marketing: `consent` is never true or false
+  - hold parked: `parked` is never true or false
 
 Regions that no scenario sees excluded
   - dunning/payment-reminder: abroad
@@ -131,6 +122,26 @@ def test_regions_holds_and_windows(shop: Path) -> None:
     assert rest["regions"] == [{"rule": "dunning", "step": "first-dunning", "region": "abroad"}]
     assert rest["holds"] == []
     assert rest["windows"] == []
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        'tags has "wholesale"',
+        'not (tags has "wholesale")',
+        "payment_due > ordered",
+        "ordered + 3 days < payment_due",
+        'account == "web"',
+        "max(ordered, payment_due) >= ordered",
+    ],
+)
+def test_what_cannot_be_unknown_is_not_asked_for(shop: Path, trigger: str) -> None:
+    """Every order has tags, an account, and a day on which it was placed and is to be paid."""
+    rule = shop / "rules" / "dunning.yaml"
+    rule.write_text(re.sub("trigger: .*", lambda _: f"trigger: {trigger}", rule.read_text()))
+    gaps = covered(shop).to_json()["conditions"]
+    never = {each["never"] for each in gaps if each["where"] == "rule dunning"}
+    assert never == {"true", "false"}
 
 
 def test_a_disabled_rule_needs_no_scenario(shop: Path) -> None:

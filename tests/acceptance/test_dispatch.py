@@ -546,6 +546,8 @@ def test_logs_hold_no_addresses_bodies_or_passwords(
         (Step.CONNECT, "421 too busy", Scope.HOST),
         (Step.MAIL, "530 5.7.57 Client not authenticated to send mail", Scope.LOGIN),
         (Step.MAIL, "450 4.7.28 slow down", Scope.ACCOUNT_RATE),
+        (Step.RCPT, "421 4.7.0 [TSS04] Messages temporarily deferred", Scope.ACCOUNT_RATE),
+        (Step.RCPT, "554 5.7.1 Client host [192.0.2.1] blocked using zen.example.org", Scope.HOST),
         (Step.RCPT, "550 5.4.5 Daily user sending limit exceeded", Scope.ACCOUNT_QUOTA),
         (Step.DOT, "550 5.4.5 Daily user sending limit exceeded", Scope.ACCOUNT_QUOTA),
     ],

@@ -203,7 +203,7 @@ class Session:
             reply = self._connection.reply(command.phase, timeout)
             if reply.code == 421:
                 self.close()
-                return Refused(command.phase, reply, Scope.HOST), None
+                return Refused(command.phase, reply, scope(command.phase, reply)), None
             if command.agreed(reply):
                 if command.phase is Phase.DATA and refused:
                     self.close()  # It waits for the body of a message without the buyer: a dot would send that.

@@ -206,6 +206,16 @@ class Calendar:
                 previous = firing
                 yield firing
 
+    def last_firing(self, cron: str, before: datetime) -> datetime | None:
+        """The latest instant (UTC) earlier than `before` when a schedule fires; None when it never did."""
+        from croniter import CroniterBadDateError, croniter
+
+        naive = self.local(before).replace(tzinfo=None)
+        try:
+            return self.localize(croniter(cron, naive, ret_type=datetime, day_or=False).get_prev(datetime))
+        except CroniterBadDateError:
+            return None
+
 
 def cron_error(cron: str) -> str | None:
     """What is wrong with a cron expression, or None: five fields, without croniter's random `R` and hashed `H`."""

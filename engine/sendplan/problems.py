@@ -125,6 +125,7 @@ CODES: dict[str, str] = {
     "literal-password": "A password in a file",
     "lookback-short": "A rule that looks back for a shorter time than it takes",
     "message-header": "A header that cannot be written safely",
+    "missing-extra": "A package that this needs and that is not installed",
     "missing-field": "A field that the template prints and the order lacks",
     "missing-key": "A required key is missing",
     "missing-level": "A word or fee for a level of dunning that the ladder lacks",

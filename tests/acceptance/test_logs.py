@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from projects import ROOT, Project
 
-from sendplan.sink import Action, Moment, Say, Sink, Step
+from sendplan.sink import Action, Moment, Say, Sink, Step, at
 
 NOW = ("--now", "2026-08-24 12:00")
 SECRET = "correct-horse-battery"
@@ -40,10 +41,11 @@ def repeats_the_address(step: Step, line: str) -> Callable[[Moment], Action | No
 def test_json_lines_tell_the_course_of_a_run(filled: Project, sink: Sink) -> None:
     """Every line is a JSON object with time, level and event; the counts of the last one are those of the report."""
     ran = filled("run", *NOW, "--log-format", "json", "--format", "json")
-    lines = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    lines = json_lines(ran.err)
     assert {"time", "level", "event"} <= set.intersection(*map(set, lines))
-    assert [lines[0]["event"], lines[-1]["event"]] == ["started", "ended"]
-    assert lines[-1]["sent"] == ran.json["sent"] == len(sink.mails) == sum(line["event"] == "sent" for line in lines)
+    told = [line for line in lines if line["event"] != "warning"]
+    assert [told[0]["event"], told[-1]["event"]] == ["started", "ended"]
+    assert told[-1]["sent"] == ran.json["sent"] == len(sink.mails) == sum(line["event"] == "sent" for line in lines)
 
 
 def test_text_lines_tell_the_same(filled: Project) -> None:
@@ -52,6 +54,70 @@ def test_text_lines_tell_the_same(filled: Project) -> None:
     lines = [line for line in ran.err.splitlines() if " info " in line]
     assert all(re.match(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00 info \w+( [\w.]+=\S+)*$", line) for line in lines)
     assert any(" sent order=" in line for line in lines)
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """Every line of a stream that holds nothing but JSON."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_log_in_json_holds_nothing_else(filled: Project) -> None:
+    """Warnings, bad rows and whatever ends the run are events of the same stream, without addresses."""
+    settings = filled.path("sendplan.yaml").read_text(encoding="utf-8")
+    filled.write("sendplan.yaml", settings + "imports: {gone: {file: gone.csv}, bad: {file: bad.csv}}\n")
+    filled.write("bad.csv", "id,account,ordered,email\nB-1,ebay-de,x@example.com,x@example.com\n")
+    ran = filled("run", *NOW, "--log-format", "json")
+    events = json_lines(ran.err)
+    assert ran.code == 1
+    assert [each["place"] for each in events if each.get("code") == "bad-row"] == ["bad.csv:2:13"]
+    assert any("gone.csv" in str(each.get("message")) and each["level"] == "error" for each in events)
+    assert any("expired while held" in str(each.get("message")) for each in events if each["event"] == "warning")
+    assert "x@" not in ran.err
+
+
+def test_a_refused_run_is_an_event(filled: Project, sink: Sink) -> None:
+    """A run that is refused ends with an error that a program can read, and the same exit code."""
+    filled.edit("sendplan.yaml", "limits: {per_run: 500}", "limits: {per_run: 5}")
+    ran = filled("run", *NOW, "--log-format", "json")
+    events = json_lines(ran.err)
+    assert (ran.code, events[-1]["event"], events[-1]["code"], events[-1]["level"]) == (
+        3,
+        "problem",
+        "over-limit",
+        "error",
+    )
+    asked = filled("run", "--stay", *NOW, "--log-format", "json")
+    assert (asked.code, [each["level"] for each in json_lines(asked.err)]) == (2, ["error"])
+    assert sink.mails == []
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "levels"),
+    [
+        (Step.CONNECT, "554 5.3.2 no service", {"connection_failed": "warning", "sender_stopped": "error"}),
+        (Step.MAIL, "535 5.7.8 not logged in", {"sender_stopped": "error"}),
+        (Step.MAIL, "550 5.4.5 daily quota exceeded", {"sender_stopped": "error"}),
+        (Step.DOT, "554 5.6.0 not accepted", {"failed": "warning", "rule_paused": "error"}),
+    ],
+)
+def test_a_level_can_raise_an_alarm(
+    filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch, step: Step, reply: str, levels: dict[str, str]
+) -> None:
+    """What may mend itself is a warning, what needs a person is an error, and a run in order has neither."""
+    from sendplan.dispatch import executor
+    from sendplan.dispatch.model import Pauses
+
+    quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
+    monkeypatch.setattr(executor, "Pauses", lambda: quick)
+    sink.script = at(step, Say(reply))
+    events = json_lines(filled("run", *NOW, "--log-format", "json").err)
+    found = {str(each["event"]): each["level"] for each in events if each["level"] != "info"}
+    assert {name: found.get(name) for name in levels} == levels
+    sink.script = None
+    filled("resume", "dunning")
+    assert [filled("smtp-test", name).code for name in ("main", "office")] == [0, 0]
+    events = json_lines(filled("run", *NOW, "--log-format", "json").err)
+    assert {each["event"] for each in events if each["level"] != "info"} <= {"warning"}
 
 
 def test_without_the_option_nothing_is_logged(filled: Project) -> None:

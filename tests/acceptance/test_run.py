@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
+import time_machine
 from projects import ROOT, Project
 
+from sendplan.commands import run_command
 from sendplan.sink import Sink
 
 NOW = ("--now", "2026-08-24 12:00")
@@ -109,6 +112,28 @@ def test_check_reads_the_mappings(fed: Project) -> None:
     found = fed("check")
     assert found.code == 1
     assert "in/map.yaml:2:" in found.out
+
+
+def test_a_run_that_cannot_go_on_does_not_end_the_others(
+    fed: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run --stay` tells what is wrong with the files, and goes on once they are right, by the schedule of then."""
+    settings = fed.path("sendplan.yaml").read_text(encoding="utf-8") + 'schedule: "*/10 * * * *"\n'
+    fed.write("sendplan.yaml", settings)
+    changes = iter([settings.replace("senders:", "sanders:"), settings.replace("*/10", "*/20"), settings, None])
+    firings: list[datetime] = []
+
+    def wait(moment: datetime, stop: object) -> bool:
+        firings.append(moment)
+        change = next(changes)
+        fed.write("sendplan.yaml", change or settings)
+        return change is None
+
+    with time_machine.travel("2026-08-24 10:01+00:00", tick=False):
+        monkeypatch.setattr(run_command, "_wait_until", wait)
+        ran = fed("run", "--stay")
+    assert (ran.code, "sanders" in ran.err, len(sink.mails)) == (1, True, MAILS)
+    assert [each.minute for each in firings] == [10, 10, 20, 10]
 
 
 def test_stay_needs_a_schedule(shop: Project) -> None:

@@ -12,7 +12,7 @@ from stores import KEY, NOW, Stores, intend, lease, order, plan, put
 from sendplan.ledger import MOVES, MessageKey, State
 from sendplan.project.settings import Limits
 from sendplan.store import Store
-from sendplan.store.protocols import ClaimStatus, PlanRecord
+from sendplan.store.protocols import ClaimStatus, LeftOpen, PlanRecord
 
 STEP: MessageKey = ("dunning", "payment-reminder")
 
@@ -373,13 +373,20 @@ def test_a_finished_plan_is_never_executed_again(stores: Stores, store: Store, t
 
 def test_an_interrupted_plan_is_continued_at_once(store: Store, token: str) -> None:
     """A plan that was interrupted in order may be continued without waiting, and its counts add up."""
-    store.finish_plan(token, state="interrupted", sent=3, failed=0, uncertain=1)
+    left = LeftOpen("stopped", "stopped by the operator", 7, ("E1/reminder", "E2/reminder"))
+    store.finish_plan(
+        token, state="interrupted", sent=3, failed=0, uncertain=1, left_open=[left], copies_refused=["no"]
+    )
+    [record] = store.plan_records()
+    assert (record.open, record.copies_refused) == ((left,), ("no",))
+
     again = store.start_plan(plan(), "host-2", 60)
     assert isinstance(again, str)
     store.finish_plan(again, state="finished", sent=2, failed=1, uncertain=0)
 
     [record] = store.plan_records()
     assert (record.state, record.sent, record.failed, record.uncertain) == ("finished", 5, 1, 1)
+    assert (record.open, record.copies_refused) == ((), ())
 
 
 def test_continuing_a_plan_keeps_what_its_predecessor_left(stores: Stores, store: Store, token: str) -> None:

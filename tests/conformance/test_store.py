@@ -15,7 +15,16 @@ from sendplan.calendar import Calendar
 from sendplan.fields import FieldType, Value, catalogue, with_own
 from sendplan.scopes import Scope
 from sendplan.store import Store
-from sendplan.store.protocols import Imported, ImportRecord, Pause, Refusal, RefusedRow, SenderReport, Suppression
+from sendplan.store.protocols import (
+    Imported,
+    ImportProblem,
+    ImportRecord,
+    Pause,
+    Refusal,
+    RefusedRow,
+    SenderReport,
+    Suppression,
+)
 
 FULL: dict[str, Value] = {
     **MINIMUM,
@@ -168,13 +177,32 @@ def test_a_file_counts_for_the_accounts_it_names(store: Store) -> None:
 
 def test_imports_are_logged(store: Store) -> None:
     """The log of imports tells when each came, from which file, and what it changed."""
-    put(store, order("E1"))
-    put(store, order("E1"), at=NOW + timedelta(days=1))
-
-    assert store.import_records() == (
-        ImportRecord(NOW + timedelta(days=1), "orders.csv", Imported(0, 0, 1), 0),
-        ImportRecord(NOW, "orders.csv", Imported(1, 0, 0), 0),
+    first = ImportRecord(
+        NOW, "orders.csv", Imported(1, 2, 3), 1, refused=(ImportProblem("orders.csv:7:1", "bad-row", "no id"),)
     )
+    second = ImportRecord(NOW + timedelta(days=1), "pay.csv", source="payments", stored=False)
+    third = ImportRecord(NOW + timedelta(days=2), "pay.csv", Imported(4), source="payments")
+    for each in (first, second, third):
+        store.note_import(each)
+
+    assert store.import_records() == (third, second, first)
+    assert store.import_records(1) == (third,)
+
+
+def test_the_last_import_of_each_source_is_known(store: Store) -> None:
+    """What was repaired since does not count: each source has its latest import, files named by hand are one source."""
+    assert store.last_imports() == ()
+    records = [
+        ImportRecord(NOW, "a.csv"),
+        ImportRecord(NOW, "pay.csv", source="payments", stored=False),
+        ImportRecord(NOW, "b.csv"),
+        ImportRecord(NOW, "pay.csv", Imported(4), source="payments"),
+        ImportRecord(NOW, "web.csv", bad=3, source="web"),
+    ]
+    for each in records:
+        store.note_import(each)
+
+    assert store.last_imports() == (records[4], records[3], records[2])
 
 
 def test_suppressed_addresses_are_mailboxes(store: Store) -> None:
@@ -199,6 +227,9 @@ def test_suppressed_addresses_ignore_case(store: Store) -> None:
 
 def test_pauses_begin_and_end(store: Store) -> None:
     """A sender, a rule or everything can be paused once and resumed once."""
+    assert store.pause("office", at=NOW, automatic=True)
+    assert store.pauses() == (Pause("office", NOW, "", automatic=True),)
+    assert store.resume("office")
     assert store.pause("dunning", at=NOW, reason="wrong amounts")
     assert not store.pause("dunning", at=NOW)
     assert store.pauses() == (Pause("dunning", NOW, "wrong amounts"),)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from sendplan.calendar import Calendar
-from sendplan.commands.output import colored
+from sendplan.commands.output import colored, print_problems
+from sendplan.events import emit, json_only, logging_to
 from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project import project as projects
@@ -49,13 +52,33 @@ def format_option(*formats: str) -> Callable[[F], F]:
     )
 
 
-def log_option(command: F) -> F:
-    """`--log-format` on commands that send."""
+def log_option(command: Callable[..., int]) -> Callable[..., int]:
+    """`--log-format` on commands that send: the log is theirs from their first line to their last.
+
+    A log in JSON shares its stream with nothing: what ends the command is an event, too.
+    """
+
+    @wraps(command)
+    def logged(*arguments: Any, log_format: str | None, **named: Any) -> int:
+        with logging_to(sys.stderr, log_format):
+            try:
+                return command(*arguments, **named)
+            except UserError as error:
+                if not json_only():
+                    raise
+                print_problems(error.problems, "text", err=True)
+                return int(error.exit_code)
+            except click.ClickException as error:
+                if not json_only():
+                    raise
+                emit("problem", logging.ERROR, message=error.format_message())
+                return int(Exit.USAGE)
+
     return click.option(
         "--log-format",
         type=click.Choice(("text", "json")),
         help="Write one line per event to stderr, without addresses.",
-    )(command)
+    )(logged)
 
 
 def folder_of(project_dir: Path | None) -> Path:
@@ -131,7 +154,7 @@ def clock_of_sending(now: str | None, calendar: Calendar) -> Callable[[], Clock]
 @contextmanager
 def progress_bar(what: str, unit: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """On a terminal, a bar that is told how much is done; elsewhere nothing."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or json_only():
         yield lambda done: None
         return
     from rich.console import Console

@@ -17,10 +17,11 @@ from sendplan.commands.init_command import copy_example
 from sendplan.commands.output import clean, print_problems
 from sendplan.commands.plan_command import print_plan
 from sendplan.commands.sending import deliver_with_progress, print_report
-from sendplan.commands.status_command import print_status
+from sendplan.commands.status_command import print_overview
 from sendplan.dispatch import DispatchReport, Ending
 from sendplan.dispatch.delivery import stopping
 from sendplan.importing.import_file import import_file
+from sendplan.operating.overview import overview_of
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit
 from sendplan.project import project as projects
@@ -64,7 +65,7 @@ def command() -> int:
         _show_mail(sink)
 
         _heading(f'sendplan status --now "{NOW}"', "what needs a person")
-        print_status(project, reader_of(project), clock)
+        print_overview(overview_of(project, reader_of(project), clock), project.settings.calendar)
 
         _heading(f'sendplan run --now "{NOW}"', "a second run sends nothing")
         again = deliver_with_progress(make_plan(project, reader_of(project), clock), project, lambda: clock, stop)

@@ -17,9 +17,9 @@ from sendplan.commands.output import print_json
 from sendplan.commands.reading import import_json, print_import
 from sendplan.deciding.candidates import indexes
 from sendplan.importing.files import FORMATS
-from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.import_file import ImportReport
 from sendplan.importing.mapping_file import shipped_names, shipped_path
-from sendplan.operating.imports import failures, read_imports
+from sendplan.operating.imports import failures, read_imports, take_file
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project import project as projects
 from sendplan.project.settings import Settings
@@ -73,7 +73,7 @@ def command(
         for given in files:
             for path, name in _opened(given):
                 with path as opened:
-                    report = import_file(
+                    report = take_file(
                         opened,
                         mapping,
                         settings,

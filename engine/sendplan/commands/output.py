@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ from unicodedata import combining, east_asian_width
 
 import click
 
+from sendplan.addresses import mask_all
+from sendplan.events import emit, json_only
 from sendplan.problems import Problem
 from sendplan.report import clean as clean
 
@@ -34,13 +37,44 @@ def print_problems(problems: Iterable[Problem], format_: str, *, err: bool = Fal
     from sendplan import report
 
     problems = list(problems)
-    if format_ == "json":
+    if err and json_only():
+        for each in problems:
+            _emit(each)
+    elif format_ == "json":
         print_json(report.problems_json(problems))
     elif format_ == "github":
         click.echo(report.problems_github(problems), err=err)
     else:
         stream = sys.stderr if err else sys.stdout
         click.echo(report.problems_text(problems, color=colored(stream)), err=err, color=colored(stream))
+
+
+def _emit(problem: Problem) -> None:
+    """A problem as an event; the line itself, which may hold anything, stays out of logs."""
+    emit(
+        "problem",
+        logging.ERROR if problem.is_error else logging.WARNING,
+        code=problem.code,
+        place=str(problem.span) if problem.span else None,
+        message=clean(mask_all(problem.message)),
+        help=problem.help,
+    )
+
+
+def warn(text: str) -> None:
+    """A warning beside a result, on stderr."""
+    if json_only():
+        emit("warning", logging.WARNING, message=clean(mask_all(text)))
+    else:
+        click.echo(f"warning: {clean(text)}", err=True)
+
+
+def remark(text: str) -> None:
+    """Something that is good to know beside a result, on stderr."""
+    if json_only():
+        emit("remark", message=clean(mask_all(text)))
+    else:
+        click.echo(clean(text), err=True)
 
 
 def colored(stream: Any) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,12 +23,12 @@ from sendplan.commands.context import (
     reader_of,
     store_for,
 )
-from sendplan.commands.output import clean, print_json, print_problems
+from sendplan.commands.output import print_json, print_problems, warn
 from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report, report_json
+from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.deciding.candidates import indexes
 from sendplan.dispatch.delivery import stopping
-from sendplan.events import logging_to
 from sendplan.operating.imports import SourceImport, failures, read_imports
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
@@ -37,15 +36,32 @@ from sendplan.project.project import Project
 from sendplan.project.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    project_dir: Path | None
+    now: str | None
+    with_imports: bool
+    format_: str
+    watchers: Watchers
+    """Who is told how the project stands after each run."""
+
+
 @click.command("run")
 @now_option
 @click.option("--no-import", is_flag=True, help="Leave the files under `imports:` alone.")
 @click.option("--stay", is_flag=True, help="Stay, and run at the times that the project's `schedule` names.")
+@metrics_options
 @format_option("text", "json")
 @log_option
 @project_option
 def command(
-    now: str | None, no_import: bool, stay: bool, format_: str, log_format: str | None, project_dir: Path | None
+    now: str | None,
+    no_import: bool,
+    stay: bool,
+    metrics_file: Path | None,
+    metrics_port: tuple[str, int] | None,
+    format_: str,
+    project_dir: Path | None,
 ) -> int:
     """Read the files under `imports:`, plan, and send, in one go.
 
@@ -53,34 +69,45 @@ def command(
     """
     if stay and now is not None:
         raise click.UsageError("--stay goes by the clock, not by --now")
-    with stopping() as stop, logging_to(sys.stderr, log_format):
-        if stay:
-            return _repeat(project_dir, not no_import, format_, stop)
-        return _run_once(project_dir, now, not no_import, format_, stop)
+    if metrics_port is not None and not stay:
+        raise click.UsageError("--metrics-port belongs to --stay; a single run writes a --metrics-file")
+    with stopping() as stop, watching(metrics_file, metrics_port) as watchers:
+        options = _Options(project_dir, now, not no_import, format_, watchers)
+        return _repeat(options, stop) if stay else _run_once(options, stop)
 
 
-def _run_once(
-    project_dir: Path | None, now: str | None, with_imports: bool, format_: str, stop: threading.Event
+def _run_once(options: _Options, stop: threading.Event) -> int:
+    project, problems = load_project(options.project_dir)
+    clock = clock_of_sending(options.now, project.settings.calendar)
+    try:
+        code = _import_and_send(project, problems, clock, options, stop)
+    except UserError as error:
+        print_problems(error.problems, "text", err=True)
+        code = int(error.exit_code)
+    options.watchers.tell(project, clock())
+    return code
+
+
+def _import_and_send(
+    project: Project, problems: Sequence[Problem], clock: Callable[[], Clock], options: _Options, stop: threading.Event
 ) -> int:
-    project, problems = load_project(project_dir)
-    clock = clock_of_sending(now, project.settings.calendar)
-    imports = _prepare(project, clock, with_imports)
-    if format_ == "text":
+    imports = _prepare(project, clock, options.with_imports)
+    if options.format_ == "text":
         for each in imports:
             print_import(each.file, each.report)
     else:
         _tell(failures(imports))
     plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
-        click.echo(f"warning: {clean(warning)}", err=True)
+        warn(warning)
     check_brake(plan, project, None)
     # No plan file that could be sent twice: what an equal plan left open, or a person opened again, may leave now.
     plan = replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
     report = deliver_with_progress(plan, project, clock, stop)
-    if format_ == "json":
+    if options.format_ == "json":
         print_json({"imports": {each.name: import_json(each.report) for each in imports}} | report_json(report))
     else:
-        print_report(report, format_)
+        print_report(report, options.format_)
     broken = [each for each in problems if each.is_error] if project.broken else []
     _tell(broken)
     return report.exit_code or (Exit.FINDINGS if broken or failures(imports) else Exit.DONE)
@@ -103,17 +130,20 @@ def _tell(problems: Sequence[Problem]) -> None:
         print_problems(problems, "text", err=True)
 
 
-def _repeat(project_dir: Path | None, with_imports: bool, format_: str, stop: threading.Event) -> int:
+def _repeat(options: _Options, stop: threading.Event) -> int:
     """Run at each firing; one run that cannot go on is reported and does not end the others."""
-    settings = load_settings(project_dir)
+    settings = load_settings(options.project_dir)
     worst = 0
     while (firing := _next_firing(settings)) and not _wait_until(firing, stop):
         try:
-            settings = load_settings(project_dir)
-            worst = max(worst, _run_once(project_dir, None, with_imports, format_, stop))
+            settings = load_settings(options.project_dir)
+            worst = max(worst, _run_once(options, stop))
         except UserError as error:
             print_problems(error.problems, "text", err=True)
             worst = max(worst, int(error.exit_code))
+        except OSError as error:
+            warn(f"this run could not go on: {error}")
+            worst = max(worst, int(Exit.SOME_FAILED))
     return worst
 
 

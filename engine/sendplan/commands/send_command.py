@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -18,7 +17,6 @@ from sendplan.commands.context import (
 )
 from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
 from sendplan.dispatch.delivery import Rehearsal, stopping
-from sendplan.events import logging_to
 from sendplan.planning.plan_file import check_fresh, read_plan
 
 
@@ -38,7 +36,6 @@ def command(
     redirect: str | None,
     to_dir: Path | None,
     format_: str,
-    log_format: str | None,
     project_dir: Path | None,
 ) -> int:
     """Send PLAN's `send` entries; each is decided again right before its mail, and none is ever sent twice.
@@ -55,7 +52,7 @@ def command(
     plan = read_plan(plan_path)
     check_fresh(plan, project, clock().now)
     check_brake(plan, project, approve)
-    with stopping() as stop, logging_to(sys.stderr, log_format):
+    with stopping() as stop:
         report = deliver_with_progress(plan, project, clock, stop, rehearsal)
     print_report(report, format_, rest="`sendplan send` with the same plan continues it")
     return report.exit_code

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sendplan.commands.context import progress_bar
-from sendplan.commands.output import clean, print_json, print_table
+from sendplan.commands.output import clean, print_json, print_table, remark
 from sendplan.dispatch import DispatchReport, Ending, Result
 from sendplan.dispatch.delivery import Rehearsal, deliver
 from sendplan.plan import Plan, Status
@@ -44,7 +44,7 @@ def deliver_with_progress(
         rehearsal = Rehearsal(redirect=project.settings.redirect)
     if rehearsal is not None:
         where = rehearsal.redirect or rehearsal.folder
-        click.echo(f"A rehearsal to {where}: no buyer gets mail, and the plan stays unused.", err=True)
+        remark(f"A rehearsal to {where}: no buyer gets mail, and the plan stays unused.")
     done = 0
     with progress_bar("Sending", "mails", total=len(plan.with_status(Status.SEND))) as show:
 
@@ -70,7 +70,7 @@ def print_report(report: DispatchReport, format_: str, *, rest: str = "the next 
         what = "1 copy was" if number == 1 else f"{number} copies were"
         click.echo(clean(f"{what} refused, the buyers got their mails: {reply}"))
     for sender, why in report.stopped.items():
-        click.echo(clean(f"sender {sender} was stopped: {why}"), err=True)
+        remark(f"sender {sender} was stopped: {why}")
     counts = Counter(result.ending.value for result in report.results)
     click.echo(f"Plan {report.plan}: " + ", ".join(f"{counts[ending.value]} {ending.value}" for ending in Ending))
     if report.interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -100,8 +101,8 @@ class Desk:
     def pause_rule(self, rule: str, reply: Reply) -> None:
         """So many of its mails were refused in the same way that a person has to look."""
         reason = f"{IN_A_ROW} messages in a row were refused: {reply}"
-        emit("rule_paused", rule=rule, code=reply.code)
-        self._commits.add(lambda store: store.pause(rule, at=self.clock(), reason=reason))
+        emit("rule_paused", logging.ERROR, rule=rule, code=reply.code)
+        self._commits.add(lambda store: store.pause(rule, at=self.clock(), reason=reason, automatic=True))
 
     def trust_addresses_again(self, sender: str) -> None:
         """Take the suppressions back that this sender's latest refusals made."""

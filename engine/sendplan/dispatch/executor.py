@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from sendplan.addresses import mask_all
 from sendplan.dispatch import journal
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.desk import Desk
@@ -30,7 +32,7 @@ from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
-from sendplan.store.protocols import PlanRecord, SenderReport, Store
+from sendplan.store.protocols import LeftOpen, PlanRecord, SenderReport, Store
 
 LEASE_SECONDS = 120.0
 _RENEWAL_SECONDS = 5.0
@@ -210,7 +212,7 @@ class _Run:
     def _break_off(self, error: BaseException) -> None:
         """Without a ledger nothing may leave: everything stops, and the error comes up when the rest has ended."""
         self._broken = self._broken or error
-        emit("broken_off", error=type(error).__name__)
+        emit("broken_off", logging.ERROR, error=type(error).__name__)
         why = "another executor has the plan by now" if isinstance(error, LeaseLostError) else _BROKEN_OFF[1]
         for lane in self._lanes:
             lane.stop(Cause.STOPPED, why)
@@ -287,9 +289,25 @@ class _Run:
             sent=report.count(Ending.SENT),
             failed=report.count(Ending.FAILED),
             uncertain=report.count(Ending.UNCERTAIN),
+            left_open=left_open(report),
+            copies_refused=tuple(dict.fromkeys(each.copy_refused for each in report.results if each.copy_refused)),
         )
         if self._broken is not None:
             raise self._broken
 
 
+def left_open(report: DispatchReport) -> tuple[LeftOpen, ...]:
+    """What a plan did not send, by cause, the most frequent one first."""
+    by_cause: dict[str, list[Result]] = {}
+    for each in report.open:
+        by_cause.setdefault(each.cause.value if each.cause else "", []).append(each)
+    groups = [
+        LeftOpen(cause, mask_all(each[0].why), len(each), tuple(result.key for result in each[:_KEYS_KEPT]))
+        for cause, each in by_cause.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: -group.count))
+
+
+_KEYS_KEPT = 10
+"""Of what stayed open for one cause, as many are kept by name."""
 _BROKEN_OFF = (Cause.STOPPED, "the execution broke off")

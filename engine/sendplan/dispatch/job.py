@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,5 +43,12 @@ def composed(compose: Compose, entry: Entry, verdict: Verdict) -> Message | Resu
 
 def left_open(entry: Entry, cause: Reason | Cause, why: str) -> Result:
     """The result of a message that was not sent."""
-    emit("open", order=entry.order, rule=entry.rule, step=entry.step, cause=cause)
+    emit(
+        "open",
+        logging.WARNING if cause is Cause.RENDERING else logging.INFO,
+        order=entry.order,
+        rule=entry.rule,
+        step=entry.step,
+        cause=cause,
+    )
     return Result(entry.key, Ending.OPEN, why, cause)

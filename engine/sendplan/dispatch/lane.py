@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -127,7 +128,9 @@ class Lane:
         with self._changed:
             if self.stopped is None:
                 self.stopped = (cause, why)
-                emit("sender_stopped", sender=self.sender.name, cause=cause)
+                # What the operator or the shop's own limits stop is in order.
+                level = logging.ERROR if cause in CAUSES.values() else logging.INFO
+                emit("sender_stopped", level, sender=self.sender.name, cause=cause)
             self._changed.notify_all()
 
     def sent(self, recipients: int) -> None:
@@ -166,7 +169,7 @@ class Lane:
         """The server could not be reached, or went away."""
         with self._changed:
             self._breaker.failed(time.monotonic())
-            emit("host_failed", sender=self.sender.name, probing=self._breaker.probing)
+            emit("host_failed", logging.WARNING, sender=self.sender.name, probing=self._breaker.probing)
             self._changed.notify_all()
             resting, given_up = self._breaker.probing, self._breaker.given_up
         if resting:
@@ -194,7 +197,7 @@ class Lane:
                 self._resume_at = time.monotonic() + self._pauses.rate[self._slowdowns]
             self._slowdowns += 1
             self._connections = max(self._connections - 1, 1)
-            emit("slowed_down", sender=self.sender.name, connections=self._connections)
+            emit("slowed_down", logging.WARNING, sender=self.sender.name, connections=self._connections)
             self._changed.notify_all()
         self._reports.stopped(self.sender.name, Scope.ACCOUNT_RATE, why)
         if exhausted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +46,16 @@ class Ending(StrEnum):
     UNCERTAIN = "uncertain"
     OPEN = "open"
     """Not sent, and a later plan decides afresh."""
+
+
+LEVELS: Mapping[Ending, int] = {
+    Ending.SENT: logging.INFO,
+    Ending.DEFERRED: logging.INFO,
+    Ending.FAILED: logging.WARNING,
+    Ending.UNCERTAIN: logging.ERROR,
+    Ending.OPEN: logging.INFO,
+}
+"""How loud each is in the log."""
 
 
 class Cause(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import assert_never
 from sendplan.dispatch.desk import Desk, recipients_of
 from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
 from sendplan.dispatch.lane import Lane
-from sendplan.dispatch.model import CAUSES, Cause, Ending, Result, Verdict
+from sendplan.dispatch.model import CAUSES, LEVELS, Cause, Ending, Result, Verdict
 from sendplan.dispatch.retries import delay
 from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
@@ -175,7 +176,13 @@ class Worker:
         return self._session
 
     def _connection_failed(self, error: SmtpError) -> None:
-        emit("connection_failed", sender=self._lane.sender.name, phase=error.phase, trouble=error.trouble)
+        emit(
+            "connection_failed",
+            logging.WARNING,
+            sender=self._lane.sender.name,
+            phase=error.phase,
+            trouble=error.trouble,
+        )
         said = str(error.reply or error.detail)
         match error.scope:
             case Scope.LOGIN | Scope.SENDER | Scope.ACCOUNT_QUOTA:
@@ -249,7 +256,7 @@ class Worker:
         assert self._session is not None
         if lost.intended:
             self._desk.release(entry, lost.detail)
-        emit("connection_lost", sender=self._lane.sender.name, phase=lost.phase, trouble=lost.trouble)
+        emit("connection_lost", logging.WARNING, sender=self._lane.sender.name, phase=lost.phase, trouble=lost.trouble)
         if not (self._session.reused and lost.phase is Phase.SENDER):
             self._lane.host_failed(lost.detail)
         return Again.LOST
@@ -267,7 +274,7 @@ class Worker:
                 self._lane.answered()
                 again = self._desk.postpone(entry, verdict, reply, intended=intended)
                 ending = Ending.FAILED if again is None else Ending.DEFERRED
-                emit(ending, order=entry.order, rule=entry.rule, step=entry.step, code=reply.code)
+                emit(ending, LEVELS[ending], order=entry.order, rule=entry.rule, step=entry.step, code=reply.code)
                 return Result(entry.key, ending, str(reply), next_attempt=again)
             case Scope.LOGIN | Scope.SENDER | Scope.ACCOUNT_QUOTA:
                 self._lane.refused(refused.scope, str(reply))
@@ -312,5 +319,6 @@ class Worker:
         return Result(entry.key, Ending.DEFERRED, _RULE_STOPPED, Reason.PAUSED, self._desk.clock())
 
     def _result(self, entry: Entry, ending: Ending, why: str, code: int | None = None) -> Result:
-        emit(ending, order=entry.order, rule=entry.rule, step=entry.step, sender=self._lane.sender.name, code=code)
+        name = self._lane.sender.name
+        emit(ending, LEVELS[ending], order=entry.order, rule=entry.rule, step=entry.step, sender=name, code=code)
         return Result(entry.key, ending, why)

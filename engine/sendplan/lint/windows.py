@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 
 from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Node
@@ -12,6 +13,7 @@ from sendplan.expressions.nodes import Add, Extreme
 from sendplan.lint.subject import Subject, Variant, warning
 from sendplan.problems import Problem
 from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import Settings
 from sendplan.units import Duration
 
 _FIRST, _YEAR_LATER, _LAST = date(2024, 1, 1), date(2025, 2, 1), date(2028, 1, 1)
@@ -19,27 +21,32 @@ _FIRST, _YEAR_LATER, _LAST = date(2024, 1, 1), date(2025, 2, 1), date(2028, 1, 1
 
 
 def closed_windows(subject: Subject) -> Iterator[Problem]:
-    """A window that never opens, such as on 30 February."""
+    """A window that never opens, such as on 30 February, or never while the project's schedule runs."""
     calendar = subject.project.settings.calendar
     for name, window in subject.project.settings.windows.items():
         if calendar.next_opening(window, calendar.instant(_FIRST)) is None:
             message = f"window `{name}` never opens"
             help_ = "in a cron expression day and weekday must both match; give it days that exist"
-            yield warning("window-never-opens", message, subject.settings_key("windows", name), help_)
+        elif subject.project.settings.schedule is not None and not any(_shut(subject.project.settings, name)):
+            message = f"no run of `schedule` falls into window `{name}`"
+            help_ = "let the schedule run while the window is open, or open the window when it runs"
+        else:
+            continue
+        yield warning("window-never-opens", message, subject.settings_key("windows", name), help_)
 
 
 def short_expiries(subject: Subject) -> Iterator[Problem]:
     """A message that is due while its window is shut, and expires before it opens."""
     settings = subject.project.settings
-    gaps = cache(lambda window: list(_gaps(settings.calendar, settings.windows[window])))
+    gaps = cache(lambda window: list(_shut(settings, window)))
 
     @cache
-    def lost(window: str, expires: Duration, dates: bool) -> tuple[datetime, datetime] | None:
+    def lost(window: str | None, expires: Duration, dates: bool) -> tuple[datetime, datetime] | None:
         return next((each for each in gaps(window) if _is_lost(settings.calendar, each, expires, dates)), None)
 
     for variant, rule in subject.rules():
         for position, step in enumerate(rule.steps):
-            if step.window is None or step.expires is None:
+            if step.expires is None or (step.window is None and settings.schedule is None):
                 continue
             gap = lost(step.window, step.expires, _counts_dates(variant, rule, position))
             if gap is not None:
@@ -49,9 +56,40 @@ def short_expiries(subject: Subject) -> Iterator[Problem]:
 def _warning(subject: Subject, rule: Rule, step: Step, gap: tuple[datetime, datetime]) -> Problem:
     calendar = subject.project.settings.calendar
     shut, opens = (calendar.local(each).strftime("%a %Y-%m-%d %H:%M") for each in gap)
-    message = f"window `{step.window}` is shut for longer than {step.expires}, such as from {shut} to {opens}"
-    help_ = "what is due in between never leaves: let it expire later, or open the window more often"
+    if subject.project.settings.schedule is None:
+        what, help_ = f"window `{step.window}` is shut", "open the window more often"
+    else:
+        into = f" falls into window `{step.window}`" if step.window else ""
+        what, help_ = f"no run of `schedule`{into}", "run more often"
+    message = f"{what} for longer than {step.expires}, such as from {shut} to {opens}"
+    help_ = f"what is due in between never leaves: let it expire later, or {help_}"
     return warning("expires-short", message, subject.step_span(rule, step, "expires"), help_)
+
+
+def _shut(settings: Settings, name: str | None) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches in which nothing leaves: a window is shut, or the project's schedule does not run while it is open.
+
+    Without a window, those in which the schedule does not run.
+    """
+    schedule = settings.schedule
+    if name is None:
+        return _gaps(settings.calendar, Window("", cron=schedule))
+    gaps = _gaps(settings.calendar, settings.windows[name])
+    return gaps if schedule is None else _between_runs(settings.calendar, gaps, schedule)
+
+
+def _between_runs(
+    calendar: Calendar, gaps: Iterable[tuple[datetime, datetime]], schedule: str
+) -> Iterator[tuple[datetime, datetime]]:
+    """The same gaps, from the last run before each to the first one after it."""
+    last_run: datetime | None = None
+    for (_, opens), (shut, _) in pairwise(gaps):
+        first = next(calendar.firings(schedule, opens, shut - timedelta(minutes=1)), None)
+        if first is None:
+            continue
+        if last_run is not None:
+            yield last_run + timedelta(minutes=1), first
+        last_run = calendar.last_firing(schedule, shut)
 
 
 def _gaps(calendar: Calendar, window: Window) -> Iterator[tuple[datetime, datetime]]:

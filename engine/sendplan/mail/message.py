@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import base64mime, quoprimime
-from email.utils import format_datetime, quote
+from email.utils import format_datetime, make_msgid, quote
 from typing import TYPE_CHECKING
 
 from sendplan.problems import Problem, UserError
@@ -129,6 +129,32 @@ def clean_name(name: str) -> str:
     while _ENCODED_WORD.search(printable):
         printable = " ".join(_ENCODED_WORD.sub(" ", printable).split())
     return printable
+
+
+def notice(sender: Sender, to: str, subject: str, text: str, now: datetime) -> Message:
+    """A plain mail to the merchant, which is nobody's order; `now` is aware. Raises MessageError like `build`."""
+    from_, recipient = mailbox(sender.from_, "From"), mailbox(to, "To")
+    message_id = make_msgid(domain=from_.domain)
+    _, encoding, lines = _part("plain", text)
+    headers = [
+        _mailbox_header("From", from_),
+        _mailbox_header("To", recipient),
+        _text_header("Subject", subject),
+        _header("Date", format_datetime(now)),
+        _header("Message-ID", message_id),
+        _header("Auto-Submitted", "auto-generated"),
+        _header("MIME-Version", "1.0"),
+        _header("Content-Type", 'text/plain; charset="utf-8"'),
+        _header("Content-Transfer-Encoding", encoding),
+    ]
+    return Message(
+        "\r\n".join((*headers, "", *lines, "")).encode(),
+        from_.address,
+        (recipient.address,),
+        None,
+        message_id,
+        needs_smtputf8=not "".join(headers).isascii(),
+    )
 
 
 def mailbox(text: str, header: str = "address") -> Mailbox:

@@ -1,4 +1,4 @@
-"""The files under `imports:`: what `run`, and `import` without FILE, read (docs/operating.md#imports)."""
+"""Every import of a project, by hand or under `imports:`, and its line in the log that `status` reads."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from sendplan.addresses import mask_all
 from sendplan.importing.import_file import ImportReport, import_file
 from sendplan.problems import Problem
 from sendplan.project.settings import ImportSource, Settings
-from sendplan.store.protocols import Store
+from sendplan.report import clean
+from sendplan.store.protocols import Imported, ImportProblem, ImportRecord, Store
+
+TOLD = 20
+"""Refused rows that the log keeps one by one; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceImport:
-    """What came of one of them."""
+    """What came of one file under `imports:`."""
 
     name: str
     file: str
@@ -23,10 +28,37 @@ class SourceImport:
     report: ImportReport
 
 
+def take_file(
+    file: Path,
+    mapping: Path | None,
+    settings: Settings,
+    store: Store,
+    at: datetime,
+    *,
+    source: str = "",
+    name: str | None = None,
+    strict: bool = False,
+    dry_run: int | None = None,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> ImportReport:
+    """Import a file, and note what came of it unless nothing was meant to be stored.
+
+    `source` is its name under `imports:`, `at` the real time (UTC); the others are those of `import_file`.
+    """
+    name = name or shown(file, settings)
+    report = import_file(
+        file, mapping, settings, store, at, strict=strict, dry_run=dry_run, name=name, progress=progress
+    )
+    report = replace(report, problems=_renamed(report.problems, settings), warnings=_renamed(report.warnings, settings))
+    if dry_run is None:
+        _note(report, name, source, store, at)
+    return report
+
+
 def read_imports(
     settings: Settings, store: Store, at: datetime, *, progress: Callable[[int], None] = lambda rows: None
 ) -> tuple[SourceImport, ...]:
-    """Read every file under `imports:`, one after the other; `at` (UTC) is when its data came.
+    """Read every file under `imports:`, one after the other; `at` is the real time (UTC).
 
     A bad row, a file that is not there and one that is refused stop none of the others; their problems are in the
     reports. Raises UserError for a store that cannot be written.
@@ -50,18 +82,23 @@ def shown(path: Path, settings: Settings) -> str:
 def _read(
     source: ImportSource, settings: Settings, store: Store, at: datetime, progress: Callable[[int], None]
 ) -> ImportReport:
+    if source.file.exists():
+        return take_file(source.file, source.mapping, settings, store, at, source=source.name, progress=progress)
     file = shown(source.file, settings)
-    if not source.file.exists():
-        message = f"import `{source.name}`: there is no file `{file}`"
-        help_ = "look at what writes it; orders and payments stay as the last import left them"
-        return ImportReport(problems=(Problem("file-missing", message, None, help_),))
-    try:
-        report = import_file(source.file, source.mapping, settings, store, at, progress=progress)
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        problem = Problem("file-unreadable", f"import `{source.name}`: `{file}` cannot be read: {why}")
-        return ImportReport(problems=(problem,))
-    return replace(report, problems=_renamed(report.problems, settings), warnings=_renamed(report.warnings, settings))
+    message = f"import `{source.name}`: there is no file `{file}`"
+    help_ = "look at what writes it; orders and payments stay as the last import left them"
+    report = ImportReport(problems=(Problem("file-missing", message, None, help_),))
+    _note(report, file, source.name, store, at)
+    return report
+
+
+def _note(report: ImportReport, file: str, source: str, store: Store, at: datetime) -> None:
+    refused = tuple(
+        ImportProblem(str(each.span) if each.span else "", each.code, clean(mask_all(each.message)))
+        for each in report.problems[:TOLD]
+    )
+    done = Imported(report.inserted, report.updated, report.unchanged)
+    store.note_import(ImportRecord(at, clean(file), done, report.bad, source, report.stored, refused))
 
 
 def _renamed(problems: Iterable[Problem], settings: Settings) -> tuple[Problem, ...]:

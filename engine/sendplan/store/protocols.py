@@ -38,6 +38,19 @@ class StoredOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """Messages that an execution did not send, for one cause."""
+
+    cause: str
+    """A reason of a decision, or the dispatcher's own."""
+    why: str
+    """One sentence for a person, of the first of them."""
+    count: int
+    keys: tuple[str, ...] = ()
+    """The first of them, as people write them."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRecord:
     """A plan that was handed to the dispatcher."""
 
@@ -52,6 +65,15 @@ class PlanRecord:
     """Who executes it, or did last."""
     lease_until: datetime | None = None
     """When its lease ends (UTC, the real clock); None once it is given back."""
+    open: tuple[LeftOpen, ...] = ()
+    """What its latest execution left open, and why."""
+    copies_refused: tuple[str, ...] = ()
+    """What servers answered to copies that they did not take, each answer once."""
+
+    @property
+    def left_open(self) -> int:
+        """How many messages its latest execution left open."""
+        return sum(each.count for each in self.open)
 
 
 class Refusal(StrEnum):
@@ -85,13 +107,37 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """Why an import refused a row, or the whole file."""
+
+    place: str
+    """File, line and column; empty for a file that is not there."""
+    code: str
+    message: str
+    """Without addresses."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImportRecord:
-    """A finished import, for `status`."""
+    """What came of one import, for `status`."""
 
     at: datetime
+    """When it was made (UTC, the real clock)."""
     file: str
-    imported: Imported
-    bad: int
+    imported: Imported = Imported()
+    bad: int = 0
+    """How many rows were refused."""
+    source: str = ""
+    """Its name under `imports:`; empty for a file that somebody named."""
+    stored: bool = True
+    """False when nothing of the file was taken."""
+    refused: tuple[ImportProblem, ...] = ()
+    """The first of what was refused."""
+
+    @property
+    def good(self) -> bool:
+        """Whether all of the file was taken."""
+        return self.stored and not self.bad
 
 
 class ImportRun(Protocol):
@@ -117,7 +163,7 @@ class ImportRun(Protocol):
         """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for."""
 
     def finish(self, bad: int) -> Imported:
-        """The counts, noted in the log of imports together with the number of bad rows."""
+        """What this import changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +184,8 @@ class Pause:
     """`*` is everything."""
     at: datetime
     reason: str
+    automatic: bool = False
+    """Whether the dispatcher did it, not a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +267,9 @@ class Reader(OrderSource, Protocol):
     def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
         """The latest imports, newest first."""
 
+    def last_imports(self) -> tuple[ImportRecord, ...]:
+        """The latest import of each source, and the latest of a file that somebody named; newest first."""
+
     def suppressions(self) -> tuple[Suppression, ...]:
         """Suppressed addresses, by address."""
 
@@ -271,6 +322,9 @@ class Store(Reader, Protocol):
     def importing(self, file: str, at: datetime) -> AbstractContextManager[ImportRun]:
         """Begin the import of `file`; `at` is when its data came (UTC)."""
 
+    def note_import(self, record: ImportRecord) -> None:
+        """Add to the log of imports."""
+
     def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
         """A person's move of a message (`resolve`); None opens it again.
 
@@ -287,8 +341,11 @@ class Store(Reader, Protocol):
     def trust_addresses_again(self, sender: str) -> int:
         """Lift the suppressions that refusals of this sender made since it last sent one; how many there were."""
 
-    def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
-        """Hold a sender's or rule's messages, `*` all; False when it was paused already."""
+    def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
+        """Hold a sender's or rule's messages, `*` all; False when it was paused already.
+
+        `automatic` when the dispatcher does it, so that a person is told.
+        """
 
     def resume(self, name: str) -> bool:
         """End a pause; False when there was none."""
@@ -321,8 +378,21 @@ class Store(Reader, Protocol):
     def renew_lease(self, token: str, lease_seconds: float) -> bool:
         """Prolong the lease; False when it is another's by now."""
 
-    def finish_plan(self, token: str, *, state: str, sent: int, failed: int, uncertain: int) -> bool:
-        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
+    def finish_plan(
+        self,
+        token: str,
+        *,
+        state: str,
+        sent: int,
+        failed: int,
+        uncertain: int,
+        left_open: Sequence[LeftOpen] = (),
+        copies_refused: Sequence[str] = (),
+    ) -> bool:
+        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease.
+
+        `left_open` takes the place of what an earlier execution of the same plan left.
+        """
 
     def intend(
         self,

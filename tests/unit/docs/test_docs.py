@@ -27,7 +27,9 @@ from sendplan.scenarios import play
 from sendplan.templates.sandbox import FILTERS, JINJA_FILTERS
 
 DOCS = ROOT / "docs"
-LANGUAGES = frozenset({"console", "yaml", "markdown", "expression", "text", "sh", "mermaid", "cron"})
+LANGUAGES = frozenset(
+    {"console", "yaml", "markdown", "expression", "text", "sh", "mermaid", "cron", "ini", "dockerfile"}
+)
 SHOWN = [page for page in PAGES if page.name != "problems.md"]
 """`problems.md` shows wrong files on purpose; its own test reads it."""
 PLAYED = [page for page in SHOWN if any(block.file or block.language == "console" for block in blocks(page))]
@@ -294,7 +296,7 @@ def test_a_reader_who_follows_the_page_sees_what_it_shows(page: Path, tmp_path: 
                     assert matches(command.output, printed), f"$ {command.line}\n{shown}\n--- printed\n" + "\n".join(
                         printed
                     )
-            elif block.file:
+            elif block.file and block.language in ("yaml", "markdown"):
                 _loads(session, block)
     finally:
         session.close()

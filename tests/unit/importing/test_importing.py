@@ -117,9 +117,8 @@ def test_json_may_come_as_list_as_orders_or_as_lines(take: Importer) -> None:
         "c.jsonl": "\n\n".join(json.dumps(each) for each in records),
     }
 
-    for name, content in forms.items():
-        assert take(content, name=name).rows == 2, name
-    assert [each.imported.unchanged for each in take.store.import_records()] == [2, 2, 0]
+    reports = [take(content, name=name) for name, content in forms.items()]
+    assert [(each.rows, each.unchanged) for each in reports] == [(2, 0), (2, 2), (2, 2)]
 
 
 def test_an_absent_column_leaves_and_an_empty_cell_clears(take: Importer) -> None:
@@ -171,7 +170,6 @@ def test_strict_takes_all_or_nothing(take: Importer) -> None:
 
     assert (report.stored, report.bad, report.inserted) == (False, 1, 0)
     assert take.orders() == {"E1": E1}
-    assert len(take.store.import_records()) == 1
 
 
 def test_an_orders_account_cannot_change(take: Importer) -> None:

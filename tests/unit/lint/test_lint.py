@@ -190,6 +190,35 @@ def test_expiry_against_the_windows_gaps(
     assert said(SETTINGS, ("{days: mon-fri, hours: 08:00-18:00}", window)) == codes
 
 
+@pytest.mark.parametrize(
+    ("schedule", "expires", "codes"),
+    [
+        ("*/10 8-17 * * mon-fri", "3 days", []),
+        ("*/10 8-17 * * mon-fri", "2 days", ["expires-short"]),
+        ("0 9 * * mon", "6 days", ["expires-short"]),
+        ("0 9 * * mon", "8 days", []),
+        ("0 6 * * *", "30 days", ["window-never-opens"]),
+        ("0 6,20 * * *", "30 days", ["window-never-opens"]),
+    ],
+)
+def test_expiry_against_the_schedule(
+    said: Callable[..., list[str]], schedule: str, expires: str, codes: list[str]
+) -> None:
+    """Nothing leaves between two runs either: a weekly run loses what expires earlier, however long the window is."""
+    said(FEEDBACK, ("    window", f"    expires: {expires}\n    window"))
+    assert said(SETTINGS, ("params:", f'schedule: "{schedule}"\nparams:')) == codes
+
+
+@pytest.mark.parametrize(("expires", "codes"), [("6 days", ["expires-short"]), ("8 days", [])])
+def test_a_rule_without_a_window_waits_for_the_schedule(
+    said: Callable[..., list[str]], expires: str, codes: list[str]
+) -> None:
+    """Where nothing runs for a week, what expires within it never leaves, window or not."""
+    said(SETTINGS, ("params:", 'schedule: "0 9 * * mon"\nparams:'))
+    step = "template: payment-reminder}"
+    assert said(DUNNING, (step, f"expires: {expires}, {step}")) == codes
+
+
 def test_closed_days_count_as_a_gap(said: Callable[..., list[str]]) -> None:
     """Over the shop's own holidays a week is not enough."""
     said(FEEDBACK, ("    window", "    expires: 7 days\n    window"))

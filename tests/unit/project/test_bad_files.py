@@ -25,7 +25,7 @@ WITHOUT_FILE = {
     *("unknown-revision", "renamed-without-formerly"),
     *("absent-column", "bad-row", "import-file", "import-suspicious", "unknown-column"),
     *("foreign-store", "store-broken", "store-busy", "store-unreadable"),
-    *("message-header", "missing-field", "template-limit", "template-value"),
+    *("message-header", "missing-extra", "missing-field", "template-limit", "template-value"),
     *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-approved", "over-limit"),
     *("illegal-move", "missing-password", "no-address", "unknown-message", "unknown-order"),
     "scenario",

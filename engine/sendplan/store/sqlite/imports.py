@@ -87,13 +87,8 @@ class SqliteImport:
         )
 
     def finish(self, bad: int) -> Imported:
-        """The counts, noted in the log of imports."""
-        imported = Imported(self._inserted, self._written - self._inserted, self._taken - self._written)
-        self._connection.execute(
-            "INSERT INTO import_runs (at, file, inserted, updated, unchanged, bad) VALUES (?, ?, ?, ?, ?, ?)",
-            (self._at, self._file, imported.inserted, imported.updated, imported.unchanged, bad),
-        )
-        return imported
+        """What this import changed."""
+        return Imported(self._inserted, self._written - self._inserted, self._taken - self._written)
 
     def _known_accounts(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> dict[str, str]:
         if self._was_empty:

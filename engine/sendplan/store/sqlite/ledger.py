@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from datetime import datetime
 
 from sendplan.addresses import mailbox
@@ -15,7 +16,7 @@ from sendplan.fields import Field
 from sendplan.ledger import MOVES, MessageKey, Record, State, person_may
 from sendplan.plan import Plan
 from sendplan.project.settings import Limits
-from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, PlanRecord
+from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, LeftOpen, PlanRecord
 from sendplan.store.sqlite.encoding import encode_instant
 from sendplan.store.sqlite.files import WritableFile
 from sendplan.store.sqlite.quota import quota_wait
@@ -72,7 +73,8 @@ class SqliteLedger(SqliteReader):
                 self._recover(connection, wall // 1000 * 1000, wall, old_token)
             token = secrets.token_hex(12)
             connection.execute(
-                "INSERT INTO plans VALUES (:id, :json, 'executing', :wall, :owner, :token, :until, 0, 0, 0)"
+                "INSERT INTO plans (id, json, state, created, owner, token, lease_until, sent, failed, uncertain)"
+                " VALUES (:id, :json, 'executing', :wall, :owner, :token, :until, 0, 0, 0)"
                 " ON CONFLICT (id) DO UPDATE SET"
                 " state = 'executing', owner = :owner, token = :token, lease_until = :until",
                 {
@@ -99,13 +101,25 @@ class SqliteLedger(SqliteReader):
             )
             return changed.rowcount == 1
 
-    def finish_plan(self, token: str, *, state: str, sent: int, failed: int, uncertain: int) -> bool:
+    def finish_plan(
+        self,
+        token: str,
+        *,
+        state: str,
+        sent: int,
+        failed: int,
+        uncertain: int,
+        left_open: Sequence[LeftOpen] = (),
+        copies_refused: Sequence[str] = (),
+    ) -> bool:
         """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
+        texts = (json.dumps(list(map(astuple, left_open))), json.dumps(list(copies_refused)))
         with self._file.transaction() as connection:
             changed = connection.execute(
                 "UPDATE plans SET state = ?, sent = sent + ?, failed = failed + ?, uncertain = uncertain + ?,"
-                " lease_until = NULL WHERE token = ? AND lease_until IS NOT NULL",
-                (state, sent, failed, uncertain, token),
+                " left_open = ?, copies_refused = ?, lease_until = NULL"
+                " WHERE token = ? AND lease_until IS NOT NULL",
+                (state, sent, failed, uncertain, *texts, token),
             )
             return changed.rowcount == 1
 

@@ -203,6 +203,19 @@ def sender_reports(database: Database) -> None:
     _create(database, "sender_reports", columns, pk="sender", not_null=columns)
 
 
+def told_by_status(database: Database) -> None:
+    """What runs left open, what imports refused, and which pauses nobody asked for."""
+    for table, added in (
+        ("plans", "left_open TEXT NOT NULL DEFAULT '[]'"),
+        ("plans", "copies_refused TEXT NOT NULL DEFAULT '[]'"),
+        ("import_runs", "source TEXT NOT NULL DEFAULT ''"),
+        ("import_runs", "stored INTEGER NOT NULL DEFAULT 1"),
+        ("import_runs", "refused TEXT NOT NULL DEFAULT '[]'"),
+        ("pauses", "automatic INTEGER NOT NULL DEFAULT 0"),
+    ):
+        database.conn.execute(f"ALTER TABLE {table} ADD COLUMN {added}")
+
+
 def _ledger_statements() -> Iterable[str]:
     yield "CREATE INDEX messages_open ON messages (state, at) WHERE state <> 'sent'"
     yield "CREATE INDEX transmissions ON message_log (sender, wall, recipients) WHERE after = 'sending'"
@@ -269,5 +282,6 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     messages,
     sender_reports,
     suppressed_mailboxes,
+    told_by_status,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

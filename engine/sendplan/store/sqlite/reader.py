@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +20,9 @@ from sendplan.plan import Plan
 from sendplan.scopes import Scope
 from sendplan.store.protocols import (
     Imported,
+    ImportProblem,
     ImportRecord,
+    LeftOpen,
     Pause,
     PlanRecord,
     SenderReport,
@@ -125,12 +128,14 @@ class SqliteReader:
 
     def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
         """The latest imports, newest first."""
-        columns = "at, file, inserted, updated, unchanged, bad"
-        rows = self._rows("import_runs", columns, "ORDER BY id DESC LIMIT ?", (limit,))
         return tuple(
-            ImportRecord(decode_instant(at), file, Imported(inserted, updated, unchanged), bad)
-            for at, file, inserted, updated, unchanged, bad in rows
+            map(_import_record, self._rows("import_runs", IMPORT_COLUMNS, "ORDER BY id DESC LIMIT ?", (limit,)))
         )
+
+    def last_imports(self) -> tuple[ImportRecord, ...]:
+        """The latest import of each source, and the latest of a file that somebody named; newest first."""
+        latest = "WHERE id IN (SELECT max(id) FROM import_runs GROUP BY source) ORDER BY id DESC"
+        return tuple(map(_import_record, self._rows("import_runs", IMPORT_COLUMNS, latest)))
 
     def overrides(self) -> Overrides:
         """Suppressed addresses, pauses, and since when orders count."""
@@ -148,8 +153,8 @@ class SqliteReader:
 
     def pauses(self) -> tuple[Pause, ...]:
         """Paused senders and rules, by name."""
-        rows = self._rows("pauses", "name, at, reason", "ORDER BY name")
-        return tuple(Pause(name, decode_instant(at), reason) for name, at, reason in rows)
+        rows = self._rows("pauses", "name, at, reason, automatic", "ORDER BY name")
+        return tuple(Pause(name, decode_instant(at), reason, bool(by)) for name, at, reason, by in rows)
 
     def sender_reports(self) -> tuple[SenderReport, ...]:
         """The senders that cannot send, by name."""
@@ -234,9 +239,13 @@ class SqliteReader:
         self._source.close()
 
     def _rows(self, table: str, columns: str, rest: str = "", parameters: Sequence[object] = ()) -> list[Row]:
-        if not self._tables[table]:
+        present = self._tables[table]
+        if not present:
             return []
-        return self._source.rows(f"SELECT {columns} FROM {table} {rest}", parameters)
+        sql = f"SELECT {columns} FROM {table} {rest}"
+        for name in _ADDED.get(table, {}).keys() - present:
+            sql = re.sub(rf"\b{name}\b", _ADDED[table][name], sql)
+        return self._source.rows(sql, parameters)
 
     def _rowids(self, narrowings: Sequence[Narrowing]) -> array[int]:
         """The rows of the candidates, packed: a rule that tells no orders apart has as many as there are orders."""
@@ -300,7 +309,15 @@ _LISTED = "(SELECT value FROM json_each(?))"
 
 RECORD_COLUMNS = "rule, step, order_id, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from"
 
-PLAN_COLUMNS = "id, state, created, sent, failed, uncertain, owner, lease_until"
+_ADDED: Mapping[str, Mapping[str, str]] = {
+    "plans": {"left_open": "'[]'", "copies_refused": "'[]'"},
+    "import_runs": {"source": "''", "stored": "1", "refused": "'[]'"},
+    "pauses": {"automatic": "0"},
+}
+"""What a column holds in a store that no writing command has brought up to date yet."""
+
+PLAN_COLUMNS = "id, state, created, sent, failed, uncertain, owner, left_open, copies_refused, lease_until"
+IMPORT_COLUMNS = "at, file, inserted, updated, unchanged, bad, source, stored, refused"
 
 
 def record_of(row: Row) -> Record:
@@ -323,9 +340,27 @@ def record_of(row: Row) -> Record:
 
 def plan_record(row: Row) -> PlanRecord:
     """A row of `PLAN_COLUMNS`."""
-    id_, state, created, sent, failed, uncertain, owner, lease_until = row
-    until = decode_optional_instant(lease_until)
-    return PlanRecord(id_, state, decode_instant(created), sent, failed, uncertain, owner, until)
+    id_, state, created, sent, failed, uncertain, owner, left_open, copies_refused, lease_until = row
+    return PlanRecord(
+        id_,
+        state,
+        decode_instant(created),
+        sent,
+        failed,
+        uncertain,
+        owner,
+        decode_optional_instant(lease_until),
+        tuple(LeftOpen(cause, why, count, tuple(keys)) for cause, why, count, keys in json.loads(left_open)),
+        tuple(json.loads(copies_refused)),
+    )
+
+
+def _import_record(row: Row) -> ImportRecord:
+    """A row of `IMPORT_COLUMNS`."""
+    at, file, inserted, updated, unchanged, bad, source, stored, refused = row
+    imported = Imported(inserted, updated, unchanged)
+    rows = tuple(ImportProblem(*each) for each in json.loads(refused))
+    return ImportRecord(decode_instant(at), file, imported, bad, source, bool(stored), rows)
 
 
 def _state(name: str | None) -> State | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +15,14 @@ from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
 from sendplan.scopes import Scope
+from sendplan.store.protocols import ImportRecord
 from sendplan.store.sqlite.candidates import definitions, index_names
 from sendplan.store.sqlite.encoding import encode_instant
 from sendplan.store.sqlite.files import WritableFile, unreadable
 from sendplan.store.sqlite.imports import SqliteImport
 from sendplan.store.sqlite.ledger import SqliteLedger
 from sendplan.store.sqlite.migrations import migrate
-from sendplan.store.sqlite.reader import RESUMED
+from sendplan.store.sqlite.reader import IMPORT_COLUMNS, RESUMED
 
 
 class SqliteStore(SqliteLedger):
@@ -49,6 +52,13 @@ class SqliteStore(SqliteLedger):
         with self._file.transaction() as connection:
             yield SqliteImport(connection, {each.name: each for each in self._fields}, self._codec, file, at)
 
+    def note_import(self, record: ImportRecord) -> None:
+        """Add to the log of imports."""
+        done, refused = record.imported, json.dumps(list(map(astuple, record.refused)))
+        counts = (done.inserted, done.updated, done.unchanged, record.bad)
+        sql = f"INSERT INTO import_runs ({IMPORT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self._changed(sql, encode_instant(record.at), record.file, *counts, record.source, int(record.stored), refused)
+
     def ensure_indexes(self, indexes: Iterable[Index]) -> None:
         """Have these indexes and none that an earlier call made beside them; quick when they are there."""
         wanted = definitions(indexes, {each.name: each for each in self._fields})
@@ -71,10 +81,10 @@ class SqliteStore(SqliteLedger):
         """Lift a suppression; False when there was none."""
         return self._changed("DELETE FROM suppressions WHERE address = ?", mailbox(address))
 
-    def pause(self, name: str, *, at: datetime, reason: str = "") -> bool:
+    def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
         """Hold a sender's or rule's messages, `*` all; False when it was paused already."""
-        sql = "INSERT INTO pauses VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        return self._changed(sql, name, encode_instant(at), reason)
+        sql = "INSERT INTO pauses (name, at, reason, automatic) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        return self._changed(sql, name, encode_instant(at), reason, int(automatic))
 
     def resume(self, name: str) -> bool:
         """End a pause; False when there was none."""

@@ -1,0 +1,193 @@
+"""How a project stands: what needs a person, and what was done last (docs/operating.md#what-needs-a-person).
+
+Whoever shows it, `status`, an alert, a dashboard or a page, asks here and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sendplan.deciding.decision import Decision
+from sendplan.ledger import Record, State
+from sendplan.mail.advice import advice_on
+from sendplan.plan import Entry, Plan, Reason, Status, key_of
+from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, make_plan
+from sendplan.problems import UserError
+from sendplan.project.project import Project
+from sendplan.store.adoption import doubt_or_unreadable
+from sendplan.store.protocols import ImportRecord, Pause, PlanRecord, Reader, SenderReport
+
+UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
+"""What a person settles; a mail on its way only when the run that sent it has vanished."""
+
+TRIED = 200
+"""How many of the mails that are due are written to see whether they can be."""
+
+RUNS = 10
+"""How many of the last runs are told."""
+
+
+class Concern(StrEnum):
+    """What may need a person."""
+
+    STORE_DOUBTED = "store_doubted"
+    """The store may have forgotten mails that left: nothing is sent."""
+    OVER_LIMIT = "over_limit"
+    """More mails are due than `limits.per_run` allows at once."""
+    SENDERS = "senders"
+    """Senders that cannot send."""
+    UNSETTLED = "unsettled"
+    """Messages that failed, or of which nobody knows."""
+    ERRORS = "errors"
+    """Messages that cannot be decided on or written."""
+    KEPT = "kept"
+    """Due messages that something holds back which nobody chose."""
+    EXPIRED = "expired"
+    """Messages that expired while they were held."""
+    IMPORTS = "imports"
+    """Rows and files that the last imports refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderTrouble:
+    """A sender that cannot send."""
+
+    report: SenderReport
+    advice: str
+    """What to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How a project stands at one moment."""
+
+    plan: Plan
+    """What would leave now; a mail that cannot be written is an error in it."""
+    doubt: str | None
+    """Why nothing is sent from this store; None when it is the one that the project sent from last."""
+    senders: tuple[SenderTrouble, ...]
+    unsettled: tuple[Record, ...]
+    kept: frozenset[str]
+    """Keys of the held messages that something holds back which nobody chose: an unknown condition, stale data, a
+    pause that the dispatcher made."""
+    expired: int
+    """Messages that expired while they were held."""
+    imports: tuple[ImportRecord, ...]
+    """The latest of each source, newest first."""
+    pauses: tuple[Pause, ...]
+    counts: Mapping[str, int]
+    """Number of orders, and of ledger rows by state."""
+    runs: tuple[PlanRecord, ...]
+    """The latest, newest first."""
+
+    @property
+    def concerns(self) -> Mapping[Concern, int]:
+        """What needs a person, with how much there is of it; empty when nothing does."""
+        found = Counter(
+            {
+                Concern.STORE_DOUBTED: int(self.doubt is not None),
+                Concern.OVER_LIMIT: len(self.plan.with_status(Status.SEND)) if self.plan.refused else 0,
+                Concern.SENDERS: len(self.senders),
+                Concern.UNSETTLED: len(self.unsettled),
+                Concern.ERRORS: len(self.plan.with_status(Status.ERROR)),
+                Concern.KEPT: len(self.kept),
+                Concern.EXPIRED: self.expired,
+                Concern.IMPORTS: sum(max(each.bad, 1) for each in self.imports if not each.good),
+            }
+        )
+        return +found
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether anything does."""
+        return bool(self.concerns)
+
+
+def overview_of(project: Project, reader: Reader, clock: Clock) -> Overview:
+    """How the project stands at `clock`; leases and reports go by the real clock."""
+    plan = _tried(project, reader, clock, make_plan(project, reader, clock))
+    pauses, senders = reader.pauses(), project.settings.senders
+    at_work = reader.live_leases(datetime.now(UTC))
+    known = {"", *(each.name for each in project.settings.imports)}
+    return Overview(
+        plan=plan,
+        doubt=doubt_or_unreadable(project.settings.folder, reader),
+        senders=tuple(
+            SenderTrouble(each, advice_on(senders[each.sender], each.scope, each.reply))
+            for each in reader.sender_reports()
+            if each.sender in senders
+        ),
+        unsettled=tuple(
+            each for each in reader.records(UNSETTLED) if each.state is not State.SENDING or each.token not in at_work
+        ),
+        kept=_kept(project, reader, clock, plan, pauses),
+        expired=sum(plan.expired_while_held.values()),
+        imports=tuple(each for each in reader.last_imports() if each.source in known),
+        pauses=pauses,
+        counts=reader.counts(),
+        runs=reader.plan_records(RUNS),
+    )
+
+
+def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
+    """The plan with an error for each mail that cannot be written, such as for a field that its order lacks.
+
+    The first ones are tried out: what stayed open for this in earlier runs is the oldest.
+    """
+    due = {each.key: each for each in plan.with_status(Status.SEND)[:TRIED]}
+    if not due:
+        return plan
+    from sendplan.mail.compose import compose, templates_of
+
+    templates = templates_of(project)
+    wrong: dict[str, Entry] = {}
+    for key, decided, decision in _decided(project, reader, clock, list(due.values())):
+        if decision.step is None:
+            continue
+        try:
+            compose(project, templates, decided.facts, decision.rule, decision.step, now=clock.now)
+        except UserError as error:
+            why = f"its mail cannot be written: {error}"
+            wrong[key] = replace(due[key], status=Status.ERROR, reason=Reason.ERROR, why=why)
+    return replace(plan, entries=tuple(wrong.get(each.key, each) for each in plan.entries))
+
+
+def _kept(project: Project, reader: Reader, clock: Clock, plan: Plan, pauses: Sequence[Pause]) -> frozenset[str]:
+    """The held messages that something holds back which nobody chose."""
+    held = plan.with_status(Status.HELD)
+    by_hand = {each.name: not each.automatic for each in pauses}
+    kept = set()
+    for key, decided, decision in _decided(project, reader, clock, held):
+        if decision.reason is Reason.HELD:
+            chosen = _hold_is_true(decision)
+        elif decision.reason is Reason.PAUSED:
+            account = project.settings.accounts[decided.facts.account]
+            names = (decision.rule.id, account.sender, "*")
+            chosen = next((by_hand[each] for each in names if each in by_hand), True)
+        else:
+            chosen = False
+        if not chosen:
+            kept.add(key)
+    return frozenset(kept)
+
+
+def _hold_is_true(decision: Decision) -> bool:
+    """Whether what holds a message is so, or only not known; a hold without a condition is a person's."""
+    return decision.hold is None or decision.traced(decision.hold.when).value is True
+
+
+def _decided(
+    project: Project, reader: Reader, clock: Clock, entries: Sequence[Entry]
+) -> Iterator[tuple[str, OrderDecisions, Decision]]:
+    """The decisions behind entries of a plan, by key."""
+    wanted = {each.key for each in entries}
+    orders = reader.orders_by_id(dict.fromkeys(each.order or "" for each in entries))
+    for decided in decide_orders(project, reader, clock, orders=orders):
+        for decision in decided.decisions:
+            key = key_of(decided.facts.id, *decision.key)
+            if key in wanted:
+                yield key, decided, decision

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "What a change of rules adds, drops, moves and changes.",
     "simulate": "Replay or forecast on a virtual clock.",
     "test": "Play the scenarios that say what is sent when.",
+    "find": "Orders by what people know of them, with what each rule says.",
     "explain": "Why an order gets a mail, or why it does not.",
     "preview": "The message itself, without any side effect.",
     "send": "Send exactly what a plan file says, once.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from sendplan.commands.output import clean, print_json
 from sendplan.ledger import Move
 from sendplan.plan import parse_key
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
-from sendplan.planning.planner import Clock, decide_orders
+from sendplan.planning.finding import named, rule_lines, similar, title
+from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
+from sendplan.project.rules import BrokenRule
 from sendplan.store import Reader
 
 
@@ -41,7 +44,10 @@ def command(
     format_: str,
     project_dir: Path | None,
 ) -> int:
-    """Tell why ORDER gets which mail, and why not, with the values under every part of the conditions."""
+    """Tell why ORDER gets which mail, and why not, with the values under every part of the conditions.
+
+    ORDER is an id, a number or a buyer's e-mail address. First comes a line for each rule.
+    """
     if (order is None) is (message is None):
         raise click.UsageError("name an ORDER, or a message with --message KEY")
     project, _ = load_project(project_dir)
@@ -49,40 +55,58 @@ def command(
     if message is not None:
         return _message(project, reader, message, format_)
     assert order is not None
-    return _order(
-        project, reader, order, known_rules(project, rules), clock_of(now, project.settings.calendar), format_
-    )
-
-
-def _order(
-    project: Project, reader: Reader, order: str, rules: frozenset[str] | None, clock: Clock, format_: str
-) -> int:
-    settings, calendar = project.settings, project.settings.calendar
-    decided = next(decide_orders(project, reader, clock, orders=reader.orders_by_id([order])), None)
-    if decided is None:
-        raise unknown_order(reader, order, "it was not placed yet at this time")
-    explained = [
-        (decision, next_change(decision, settings))
-        for decision in decided.decisions
-        if rules is None or decision.rule.id in rules
-    ]
-    broken = [each for each in project.broken if rules is None or each.id in rules]
+    chosen, clock = known_rules(project, rules), clock_of(now, project.settings.calendar)
+    decided = [_only(each, chosen) for each in _decided(project, reader, order, clock)]
+    broken = [each for each in project.broken if chosen is None or each.id in chosen]
     if format_ == "json":
-        decisions: list[dict[str, Any]] = [
-            {"rule": each.id, "step": None, "reason": "error", "status": "error", "why": each.problem.message}
-            for each in broken
-        ]
-        decisions += [explanation_json(decision, change, calendar) for decision, change in explained]
-        print_json(
-            {"order": order, "account": decided.facts.account, "now": calendar.text(clock.now), "decisions": decisions}
-        )
-        return Exit.DONE
-    click.echo(clean(f"Order {order}, account {decided.facts.account}, at {calendar.text(clock.now)}"))
-    for each in broken:
-        click.echo(clean(f"\n{each.id}: error — {each.problem.span}: {each.problem.message}"))
-    for decision, change in explained:
-        click.echo("\n" + "\n".join(map(clean, explanation_text(decision, change, calendar).splitlines())))
+        explained = [_order_json(project, each, broken, clock) for each in decided]
+        print_json(explained[0] if len(explained) == 1 else {"orders": explained})
+    elif len(decided) == 1:
+        _print_order(project, decided[0], broken, clock)
+    else:
+        for each in decided:
+            lines = [title(each.facts, project.settings.calendar), *rule_lines(each.decisions, broken)]
+            click.echo("\n".join(map(clean, lines)) + "\n")
+        click.echo(clean(f"{len(decided)} orders are `{order}`: name one by its id to see why"))
     return Exit.DONE
+
+
+def _decided(project: Project, reader: Reader, order: str, clock: Clock) -> list[OrderDecisions]:
+    """The orders with this id, number or e-mail address; raises UserError when there is none at the clock's time."""
+    stored = named(reader, order)
+    decided = list(decide_orders(project, reader, clock, orders=stored))
+    if not decided:
+        raise unknown_order(reader, order, "it was not placed yet at this time" if stored else "")
+    return decided
+
+
+def _only(decided: OrderDecisions, rules: frozenset[str] | None) -> OrderDecisions:
+    if rules is None:
+        return decided
+    return replace(decided, decisions=tuple(each for each in decided.decisions if each.rule.id in rules))
+
+
+def _print_order(project: Project, decided: OrderDecisions, broken: list[BrokenRule], clock: Clock) -> None:
+    """A line for each rule, when there are several; then why, each condition once."""
+    settings, calendar, facts = project.settings, project.settings.calendar, decided.facts
+    heading = f"Order {facts.id}, account {facts.account}, at {calendar.text(clock.now)}"
+    lines = rule_lines(decided.decisions, broken)
+    click.echo("\n".join(map(clean, [heading, *(lines if len(lines) > 1 or broken else [])])))
+    told: set[tuple[str, ...]] = set()
+    for decision in decided.decisions:
+        text = explanation_text(decision, next_change(decision, settings), calendar, told)
+        click.echo("\n" + "\n".join(map(clean, text.splitlines())))
+
+
+def _order_json(project: Project, decided: OrderDecisions, broken: list[BrokenRule], clock: Clock) -> dict[str, Any]:
+    settings, calendar = project.settings, project.settings.calendar
+    decisions: list[dict[str, Any]] = [
+        {"rule": each.id, "step": None, "reason": "error", "status": "error", "why": each.problem.message}
+        for each in broken
+    ]
+    decisions += [explanation_json(each, next_change(each, settings), calendar) for each in decided.decisions]
+    facts = decided.facts
+    return {"order": facts.id, "account": facts.account, "now": calendar.text(clock.now), "decisions": decisions}
 
 
 def _message(project: Project, reader: Reader, key: str, format_: str) -> int:
@@ -117,10 +141,11 @@ def _move_json(move: Move, project: Project) -> dict[str, Any]:
 
 
 def unknown_order(reader: Reader, order: str, why_not: str) -> UserError:
-    """The error for an order that is not in the store, or not there yet."""
-    exists = next(iter(reader.orders_by_id([order])), None) is not None
-    message = f"order `{order}`: {why_not}" if exists else f"there is no order `{order}` in the store"
-    return UserError(Problem("unknown-order", message, None, "" if exists else "ids are as imported"), Exit.USAGE)
+    """The error for an order that is not in the store, or (`why_not`) not there yet."""
+    found = () if why_not else similar(reader, order)
+    help_ = f"did you mean {', '.join(f'`{each}`' for each in found)}?" if found else "see `sendplan find TEXT`"
+    message = f"order `{order}`: {why_not}" if why_not else f"there is no order `{order}` in the store"
+    return UserError(Problem("unknown-order", message, None, "" if why_not else help_), Exit.USAGE)
 
 
 def unknown_key(project: Project, key: str) -> UserError:

@@ -47,6 +47,11 @@ def next_change(decision: Decision, settings: Settings) -> Change | None:
 # --- text ---
 
 
+def message_of(decision: Decision) -> str:
+    """`RULE`, or `RULE/STEP` where the question gets that far."""
+    return "/".join(part for part in (decision.rule.id, decision.step.id if decision.step else "") if part)
+
+
 def explanation_text(
     decision: Decision, change: Change | None, calendar: Calendar, told: set[tuple[str, ...]] | None = None
 ) -> str:
@@ -55,8 +60,7 @@ def explanation_text(
     `told` are the conditions that stand above this text already, which are not told again; these are added.
     """
     told = set() if told is None else told
-    name = "/".join(part for part in (decision.rule.id, decision.step.id if decision.step else "") if part)
-    lines = [f"{name}: {decision.reason} — {decision.why}"]
+    lines = [f"{message_of(decision)}: {decision.reason} — {decision.why}"]
     if decision.rule.ladder:
         states = (
             f"{step} {state} {calendar.day(at)}" if at else f"{step} {state}" for step, state, at in _ladder(decision)

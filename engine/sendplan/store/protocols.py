@@ -264,6 +264,12 @@ class OrderSource(Protocol):
 class Reader(OrderSource, Protocol):
     """The reading half: also what `status` and `explain` show."""
 
+    def find(self, text: str, limit: int) -> tuple[StoredOrder, ...]:
+        """At most `limit` orders that a search matches (`store.search`), those that it names exactly first, then by id.
+
+        One look at every order.
+        """
+
     def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
         """The latest imports, newest first."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ from sendplan.store.protocols import (
     StoredOrder,
     Suppression,
 )
+from sendplan.store.search import SEARCHED, Search
 from sendplan.store.sqlite.candidates import CandidateQueries, index_names
 from sendplan.store.sqlite.encoding import (
     Codec,
@@ -87,6 +88,29 @@ class SqliteReader:
         for chunk in _chunks(sorted(set(ids))):
             rows = self._rows("orders", self._all.select, f"WHERE id IN {_LISTED} ORDER BY id", chunk)
             yield from map(self._all.order, rows)
+
+    def find(self, text: str, limit: int) -> tuple[StoredOrder, ...]:
+        """Orders that a search matches, those that it names exactly first, then by id."""
+        search = Search.of(text)
+        if not search.words:
+            return ()
+        named = list(islice(self._found(("id", "number", "email"), [search.whole_pattern()], search.names), limit))
+        parts = self._found(SEARCHED, search.patterns(), search.matches)
+        others = (order for order in parts if not search.names(order.values))
+        return (*named, *islice(others, limit - len(named)))
+
+    def _found(
+        self, names: Collection[str], patterns: Sequence[str], matches: Callable[[Mapping[str, Value]], bool]
+    ) -> Iterator[StoredOrder]:
+        """The orders, by id, that have each pattern in one of these fields, and really match."""
+        columns = [quoted(column(each)) for each in self._fields if each.name in names]
+        word = f"({' OR '.join(f'{each} LIKE ? {_ESCAPE}' for each in columns)})"
+        condition = f"WHERE id > ? AND {' AND '.join([word] * len(patterns))} ORDER BY id LIMIT ?"
+        wanted = [pattern for pattern in patterns for _ in columns]
+        last = ""
+        while rows := self._rows("orders", self._all.select, condition, (last, *wanted, CHUNK)):
+            yield from (order for order in map(self._all.order, rows) if matches(order.values))
+            last = rows[-1][0]
 
     def candidates(
         self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
@@ -303,6 +327,8 @@ _TABLES = (
     "messages",
     "message_log",
 )
+
+_ESCAPE = "ESCAPE '\\'"
 
 _LISTED = "(SELECT value FROM json_each(?))"
 """A list given as one parameter, so that no limit on parameters matters."""

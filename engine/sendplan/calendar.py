@@ -73,7 +73,9 @@ class Calendar:
         return self.local(moment).date() if isinstance(moment, datetime) else moment
 
     def add(self, moment: Moment, duration: Duration, sign: int = 1) -> Moment:
-        """`moment` plus (or, with sign -1, minus) a duration: an instant for exact units, else a date (LANGUAGE §2).
+        """`moment` plus (or, with sign -1, minus) a duration: an instant for exact units, else a date.
+
+        See docs/language.md#dates.
 
         Raises OverflowError beyond the years 1 to 9999.
         """

@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "preview": "The message itself, without any side effect.",
     "send": "Send exactly what a plan file says, once.",
     "run": "Plan and send in one, for cron.",
-    "status": "What needs a person, counts, and the last runs.",
+    "status": "What needs attention, counts, and the last runs.",
     "resolve": "Settle a message, or record one that was sent by hand.",
     "pause": "Hold a sender's or rule's messages, or all.",
     "resume": "End a pause.",
@@ -71,7 +71,7 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run a command and end the process with its exit code (LANGUAGE §10)."""
+    """Run a command and end the process with its exit code (docs/commands.md#exit-codes)."""
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 

@@ -1,4 +1,7 @@
-"""The catalogue of order fields: what an expression may name, and the values that each type takes (LANGUAGE §1)."""
+"""The catalogue of order fields: what an expression may name, and the values that each type takes.
+
+See docs/project.md#orders.
+"""
 
 from __future__ import annotations
 

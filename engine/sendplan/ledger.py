@@ -1,4 +1,4 @@
-"""What happened to each message: states and legal moves, keyed by (rule, step, order) (LANGUAGE §7, DISPATCH)."""
+"""What happened to each message: states and legal moves, keyed by (rule, step, order) (docs/sending.md#states)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Record:
     """The lease under which it was last sent."""
     repeat_from: datetime | None = None
     """A message whose executor vanished may be opened again only from then (UTC, the real clock): a late reply may
-    still arrive (DISPATCH, recovery)."""
+    still arrive (docs/sending.md#what-to-do-with-an-uncertain-message)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""The send plan: the frozen model that people read and the dispatcher executes, and its JSON (LANGUAGE §6)."""
+"""The send plan: the frozen model that people read and the dispatcher executes, and its JSON.
+
+See docs/commands.md#sendplan-plan.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 
 
 class Reason(StrEnum):
-    """The closed list of reasons, in the order in which the first that applies wins (LANGUAGE §5)."""
+    """The closed list of reasons, in the order in which the first that applies wins (docs/language.md#reasons)."""
 
     ERROR = "error"
     ACCOUNT_SKIPS_RULE = "account_skips_rule"
@@ -213,7 +216,7 @@ def canonical(data: object) -> bytes:
 
 
 def key_of(order: str, rule: str, step: str | None) -> str:
-    """A message's identity as people write it: `ORDER/RULE` or `ORDER/RULE/STEP` (LANGUAGE §4)."""
+    """A message's identity as people write it: `ORDER/RULE` or `ORDER/RULE/STEP` (docs/project.md#rules)."""
     return "/".join(part for part in (order, rule, step) if part)
 
 

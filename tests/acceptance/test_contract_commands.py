@@ -422,7 +422,7 @@ def test_wrong_usage(small: Small, sink: Sink, line: str) -> None:
 
 
 def test_an_unreadable_store_is_no_traceback(small: Small) -> None:
-    """A file that is no store is named in one sentence."""
+    """A file that is not a store is named in one sentence."""
     small.write("var/shop.db", "this is no database " * 100)
     for line in ("plan", "status", "run", "explain A1", "resolve A1/thanks sent", "suppress --list", "pause"):
         ran = small(*line.split())

@@ -202,7 +202,7 @@ def test_a_finished_plan_is_never_executed_again(shop: Shop) -> None:
     """Sending the same plan a second time is refused and sends nothing."""
     shop.put("E1")
     shop.send(plan(entry("E1")))
-    with pytest.raises(UserError, match="was executed already") as caught:
+    with pytest.raises(UserError, match="has already been executed") as caught:
         shop.send(plan(entry("E1")))
     assert caught.value.exit_code is Exit.REFUSED
     assert shop.mailed() == ["E1"]
@@ -214,7 +214,7 @@ def test_two_executors_of_one_plan_send_once(shop: Shop) -> None:
     refused: list[UserError] = []
 
     def start_a_second(entry: Entry) -> None:
-        with pytest.raises(UserError, match="right now") as caught:
+        with pytest.raises(UserError, match="is being executed by") as caught:
             replace(shop, before_mail=lambda entry: None).send(plan(entry))
         refused.append(caught.value)
 

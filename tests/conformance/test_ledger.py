@@ -316,7 +316,7 @@ def test_the_high_water_mark_rises_with_every_move(store: Store, token: str) -> 
 
 
 def test_records_of_a_state_come_oldest_first(store: Store, token: str) -> None:
-    """What needs a person is listed by state, oldest first, and counted."""
+    """What needs attention is listed by state, oldest first, and counted."""
     for order_id, days in (("E1", 1), ("E2", 3), ("E3", 2)):
         intend(store, token, order_id)
         settle(store, token, State.FAILED, order_id, at=NOW - timedelta(days=days))

@@ -1,4 +1,4 @@
-"""Addresses: which can be written to, and how they are shown (LANGUAGE §6)."""
+"""Addresses: which can be written to, and how they are shown (docs/commands.md#sendplan-plan)."""
 
 from __future__ import annotations
 

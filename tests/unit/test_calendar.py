@@ -1,4 +1,4 @@
-"""The shop's calendar: months, business days, clock changes, windows and schedules (LANGUAGE §2 and §3)."""
+"""The shop's calendar: months, business days, clock changes, windows and schedules (docs/language.md#dates)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     if format_ == "json":
         print_json({"why": why, "orders_from": start, "would_have_sent": [entry.key for entry in again]})
         return Exit.DONE
-    click.echo(f"Doubt: {why}" if why else "There was no doubt about this store.")
+    click.echo(f"Reason: {why}" if why else "Nothing was wrong with this store.")
     if again:
         rows = [(entry.key, entry.to or "", entry.why) for entry in again]
         print_table(("Message", "To", "Why"), rows, title=f"It would have sent, perhaps again ({len(again)})")

@@ -86,7 +86,7 @@ def folder_of(project_dir: Path | None) -> Path:
     if project_dir is None:
         return projects.find_folder(Path.cwd())
     if not (project_dir / FILE).is_file():
-        problem = Problem("no-project", f"`{project_dir}` holds no {FILE}", None, "name a project's folder")
+        problem = Problem("no-project", f"`{project_dir}` does not contain {FILE}", None, "give a project's folder")
         raise UserError(problem, Exit.USAGE)
     return project_dir.resolve()
 
@@ -139,7 +139,7 @@ def clock_of(now: str | None, calendar: Calendar, option: str = "--now") -> Cloc
         return Clock(real)
     given = calendar.parse(now)
     if given is None:
-        raise click.UsageError(f"{option}: `{now}` is no ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
+        raise click.UsageError(f"{option}: `{now}` is not a valid ISO 8601 time; write 2026-08-22 or 2026-08-22T12:00")
     return Clock(given, replay=given < real)
 
 

@@ -101,7 +101,7 @@ def _show_mail(sink: Sink) -> None:
 
 def _verdict(first: DispatchReport, second: DispatchReport, *, problems_found: bool) -> Exit:
     if problems_found or not first.results or first.count(Ending.SENT) != len(first.results) or second.results:
-        click.echo("\nThe demo did not go as it should.", err=True)
+        click.echo("\nThe demo did not work as expected.", err=True)
         return Exit.FINDINGS
     click.echo("\nThat was the main job: declare, read the plan, send exactly that, once.")
     return Exit.DONE

@@ -46,7 +46,7 @@ def command(
         diff = compare(old, new)
         _print(old, new, diff, (str(plans[0]), str(plans[1])), format_)
     else:
-        raise click.UsageError("name two plan files, or a revision or folder with --rules-from")
+        raise click.UsageError("give two plan files, or a revision or folder with --rules-from")
     return Exit.DIFFERENT if code is Exit.DONE and detailed_exitcode and diff.changes else code
 
 

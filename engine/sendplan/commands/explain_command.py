@@ -1,4 +1,4 @@
-"""`sendplan explain`: one order under every rule, or the story of one message."""
+"""`sendplan explain`: one order under every rule, or the history of one message."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from sendplan.store import Reader
 @click.command("explain")
 @click.argument("order", required=False)
 @click.option("--rule", "rules", multiple=True, metavar="R", help="Only this rule; may be given several times.")
-@click.option("--message", metavar="KEY", help="The story of one message, ORDER/RULE or ORDER/RULE/STEP.")
+@click.option("--message", metavar="KEY", help="The history of one message, ORDER/RULE or ORDER/RULE/STEP.")
 @now_option
 @format_option("text", "json")
 @project_option
@@ -49,7 +49,7 @@ def command(
     ORDER is an id, a number or a buyer's e-mail address. First comes a line for each rule.
     """
     if (order is None) is (message is None):
-        raise click.UsageError("name an ORDER, or a message with --message KEY")
+        raise click.UsageError("give an ORDER, or a message with --message KEY")
     project, _ = load_project(project_dir)
     reader = reader_of(project)
     if message is not None:
@@ -154,4 +154,6 @@ def unknown_key(project: Project, key: str) -> UserError:
         f"ORDER/{rule}/{'|'.join(steps)}" if steps else f"ORDER/{rule}"
         for rule, steps in sorted(project.steps_by_rule().items())
     )
-    return UserError(Problem("unknown-message", f"`{key}` is no message", None, f"messages are {forms}"), Exit.USAGE)
+    return UserError(
+        Problem("unknown-message", f"`{key}` is not a message key", None, f"messages are {forms}"), Exit.USAGE
+    )

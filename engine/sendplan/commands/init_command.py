@@ -19,7 +19,7 @@ def command(directory: Path) -> int:
     """Make a new project in DIR (here by default): the example shop, ready to edit. Nothing is overwritten."""
     taken = [name for name in COPIED if (directory / name).exists()]
     if taken:
-        message = f"`{directory}` holds {', '.join(taken)} already"
+        message = f"`{directory}` already contains {', '.join(taken)}"
         help_ = "choose an empty folder: `sendplan init shop`"
         raise UserError(Problem("project-exists", message, None, help_), Exit.USAGE)
     copy_example(directory)
@@ -27,7 +27,7 @@ def command(directory: Path) -> int:
     if not ignored.exists():
         ignored.write_text("/var/\n", encoding="utf-8")
     where = "" if directory == Path() else f"cd {directory} && "
-    click.echo(f"A new project lies in {directory.resolve()}.")
+    click.echo(f"Created a new project in {directory.resolve()}.")
     click.echo(f"Try: {where}sendplan check && sendplan import fixtures/orders.csv && sendplan plan")
     return Exit.DONE
 

@@ -28,7 +28,7 @@ _GAP = "   "
 
 
 def print_json(data: Any) -> None:
-    """Data for machines; half a character, which UTF-8 lacks, is written as JSON's escape."""
+    """Data for machines; a lone surrogate, which UTF-8 lacks, is written as JSON's escape."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace").decode())
 
 

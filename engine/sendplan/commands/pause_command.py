@@ -24,7 +24,7 @@ def command(name: str | None, format_: str, project_dir: Path | None) -> int:
     project, _ = load_project(project_dir)
     target = checked(project, name)
     changed = store_of(project.settings).pause(target, at=datetime.now(UTC))
-    _tell(target, "paused" if changed else "paused already", format_)
+    _tell(target, "paused" if changed else "already paused", format_)
     return Exit.DONE
 
 
@@ -37,7 +37,7 @@ def resume(name: str | None, format_: str, project_dir: Path | None) -> int:
     project, _ = load_project(project_dir)
     target = checked(project, name)
     changed = store_of(project.settings).resume(target)
-    _tell(target, "goes on" if changed else "was not paused", format_)
+    _tell(target, "resumed" if changed else "was not paused", format_)
     return Exit.DONE
 
 

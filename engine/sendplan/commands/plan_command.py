@@ -57,7 +57,9 @@ CSV_COLUMNS = (
 @click.option("--rule", "rules", multiple=True, metavar="R", help="Only this rule; may be given several times.")
 @click.option("--account", metavar="A", help="Only this account's orders.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file for `send`.")
-@click.option("--funnel", is_flag=True, help="Count per rule how many orders fell at which reason, instead of a plan.")
+@click.option(
+    "--funnel", is_flag=True, help="Count per rule how many orders stopped at which reason, instead of a plan."
+)
 @click.option("--show-addresses", is_flag=True, help="Show e-mail addresses unmasked.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to send.")
 @format_option("table", "json", "csv")
@@ -198,4 +200,4 @@ def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> N
             ],
         )
     if not rows:
-        click.echo("no order is there to be looked at")
+        click.echo("No orders to examine")

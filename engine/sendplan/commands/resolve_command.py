@@ -44,7 +44,7 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
     recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
     moment = clock_of(at, project.settings.calendar, "--at").now
     if moment > datetime.now(UTC):
-        click.echo(f"warning: --at {at} lies in the future", err=True)
+        click.echo(f"warning: --at {at} is in the future", err=True)
     if not store.move(order, (rule, step or ""), MOVES[outcome], at=moment, reply=f"resolved by a person: {outcome}"):
         record = store.histories([order]).get(order)
         row = record.find(((rule, step or ""),)) if record else None
@@ -57,6 +57,6 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
     if format_ == "json":
         print_json({"key": key, "outcome": outcome, "at": project.settings.calendar.text(moment)})
     else:
-        said = {"sent": "counts as sent", "retry": "may be sent again", "drop": "will never be sent"}[outcome]
+        said = {"sent": "is recorded as sent", "retry": "may be sent again", "drop": "will never be sent"}[outcome]
         click.echo(f"{key} {said}")
     return Exit.DONE

@@ -54,5 +54,5 @@ def command(
     check_brake(plan, project, approve)
     with stopping() as stop:
         report = deliver_with_progress(plan, project, clock, stop, rehearsal)
-    print_report(report, format_, rest="`sendplan send` with the same plan continues it")
+    print_report(report, format_, rest="run `sendplan send` with the same plan again to continue it")
     return report.exit_code

@@ -24,10 +24,10 @@ def check_brake(plan: Plan, project: Project, approved: int | None) -> None:
     sends = len(plan.with_status(Status.SEND))
     limit = project.settings.per_run
     if approved is not None and approved != sends:
-        message = f"plan {plan.id} holds {sends} sends, but {approved} were approved"
+        message = f"plan {plan.id} contains {sends} mails, but {approved} were approved"
         raise UserError(Problem("not-approved", message, None, "look at the plan again"), Exit.REFUSED)
     if limit is not None and sends > limit and approved is None:
-        message = f"plan {plan.id} holds {sends} sends, `limits.per_run` allows {limit}"
+        message = f"plan {plan.id} contains {sends} mails, `limits.per_run` allows {limit}"
         help_ = f"look at the plan; if it is right: sendplan send PLAN --approve {sends}"
         raise UserError(Problem("over-limit", message, None, help_), Exit.REFUSED)
 

@@ -103,14 +103,14 @@ def _span(first: str, last: str, calendar: Calendar) -> _Span:
     if not isinstance(end, datetime):
         until = calendar.instant(end + timedelta(days=1)) - timedelta(seconds=1)
     if until < calendar.instant(begin):
-        raise click.UsageError(f"--to {last} lies before --from {first}")
+        raise click.UsageError(f"--to {last} is before --from {first}")
     return _Span(begin, end, calendar.instant(begin), until)
 
 
 def _moment(option: str, text: str, calendar: Calendar) -> Moment:
     instant = calendar.parse(text)
     if instant is None:
-        raise click.UsageError(f"{option}: `{text}` is no date; write 2026-08-22, or 2026-08-22T12:00")
+        raise click.UsageError(f"{option}: `{text}` is not a valid date; write 2026-08-22, or 2026-08-22T12:00")
     return date.fromisoformat(text) if len(text) <= 10 else instant
 
 
@@ -144,7 +144,7 @@ def _warnings(project: Project, done: Simulation) -> Iterator[str]:
     settings = project.settings
     reader = _reader(project, project)
     if not reader.counts().get("orders"):
-        yield "the store holds no orders yet: run `sendplan import FILE`"
+        yield "there are no orders in the store yet: run `sendplan import FILE`"
     yield from never_carried(project, reader.imported())
     for window, rules in closed_windows(project, done.runs).items():
         yield (
@@ -169,7 +169,7 @@ def _warnings(project: Project, done: Simulation) -> Iterator[str]:
 def simulation_json(
     span: _Span, done: Simulation, other: Simulation | None, rules_from: str | None, calendar: Calendar
 ) -> dict[str, Any]:
-    """What LANGUAGE §12 describes; with `--rules-from` the other rule set's under a key of its own."""
+    """The JSON of docs/commands.md#sendplan-simulate; with `--rules-from` the other rule set's under an own key."""
     data = {"from": calendar.text(span.first), "to": calendar.text(span.last), **_sends_json(done, calendar)}
     return data if other is None else {**data, "rules_from": {"revision": rules_from, **_sends_json(other, calendar)}}
 

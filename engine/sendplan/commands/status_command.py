@@ -64,7 +64,7 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
         click.echo(clean(f"paused: {pause.name} {pause.reason}".rstrip()))
     counts = [(count, name) for name, count in overview.counts.items() if count]
     told = [counted(count, "order") if name == "orders" else f"{count} {name}" for count, name in counts]
-    click.echo(", ".join(told) or "nothing in the store")
+    click.echo(", ".join(told) or "the store is empty")
     click.echo(f"now: {len(plan.with_status(Status.SEND))} to send, {len(plan.with_status(Status.LATER))} later")
     _print_imports(overview.imports, calendar)
     _print_runs(overview.runs[:SHOWN_RUNS], calendar)

@@ -23,7 +23,7 @@ from sendplan.store import Store
 def command(address: str | None, remove: bool, list_: bool, format_: str, project_dir: Path | None) -> int:
     """Send nothing to ADDR any more; also filled by servers that say an address does not exist."""
     if list_ is (address is not None):
-        raise click.UsageError("name an address, or show them all with --list")
+        raise click.UsageError("give an address, or show them all with --list")
     settings = load_settings(project_dir)
     store = store_of(settings)
     if address is None:
@@ -33,7 +33,7 @@ def command(address: str | None, remove: bool, list_: bool, format_: str, projec
     if remove:
         said = "removed" if store.unsuppress(address) else "was not on the list"
     else:
-        said = "suppressed" if store.suppress(address, at=datetime.now(UTC), reason="by hand") else "suppressed already"
+        said = "suppressed" if store.suppress(address, at=datetime.now(UTC), reason="by hand") else "already suppressed"
     if format_ == "json":
         print_json({"address": address, "state": said})
     else:

@@ -90,7 +90,7 @@ def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Ite
     try:
         wanted = re.compile(pattern or "", re.IGNORECASE)
     except re.error as error:
-        raise click.UsageError(f"--run: `{pattern}` is no regular expression: {error}") from None
+        raise click.UsageError(f"--run: `{pattern}` is not a valid regular expression: {error}") from None
     default = folder / play.FOLDER
     for path in play.find(paths or ([default] if default.is_dir() else [])):
         absolute = path.resolve()

@@ -1,4 +1,7 @@
-"""Two plans compared: what is added, dropped, moved to another day or changed, and what is kept (LANGUAGE §10)."""
+"""Two plans compared: what is added, dropped, moved to another day or changed, and what is kept.
+
+See docs/commands.md#sendplan-diff.
+"""
 
 from __future__ import annotations
 

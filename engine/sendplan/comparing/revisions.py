@@ -31,7 +31,7 @@ def project_at(folder: Path, revision: str) -> Iterator[Project]:
     if (named / FILE).is_file():
         yield _loaded(named.resolve(), revision)
     elif named.is_dir():
-        raise _unusable(f"`{revision}` holds no {FILE}", "name a project's folder or a git revision")
+        raise _unusable(f"`{revision}` does not contain {FILE}", "give a project's folder or a git revision")
     else:
         with TemporaryDirectory(prefix="sendplan-") as temporary:
             _extract(folder, revision, Path(temporary))
@@ -58,12 +58,12 @@ def _loaded(folder: Path, revision: str) -> Project:
 def _extract(folder: Path, revision: str, to: Path) -> None:
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
-        help_ = "name a commit, branch or tag (`main`, `HEAD~1`), or a folder with another state of the project"
+        help_ = "give a commit, branch or tag (`main`, `HEAD~1`), or a folder with another state of the project"
         raise _unusable(f"`{revision}` is neither a folder nor a git revision of {folder}", help_)
     listed = _git(folder, "ls-tree", "--name-only", commit.decode().strip(), "--", *PARTS)
     present = (listed or b"").decode().split()
     if FILE not in present:
-        raise _unusable(f"revision `{revision}` has no {FILE} in this folder", "name a later revision")
+        raise _unusable(f"revision `{revision}` has no {FILE} in this folder", "give a later revision")
     archive = _git(folder, "archive", "--format=tar", commit.decode().strip(), "--", *present)
     assert archive is not None, "git lists files that it cannot archive"
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -80,7 +80,7 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
     try:
         done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
     except FileNotFoundError:
-        raise _unusable("git is not installed, so no revision can be read", "name a folder instead") from None
+        raise _unusable("git is not installed, so no revision can be read", "give a folder instead") from None
     return done.stdout if done.returncode == 0 else None
 
 

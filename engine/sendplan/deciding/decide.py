@@ -1,4 +1,4 @@
-"""(rule, order, history, now) → decision with one named reason: the heart, and a pure function (LANGUAGE §5).
+"""(rule, order, history, now) → decision with one named reason: a pure function (docs/language.md#reasons).
 
 `decide` reads no clock, store, file or network. Planning, explaining, simulating and the re-check before each mail
 all call it; the checks that it kept on the way are the explanation.
@@ -33,7 +33,7 @@ def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
     try:
         return decider.decision()
     except OverflowError:
-        return decider.conclude(Reason.ERROR, "a date of this order lies beyond the years 1 to 9999")
+        return decider.conclude(Reason.ERROR, "a date of this order is outside the years 1 to 9999")
 
 
 class _Decider:
@@ -189,7 +189,7 @@ class _Decider:
         triggers = self.step.triggers
         values = [self._evaluate(trigger) for trigger in triggers]
         if False in values:
-            why = f"{self._decisive_part(triggers[values.index(False)])} is not so"
+            why = f"{self._decisive_part(triggers[values.index(False)])} is not true"
             return Check(Reason.TRIGGER_FALSE, False, why, triggers)
         for value in values:
             if isinstance(value, Missing):

@@ -1,4 +1,7 @@
-"""What a decision is made on, and what it says: the reason, and every check on the way to it (LANGUAGE §5)."""
+"""What a decision is made on, and what it says: the reason, and every check on the way to it.
+
+See docs/language.md#reasons.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts: an order as a decision sees it, with defaults, derived fields and time travel (LANGUAGE §1)."""
+"""Facts: an order as a decision sees it, with defaults, derived fields and time travel (docs/project.md#orders)."""
 
 from __future__ import annotations
 

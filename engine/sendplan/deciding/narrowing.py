@@ -1,6 +1,6 @@
 """Rule → where in the store its candidates lie: every order that a plan could list is among them, few others are.
 
-Cost follows what is due, not what is stored (ARCHITECTURE, rule 3). The interpreter decides on each candidate.
+Cost follows what is due, not what is stored (docs/architecture.md#rules). The interpreter decides on each candidate.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def deliver(
     """Send a plan's `send` entries through the project's senders, each decided again right before its mail.
 
     `clock` is read for each mail. Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
-    UserError, before any mail, for a plan that was executed already, a missing password, and a store that may have
+    UserError, before any mail, for a plan that has already been executed, a missing password, and a store that may have
     forgotten mails that left.
     """
     templates = templates_of(project)
@@ -203,14 +203,14 @@ def decide_again(
 ) -> Verdict:
     """What an entry is decided to be on the order and the ledger as they are now."""
     if order is None:
-        return Verdict(Reason.ERROR, f"order {entry.order} is not in the store any more")
+        return Verdict(Reason.ERROR, f"order {entry.order} is no longer in the store")
     rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(order.account)})
     judged = decide_order(project, order, history, standing, clock, rules=rules, recheck=True)
     decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
     if judged is None or decision is None:
-        return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} cannot be decided on any more")
+        return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} can no longer be decided")
     if decision.reason is Reason.SEND and decision.key != (entry.rule, entry.step or ""):
-        return Verdict(Reason.ALREADY_SENT, "the ladder has gone on since the plan was made")
+        return Verdict(Reason.ALREADY_SENT, "the ladder has moved on since the plan was made")
     return Verdict(
         decision.reason,
         decision.why,

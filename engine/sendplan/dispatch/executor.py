@@ -1,4 +1,4 @@
-"""Executes a stored plan's `send` entries, each exactly once (DISPATCH, "Protocol")."""
+"""Executes a stored plan's `send` entries, each exactly once (docs/sending.md#what-happens-to-one-message)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def execute(
     the latter before the first mail and then every few seconds. `clock` is the
     time of sending (UTC). `precedence` lists rules, each after those whose messages it waits for. Setting `stop`
     finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail, for a plan that
-    was executed already or is being executed, and for a missing password.
+    has already been executed or is being executed, and for a missing password.
     """
     entries = plan.with_status(Status.SEND)
     rank = {rule: number for number, rule in enumerate(precedence)}
@@ -133,10 +133,14 @@ def owner() -> str:
 
 def _refusal(record: PlanRecord) -> Problem:
     if record.state == "finished":
-        message = f"plan {record.id} was executed already: {record.sent} sent, {record.failed} failed"
+        message = f"plan {record.id} has already been executed: {record.sent} sent, {record.failed} failed"
         return Problem("plan-executed", message, help="make a new plan with `sendplan plan`, or use `sendplan run`")
-    message = f"plan {record.id} is being executed right now by {record.owner}"
-    return Problem("plan-in-execution", message, help="wait until that ends; a plan whose executor died frees itself")
+    message = f"plan {record.id} is being executed by {record.owner}"
+    return Problem(
+        "plan-in-execution",
+        message,
+        help="wait until it ends; the plan of a process that died is freed after two minutes",
+    )
 
 
 class _Run:
@@ -253,7 +257,7 @@ class _Run:
 
     def _leave_the_rest(self) -> None:
         for lane in self._lanes:
-            lane.stop(Cause.STOPPED, "stopped by the operator")
+            lane.stop(Cause.STOPPED, "stopped by a person")
 
     def _report(self) -> DispatchReport:
         left = {entry.key: lane.stopped for lane in self._lanes for entry in lane.rest()}
@@ -263,7 +267,7 @@ class _Run:
                 continue
             cause, why = left.get(entry.key) or _BROKEN_OFF
             if entry.sender not in known:
-                cause, why = Cause.LOGIN, f"sender {entry.sender} is not in the settings any more"
+                cause, why = Cause.LOGIN, f"sender {entry.sender} is no longer in the settings"
             self._results[entry.key] = Result(entry.key, Ending.OPEN, why, cause)
         results = tuple(self._results[entry.key] for entry in self._entries)
         return DispatchReport(

@@ -45,7 +45,7 @@ class Ending(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     OPEN = "open"
-    """Not sent, and a later plan decides afresh."""
+    """Not sent, and a later plan decides again."""
 
 
 LEVELS: Mapping[Ending, int] = {

@@ -51,7 +51,7 @@ def rehearse_to_address(
         if message.recipients != (only,) or message.copy is not None:
             return left_open(entry, Cause.RENDERING, "the mail would not have gone to the rehearsal's address alone")
         if entry.sender is None or entry.sender not in senders:
-            return left_open(entry, Cause.LOGIN, f"sender {entry.sender} is not in the settings any more")
+            return left_open(entry, Cause.LOGIN, f"sender {entry.sender} is no longer in the settings")
         post = posts.setdefault(entry.sender, _Post(senders[entry.sender], timeouts or Timeouts(), ending))
         return post.deliver(entry, message)
 
@@ -102,7 +102,7 @@ def _results(
     results = []
     for entry in entries:
         result = (
-            left_open(entry, Cause.STOPPED, "stopped by the operator")
+            left_open(entry, Cause.STOPPED, "stopped by a person")
             if stop.is_set()
             else _result(entry, store, judge, compose, deliver)
         )
@@ -137,7 +137,7 @@ class _Post:
         if self.stopped is not None:
             return replace(self.stopped, key=entry.key)
         if self._stop.wait(self._pace.wait(time.monotonic())):
-            return left_open(entry, Cause.STOPPED, "stopped by the operator")
+            return left_open(entry, Cause.STOPPED, "stopped by a person")
         try:
             outcome = self._submit(message)
             if isinstance(outcome, Lost):
@@ -174,4 +174,4 @@ def _result_of(entry: Entry, outcome: Outcome) -> Result:
         case Lost(detail=detail):
             return left_open(entry, Cause.SENDER_DOWN, detail)
         case _:
-            return left_open(entry, Cause.STOPPED, "stopped by the operator")
+            return left_open(entry, Cause.STOPPED, "stopped by a person")

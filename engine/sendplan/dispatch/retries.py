@@ -1,4 +1,4 @@
-"""When a deferred message is tried again, and when no more (DISPATCH, "Replies by scope")."""
+"""When a deferred message is tried again, and when no more (docs/sending.md#replies-by-what-they-concern)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One connection's work: take an entry, decide again, compose, send, write down what came of it (DISPATCH 2-6)."""
+"""One connection's work: take an entry, decide again, compose, send, write down what came of it.
+
+See docs/sending.md#what-happens-to-one-message.
+"""
 
 from __future__ import annotations
 
@@ -143,9 +146,9 @@ class Worker:
         if self._lane.put_back(entry, lost=again is not Again.RESTED):
             return
         if again is Again.CHANGED:
-            cause, why = Cause.CHANGING, "the order changed again and again while its mail was on the way"
+            cause, why = Cause.CHANGING, "the order kept changing while its mail was being sent"
         else:
-            cause, why = self._lane.stopped or (Cause.SENDER_DOWN, "the connection broke again and again")
+            cause, why = self._lane.stopped or (Cause.SENDER_DOWN, "the connection broke repeatedly")
         self._done(entry, left_open(entry, cause, why))
 
     def _done(self, entry: Entry, result: Result) -> None:
@@ -220,7 +223,7 @@ class Worker:
                 self._lane.sent(recipients_of(job.message))
                 self._desk.settle(entry, State.UNCERTAIN, detail)
                 self._lane.host_failed(detail)
-                return self._result(entry, Ending.UNCERTAIN, f"nobody knows whether it was sent: {detail}")
+                return self._result(entry, Ending.UNCERTAIN, f"it is not known whether it was sent: {detail}")
             case Withdrawn():
                 return self._withdrawn(entry, intent)
             case Lost():
@@ -239,7 +242,7 @@ class Worker:
             case ClaimStatus.LEASE_LOST:
                 raise LeaseLostError
             case ClaimStatus.QUOTA:
-                why = f"the limits of sender {self._lane.sender.name} are used up for now"
+                why = f"the limits of sender {self._lane.sender.name} are reached for now"
                 self._lane.wait_for_quota(intent[0].wait, why)
                 return Again.RESTED
             case ClaimStatus.PAUSED:
@@ -247,7 +250,7 @@ class Worker:
             case ClaimStatus.SUPPRESSED:
                 return left_open(entry, Reason.SUPPRESSED, "the address was suppressed a moment ago")
             case ClaimStatus.TAKEN | ClaimStatus.OK:
-                return left_open(entry, Cause.TAKEN, "somebody else dealt with this message a moment ago")
+                return left_open(entry, Cause.TAKEN, "another process handled this message a moment ago")
             case _:
                 assert_never(intent[0].status)
 

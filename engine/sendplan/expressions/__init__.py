@@ -1,4 +1,4 @@
-"""The expression language: grammar → types → evaluation with a trace (LANGUAGE §2)."""
+"""The expression language: grammar → types → evaluation with a trace (docs/language.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Conditions over an order's stored columns that a store can look up: what expressions are narrowed to.
 
-They are *sound*, not exact: one holds for every order that matters, and perhaps for more (ARCHITECTURE, rule 3).
+They are *sound*, not exact: one holds for every order that matters, and perhaps for more (docs/architecture.md#rules).
 Constants are plain values; how a column keeps them is the store's business. A condition on an absent column is not
 met, but for `Absent`.
 """
@@ -80,7 +80,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The text holds another, which is in small letters; ASCII letters of the column count as small ones."""
+    """The text holds another, which is in lower-case letters; ASCII letters of the column count as small ones."""
 
     column: str
     text: str

@@ -1,4 +1,7 @@
-"""Three-valued evaluation that keeps the value of every part: the trace is the explanation (LANGUAGE §2)."""
+"""Three-valued evaluation that keeps the value of every part: the trace is the explanation.
+
+See docs/language.md#what-is-missing.
+"""
 
 from __future__ import annotations
 

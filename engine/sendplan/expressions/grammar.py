@@ -1,4 +1,7 @@
-"""Text → expression tree: a small recursive-descent parser whose errors say what to write instead (LANGUAGE §2)."""
+"""Text → expression tree: a small recursive-descent parser whose errors say what to write instead.
+
+See docs/language.md#operators.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,7 @@ class _Parser:
             self._stop(token, message, FOREIGN.get(token.text, ""))
         word = token.text.lower()
         if token.kind == "word" and word in KEYWORDS and word != token.text and self._means_keyword(word):
-            self._note(token, f"`{token.text}` is written small", f"write `{word}` instead")
+            self._note(token, f"`{token.text}` must be lower case", f"write `{word}` instead")
             return replace(token, text=word)
         return token
 
@@ -258,7 +261,7 @@ class _Parser:
             self._note(self.token, f"there is no `{self.token.text}`", f"write `{self._source(left)} {form}` instead")
         elif not self._at("set"):
             help_ = f"write `{self._source(left)} is set`, or compare with `==`"
-            self._stop(self.token, "`is` is followed by `set` or `not set`", help_)
+            self._stop(self.token, "`is` must be followed by `set` or `not set`", help_)
         token = self._advance()
         return IsSet(left.start, token.end, left, negated)
 
@@ -267,14 +270,14 @@ class _Parser:
             param = self._param()
             return In(left.start, param.end, left, param, negated)
         if not self._at("["):
-            self._stop(self.token, "`in` is followed by a list in brackets", "write `in [one, two]`")
+            self._stop(self.token, "`in` must be followed by a list in brackets", "write `in [one, two]`")
         items: list[Item] = []
         while True:
             items.append(self._item())
             if self.token.kind == "operator" and self.token.text == "]":
                 break
             if not self._at(","):
-                self._stop(self.token, "the items of a list are separated by commas", "add `,` or close with `]`")
+                self._stop(self.token, "separate the items of a list with commas", "add `,` or close with `]`")
         closing = self._advance()
         return In(left.start, closing.end, left, tuple(items), negated)
 
@@ -388,7 +391,7 @@ class _Parser:
     def _number(self) -> Node:
         if date := date_at(self.text, self.token.start):
             help_ = "compare with a field; `orders_from: 2026-08-01` limits a rule to later orders"
-            self._stop(date, "an expression holds no fixed date", help_)
+            self._stop(date, "an expression cannot contain a fixed date", help_)
         token = self._advance()
         if len(token.text) > MAX_DIGITS:
             self._stop(token, f"a number has at most {MAX_DIGITS} digits")
@@ -412,7 +415,7 @@ class _Parser:
                 help_ = f"write `{words.lower()}` instead"
             self._stop(Token("word", words, token.start, end), f"`{words}` is not a unit", help_)
         if "." in number.text:
-            self._stop(number, "durations are whole numbers", "use a smaller unit, such as `36 hours`")
+            self._stop(number, "a duration needs a whole number", "use a smaller unit, such as `36 hours`")
         return Literal(number.start, end, Duration(int(number.text), unit))
 
     def _extreme(self) -> Node:
@@ -456,7 +459,7 @@ class _Parser:
         ref = self._advance().text[1:-1]
         if self._at("if"):
             help_ = f'write `max(ordered, sent("{ref}") if set)`'
-            self._stop(self.token, "`if set` stands behind the parenthesis, among the arguments of `max`", help_)
+            self._stop(self.token, "`if set` comes after the parenthesis; it belongs to an argument of `max`", help_)
         closing = self._expect(")", "after the rule's id")
         return Sent(start.start, closing.end, ref)
 

@@ -1,4 +1,4 @@
-"""The expression tree: frozen nodes that remember where in the text they stand (LANGUAGE §2)."""
+"""The expression tree: frozen nodes that remember where in the text they stand (docs/language.md)."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class Conditional(Node):
     otherwise: Node | None
 
 
-# --- what only mapping files have (docs/mapping.md) ---
+# --- what only mapping files have (docs/project.md#mapping-files) ---
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Expression → bound: what an order's stored columns must be like for a condition to be true, false or unknown.
 
 Every answer is sound: it holds for each order of which the question is true, and perhaps for others. What cannot be
-said in columns is left out, and the interpreter decides (ARCHITECTURE, rule 3).
+said in columns is left out, and the interpreter decides (docs/architecture.md#rules).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Pushdown:
     portals: Mapping[str, str]
     """Account → the portal of its orders that name none."""
     hide_after: datetime | None = None
-    """Under time travel, the clock after which events are hidden (LANGUAGE §1)."""
+    """Under time travel, the clock after which events are hidden (docs/project.md#orders)."""
 
     # --- conditions ---
 

@@ -1,4 +1,7 @@
-"""The words and signs of expressions, and those of other languages with what to write instead (LANGUAGE §2)."""
+"""The words and signs of expressions, and those of other languages with what to write instead.
+
+See docs/language.md#operators.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Static types: every name and operator of an expression is checked when rules are loaded (LANGUAGE §2)."""
+"""Static types: every name and operator of an expression is checked when rules are loaded (docs/language.md#values)."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class _Checker:
                     node, "`[ ]` keeps elements only in mapping files", "write `in [one, two]`", "expression-syntax"
                 )
             case Multiply():
-                help_ = "amounts are only added and subtracted"
+                help_ = "amounts can only be added and subtracted"
                 self.note(node, f"`{node.operator}` has no meaning here", help_, "expression-syntax")
             case Call():
                 help_ = 'the functions of rules are max(…), min(…) and sent("rule")'
@@ -210,7 +210,7 @@ class _Checker:
             message = f"`{rule}` is a ladder without a step `{step}`" if step else f"`{rule}` is a ladder"
             self.note(node, message, help_, "unknown-name")
         elif rule in self.scope.messages:
-            self.note(node, f"`{rule}` is no ladder, it has no steps", f'write `sent("{rule}")`', "unknown-name")
+            self.note(node, f"`{rule}` is not a ladder, it has no steps", f'write `sent("{rule}")`', "unknown-name")
         else:
             help_ = did_you_mean(node.ref, self.scope.messages)
             self.note(node, f"there is no rule `{node.ref}`", help_, "unknown-name")
@@ -296,7 +296,7 @@ class _Checker:
         sign = "+" if node.sign > 0 else "-"
         help_ = "a duration is added to a date: `shipped + 7 days`"
         if left_kind is Kind.MOMENT and right_kind is Kind.NUMBER:
-            help_ = "name the unit, such as `7 days`"
+            help_ = "add the unit, such as `7 days`"
         elif left_kind is right_kind is Kind.MOMENT:
             help_ = "compare dates instead: `shipped + 7 days <= paid`"
         elif Kind.MOMENT not in (left_kind, right_kind):

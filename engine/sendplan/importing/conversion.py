@@ -93,7 +93,7 @@ def _text(raw: object) -> str | None:
         # Web shops export `Caf&eacute;`, and mails escape what they show themselves.
         text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
     if not text.isprintable() and (found := _CONTROLS.search(text)):
-        raise ConversionError(f"holds the control character U+{ord(found.group()):04X}", help="remove it")
+        raise ConversionError(f"contains the control character U+{ord(found.group()):04X}", help="remove it")
     return text
 
 
@@ -101,7 +101,7 @@ def _word(raw: object) -> str | None:
     """A text on one line without blanks around it, such as an id or an address."""
     text = plain_text(raw).strip()
     if not text.isprintable() and (found := _ALL_CONTROLS.search(text)):
-        raise ConversionError(f"holds the control character U+{ord(found.group()):04X}", help="remove it")
+        raise ConversionError(f"contains the control character U+{ord(found.group()):04X}", help="remove it")
     return text or None
 
 
@@ -294,11 +294,13 @@ def _record(raw: object) -> Mapping[str, object]:
     record: dict[str, object] = {}
     for name, each in raw.items():
         if name not in _LINE:
-            raise ConversionError(f"holds an order line with the unknown key `{name}`", help=did_you_mean(name, _LINE))
+            raise ConversionError(
+                f"contains an order line with the unknown key `{name}`", help=did_you_mean(name, _LINE)
+            )
         try:
             value = _LINE[name](each)
         except ConversionError as error:
-            raise ConversionError(f"holds an order line whose {name} {error.message}", help=error.help) from error
+            raise ConversionError(f"contains an order line whose {name} {error.message}", help=error.help) from error
         if value is not None:
             record[name] = value
     return record

@@ -1,4 +1,4 @@
-"""Country names in many languages → ISO 3166-1 alpha-2 (LANGUAGE §1)."""
+"""Country names in many languages → ISO 3166-1 alpha-2 (docs/project.md#orders)."""
 
 from __future__ import annotations
 

@@ -270,8 +270,8 @@ class _Import:
         if "id" not in table.positions:
             help = did_you_mean("id", table.header)
             if not help.startswith("did"):
-                help = "a mapping file says which column is which field: --mapping FILE"
-            raise UserError(self.file.problem(table.header_line, "no column carries the field `id`", help))
+                help = "a mapping file tells which column is which field: --mapping FILE"
+            raise UserError(self.file.problem(table.header_line, "no column provides the field `id`", help))
 
     def _needed(self) -> list[tuple[str, Paths, Any]]:
         """Everything that must be there: what reads it, the ways to it, and where the mapping says so."""
@@ -393,7 +393,9 @@ class _Import:
                 return BadRow(row.number, message, "keep one of them, or `group` rows that belong together")
             case Refusal.ACCOUNT_CHANGED:
                 message = f"the order `{row.id}` belongs to the account `{row.detail}`"
-                return BadRow(row.number, message, "an order's account cannot change; ids are unique over all accounts")
+                return BadRow(
+                    row.number, message, "an order's account cannot change; ids must be unique across all accounts"
+                )
             case Refusal.INCOMPLETE:
                 return BadRow(row.number, f"the order `{row.id}` is new and has no `{row.detail}`")
             case _:
@@ -438,8 +440,8 @@ class _Import:
             fields = importable(self.settings)
             for name in self._unused():
                 help = did_you_mean(name, fields)
-                known = help if help.startswith("did") else "it is left out; a mapping says which field it carries"
-                problem = self.file.problem(line, f"no field is called `{name}`", known)
+                known = help if help.startswith("did") else "it is ignored; a mapping can say which field it belongs to"
+                problem = self.file.problem(line, f"there is no field called `{name}`", known)
                 yield replace(problem, code="unknown-column", severity=Severity.WARNING)
             return
         selection = getattr(self, "selection", None)

@@ -565,7 +565,9 @@ class _Builder:
             parts.append((literal, meaning(typed(root, scope, found[1], Kind.TEXT)[0].root)))
         parts.append((text[position:], None))
         if not roots:
-            self.note("wrong-value", path, "the template names no column", "columns are written in braces: {name}")
+            self.note(
+                "wrong-value", path, "the template does not name a column", "columns are written in braces: {name}"
+            )
         needs = Needs()
         for each in roots:
             needs.read(each, scope.parts)

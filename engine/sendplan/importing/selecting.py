@@ -1,4 +1,4 @@
-"""Which records of a file are orders: `only`, and rows that are not whole (docs/mapping.md#only)."""
+"""Which records of a file are orders: `only`, and rows that are not whole (docs/mapping.md#the-whole-file)."""
 
 from __future__ import annotations
 

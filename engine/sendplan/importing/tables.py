@@ -109,8 +109,8 @@ class Table:
         other = next((each for each in ";\t|," if each in name and each != self.delimiter), None)
         if other:
             written = "tab" if other == "\t" else f'"{other}"'
-            help = f"name the delimiter in a mapping: delimiter: {written}"
-            raise UserError(self.file.problem(self.header_line, "the header is one single column", help))
+            help = f"set the delimiter in a mapping: delimiter: {written}"
+            raise UserError(self.file.problem(self.header_line, "the header has only one column", help))
 
     def _width(self) -> int:
         """Cells that a row must have: what stands behind the last named column may be left out."""
@@ -121,7 +121,7 @@ class Table:
         if self.layout.header:
             names = ", ".join(f"`{name}`" for name in self.layout.header)
             return self.file.problem(1, f"no line has the columns {names}", "see `header` in the mapping")
-        return self.file.problem(1, "the file has no header", "the first line names the columns")
+        return self.file.problem(1, "the file has no header", "the first line must give the columns' names")
 
     def suggestion(self, name: str) -> str:
         """The columns that may have been meant."""

@@ -1,4 +1,4 @@
-"""Conditions that no order can change: always true, or never (three-valued: LANGUAGE §2)."""
+"""Conditions that no order can change: always true, or never (three-valued: docs/language.md#what-is-missing)."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ def _constant(outcomes: Outcomes, place: Span) -> Iterator[Problem]:
     elif False not in outcomes:
         whose = " that has the fields it reads" if None in outcomes else ""
         message = f"this is true for every order{whose}"
-        yield warning("always-true", message, place, "remove the part that says nothing, or write what is meant")
+        yield warning("always-true", message, place, "remove the part that says nothing, or write what you mean")

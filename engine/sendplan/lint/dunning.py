@@ -41,7 +41,7 @@ def unfresh_payments(subject: Subject) -> Iterator[Problem]:
         for step in rule.written:
             field = next((each for trigger in step.triggers for each in _demands(trigger.root)), None)
             if field is not None:
-                message = f"the rule reads `{field}`, and nothing stops it when payments are no longer imported"
+                message = f"the rule reads `{field}`, and nothing holds it when payments are no longer imported"
                 help_ = "write `fresh_within: {paid: 36 hours}` in sendplan.yaml"
                 yield warning("payment-not-fresh", message, subject.step_span(rule, step, "trigger"), help_)
                 break
@@ -97,7 +97,7 @@ def _wrong_levels(subject: Subject, rule: Rule, step: Step, own: int, most: int,
         elif level > own and pattern.search(subject_line):
             name = f"level {own} of dunning" if own else "a reminder before any dunning"
             message = f"the subject of `{TEMPLATES}/{path}` says `{said[0]}`, but step `{step.id}` is {name}"
-            yield warning("missing-level", message, place, "change the subject, or name another template")
+            yield warning("missing-level", message, place, "change the subject, or use another template")
 
 
 def _params_for_missing_levels(subject: Subject, most: int) -> Iterator[Problem]:

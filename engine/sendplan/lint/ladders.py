@@ -14,7 +14,7 @@ def short_ladders(subject: Subject) -> Iterator[Problem]:
     for _, rule in subject.rules():
         if rule.depth is not None and len(rule.steps) < rule.depth:
             steps = "1 step" if len(rule.steps) == 1 else f"{len(rule.steps)} steps"
-            message = f"the ladder is to have a depth of {rule.depth}, but only {steps} can be taken"
+            message = f"the ladder has a depth of {rule.depth}, but only {steps} can be used"
             help_ = f"write {rule.depth - len(rule.steps)} more, or lower the depth to {len(rule.steps)}"
             yield warning("ladder-short", message, subject.span(rule, "ladder", "depth"), help_)
 
@@ -31,7 +31,8 @@ def unreachable_steps(subject: Subject) -> Iterator[Problem]:
                 continue
             for earlier, regions in _stops(rule.steps[:number], step, everywhere):
                 names = " and ".join(regions)
-                message = f"`{step.id}` is never reached in {names}: `{earlier.id}` is off there, and ends the ladder"
+                ends = f"`{earlier.id}` is switched off there, which ends the ladder"
+                message = f"`{step.id}` is never reached in {names}: {ends}"
                 yield warning("step-unreachable", message, place, _help(rule, step, earlier, regions))
 
 

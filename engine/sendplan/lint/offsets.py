@@ -19,8 +19,8 @@ def zero_offsets(subject: Subject) -> Iterator[Problem]:
         for node in walk(rule.due.root):
             if isinstance(node, Add) and _is_zero(node.right, variant.params):
                 without = rule.due.text[node.left.start : node.left.end]
-                message = f"0 does not switch the rule off: it is due at once, with `{without}`"
-                help_ = f"write `enabled: false` to switch it off, or leave the offset away: `{without}`"
+                message = f"0 does not switch the rule off: it is due immediately, with `{without}`"
+                help_ = f"write `enabled: false` to switch it off, or leave the offset out: `{without}`"
                 yield warning("zero-days", message, _within(subject, rule, node), help_)
         for step in rule.steps[1:]:
             if step.after is not None and step.after.amount == 0:
@@ -32,7 +32,7 @@ def zero_offsets(subject: Subject) -> Iterator[Problem]:
 
 
 def wrong_signs(subject: Subject) -> Iterator[Problem]:
-    """A message that is due before what it speaks of has happened."""
+    """A message that is due before what it mentions has happened."""
     for variant, rule in subject.rules():
         below = {child for node in walk(rule.due.root) if isinstance(node, Add) for child in [node.left]}
         for node in walk(rule.due.root):
@@ -40,7 +40,9 @@ def wrong_signs(subject: Subject) -> Iterator[Problem]:
                 anchor = _anchor(node)
                 if all(_has_happened(each) for each in _fields(anchor)):
                     text = rule.due.text[anchor.start : anchor.end]
-                    message = f"due before `{text}`, which is known only once it has happened: it goes out at once"
+                    message = (
+                        f"due before `{text}`, which is known only once it has happened: it would go out immediately"
+                    )
                     help_ = f"write `+`: `{rule.due.text[node.start : node.end].replace('-', '+')}`"
                     yield warning("wrong-sign", message, _within(subject, rule, node), help_)
 

@@ -1,4 +1,4 @@
-"""What nothing refers to, and rules that no scenario speaks of."""
+"""What nothing refers to, and rules that no scenario covers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def templates(subject: Subject) -> Iterator[Problem]:
         if name not in used and not name.startswith("_") and language_of(path) is not None:
             first = text.splitlines()[0] if text else ""
             place = Span(f"{TEMPLATES}/{path}", 1, 1, len(first) + 1, first)
-            help_ = "name it in a rule, or remove the file; begin the name of a part with `_`"
+            help_ = "use it in a rule, or remove the file; the name of an included part must begin with `_`"
             yield warning("unused-template", f"no rule uses the template `{name}`", place, help_)
 
 
@@ -30,13 +30,13 @@ def windows(subject: Subject) -> Iterator[Problem]:
 
 
 def senders(subject: Subject) -> Iterator[Problem]:
-    """A sender of no account."""
+    """A sender that no account uses."""
     used = {account.sender for account in subject.project.settings.accounts.values()}
     yield from _unused(subject, "unused-sender", "sender", "senders", subject.project.settings.senders, used)
 
 
 def classes(subject: Subject) -> Iterator[Problem]:
-    """A class of no message."""
+    """A class that no rule uses."""
     used = {"transactional", *(step.klass for rule in subject.project.rules for step in rule.written)}
     yield from _unused(subject, "unused-class", "class", "classes", subject.project.settings.classes, used)
 
@@ -52,7 +52,7 @@ def _unused(
 
 
 def untested_rules(subject: Subject) -> Iterator[Problem]:
-    """A rule that no scenario speaks of, in a project that has scenarios: nobody sees what an edit changes."""
+    """A rule that no scenario covers, in a project that has scenarios: nobody sees what an edit changes."""
     if not subject.scenarios:
         return
     spoken = {rule for data in subject.scenarios for rule in _spoken_of(data)}
@@ -60,7 +60,7 @@ def untested_rules(subject: Subject) -> Iterator[Problem]:
     for rule in subject.project.rules:
         if rule.id not in spoken and not alone:
             help_ = f"write one in fixtures/scenarios, or begin with `sendplan test --from-order ORDER` for `{rule.id}`"
-            yield warning("no-scenario", f"no scenario speaks of rule `{rule.id}`", rule.span, help_)
+            yield warning("no-scenario", f"no scenario covers rule `{rule.id}`", rule.span, help_)
 
 
 def _spoken_of(data: Any) -> Iterator[str]:

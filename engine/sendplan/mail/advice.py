@@ -50,7 +50,7 @@ def _on_login(sender: Sender, reply: str) -> str:
         )
     if "5.7.139" in reply and not _says(r"credentials|password", reply):
         return (
-            "the provider has switched password logins off for this mailbox: an administrator must switch on "
+            "the provider has switched password logins off for this mailbox: an administrator must enable "
             '"Authenticated SMTP" for it, and security defaults must allow it'
         )
     if sender.username is None:

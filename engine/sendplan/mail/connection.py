@@ -117,17 +117,17 @@ class Connection(smtplib.SMTP):
         while len(lines) < _LINES_LIMIT:
             found = _REPLY_LINE.fullmatch(self._line(deadline))
             if found is None or (lines and int(found[1]) != code):
-                raise self._error(Trouble.GARBAGE, "the server's answer is not SMTP")
+                raise self._error(Trouble.GARBAGE, "the server's reply is not SMTP")
             code = int(found[1])
             lines.append(found[3] or b"")
             if found[2] != b"-":
                 return code, self._secrets.masked(b"\n".join(lines))
-        raise self._error(Trouble.GARBAGE, "the server's answer does not end")
+        raise self._error(Trouble.GARBAGE, "the server's reply does not end")
 
     def _line(self, deadline: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _LINE_LIMIT:
-                raise self._error(Trouble.GARBAGE, "the server's answer does not end")
+                raise self._error(Trouble.GARBAGE, "the server's reply does not end")
             self._buffer += self._receive(deadline)
         line = bytes(self._buffer[:end]).rstrip(b"\r")
         del self._buffer[: end + 1]
@@ -220,7 +220,7 @@ class Connection(smtplib.SMTP):
         return SmtpError(self.phase, trouble, replies.clean(detail))
 
     def _refused(self, reply: Reply) -> SmtpError:
-        return SmtpError(self.phase, Trouble.REFUSED, f"the server answered {reply}", reply)
+        return SmtpError(self.phase, Trouble.REFUSED, f"the server replied {reply}", reply)
 
 
 def _reply_of(error: smtplib.SMTPResponseException) -> Reply:

@@ -39,7 +39,7 @@ class TestResult:
 def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIENCE) -> TestResult:
     """Send one test mail, to the sender's own address when `to` is None.
 
-    Raises UserError when the password's variable is not set, or an address is none.
+    Raises UserError when the password's variable is not set, or an address is not valid.
     """
     message = _message(sender, to)
     password = password_of(sender)
@@ -53,9 +53,11 @@ def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIEN
         session.quit()
     match outcome:
         case Accepted(reply):
-            return TestResult(True, "", f"the server took a mail to {message.recipients[0]}: {reply}", _hint(sender))
+            return TestResult(
+                True, "", f"the server accepted a mail for {message.recipients[0]}: {reply}", _hint(sender)
+            )
         case Refused(phase, reply):
-            return _failed(sender, SmtpError(phase, Trouble.REFUSED, f"the server answered {reply}", reply))
+            return _failed(sender, SmtpError(phase, Trouble.REFUSED, f"the server replied {reply}", reply))
         case Lost(phase, trouble, detail):
             return _failed(sender, SmtpError(phase, trouble, detail))
         case Unknown(detail):
@@ -172,11 +174,11 @@ def _for_reply(sender: Sender, phase: Phase, reply: Reply, scope: Scope) -> str:
         return "the server puts new senders off for some minutes (greylisting): try the same once more in ten minutes"
     if re.search(r"relay", reply.text, re.IGNORECASE):
         return "the server only takes mail to others after a login: write `username` and `password`"
-    return _BY_PHASE.get(phase, "ask the provider what this answer means")
+    return _BY_PHASE.get(phase, "ask the provider what this reply means")
 
 
 _BY_PHASE: Mapping[Phase, str] = {
     Phase.SENDER: "the server does not accept this From address: it must belong to the account that logs in",
     Phase.RECIPIENT: "the server does not accept the recipient: try another address with --to",
-    Phase.RESULT: "the server does not accept the content or the From address; its answer says which",
+    Phase.RESULT: "the server does not accept the content or the From address; its reply says which",
 }

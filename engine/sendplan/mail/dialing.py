@@ -108,7 +108,7 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
         sock = _first_connected(addresses, deadline)
     except OSError as error:
         trouble = Trouble.TIMED_OUT if isinstance(error, TimeoutError) else Trouble.UNREACHABLE
-        detail = f"nobody answers at {replies.clean(host)} port {port}: {reason_of(error)}"
+        detail = f"no answer from {replies.clean(host)} port {port}: {reason_of(error)}"
         raise SmtpError(Phase.CONNECT, trouble, detail) from None
     sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -124,7 +124,7 @@ def _first_connected(addresses: list[_Address], deadline: float) -> socket.socke
             while waiting or selector.get_map():
                 now = time.monotonic()
                 if now >= deadline:
-                    raise TimeoutError("nothing came back")
+                    raise TimeoutError("no reply came back")
                 if waiting and (now >= next_start or not selector.get_map()):
                     next_start = now + _HEAD_START
                     try:

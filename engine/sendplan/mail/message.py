@@ -1,4 +1,4 @@
-"""A rendered mail and its envelope → the bytes that leave (DISPATCH "The message").
+"""A rendered mail and its envelope → the bytes that leave (docs/sending.md#the-mail-itself).
 
 Headers are written line by line instead of through `email.message`: a header that is built once needs no policies, and
 an address that is not ASCII must stay UTF-8 (RFC 6532), which the older classes of the standard library cannot do.
@@ -174,7 +174,7 @@ def _address(text: str, header: str) -> str:
     if not domain.isascii():
         domain = _punycode(domain, header)
     if not at or not _LOCAL_PART.fullmatch(local) or not _DOMAIN.fullmatch(domain):
-        raise _error(header, "this is no e-mail address")
+        raise _error(header, "this is not a valid e-mail address")
     return f"{local}@{domain}"
 
 
@@ -210,9 +210,9 @@ def _check(name: str, value: str) -> None:
     """A value that would end its header, or that a mail program would decode into another (CVE-2024-6923)."""
     control = _CONTROL.search(value)
     if control is not None:
-        raise _error(name, f"it holds the control character U+{ord(control.group()):04X}")
+        raise _error(name, f"it contains the control character U+{ord(control.group()):04X}")
     if _ENCODED_WORD.search(value):
-        raise _error(name, "it holds an encoded word (`=?…?=`)")
+        raise _error(name, "it contains an encoded word (`=?…?=`)")
 
 
 def _error(header: str, why: str) -> MessageError:

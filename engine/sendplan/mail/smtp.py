@@ -182,7 +182,7 @@ class Session:
         reply = self._connection.reply(Phase.BODY, self._timeouts.command)
         self.close()
         if reply.code < 400:
-            raise SmtpError(Phase.BODY, Trouble.GARBAGE, f"the server answered {reply} in the middle of the message")
+            raise SmtpError(Phase.BODY, Trouble.GARBAGE, f"the server replied {reply} in the middle of the message")
         return Refused(Phase.BODY, reply, scope(Phase.BODY, reply))
 
     def _envelope(self, message: Message) -> tuple[Refused | None, Reply | None]:
@@ -260,7 +260,7 @@ class Session:
             return Accepted(reply, found[1] if found else "", copy_refused)
         if reply.code < 400:
             self.close()
-            return Unknown(f"the server answered {reply}")
+            return Unknown(f"the server replied {reply}")
         return Refused(Phase.RESULT, reply, scope(Phase.RESULT, reply))
 
     def _offers(self, extension: str) -> bool:

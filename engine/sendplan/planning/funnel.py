@@ -1,4 +1,7 @@
-"""`plan --funnel`: per rule, how many orders fell at each reason, and the orders nearest to each (LANGUAGE §5, §10)."""
+"""`plan --funnel`: per rule, how many orders fell at each reason, and the orders nearest to each.
+
+See docs/commands.md#sendplan-plan.
+"""
 
 from __future__ import annotations
 

@@ -22,18 +22,18 @@ def read_plan(path: Path) -> Plan:
     except OSError as error:
         raise _unusable(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
-        raise _unusable(path, f"is no JSON: {error}") from error
+        raise _unusable(path, f"is not valid JSON: {error}") from error
     _check_schema(path, data)
     plan = Plan.from_json(data)
     if not _is_unchanged(plan):
-        raise _unusable(path, "was changed after it was written: its id does not match its content", Exit.REFUSED)
+        raise _unusable(path, "was changed after it was written: its id no longer matches its content", Exit.REFUSED)
     return plan
 
 
 def _is_unchanged(plan: Plan) -> bool:
     try:
         return replace(plan, id="").identified().id == plan.id
-    except UnicodeEncodeError:  # half a character, which no plan was written with
+    except UnicodeEncodeError:  # a lone surrogate, which no plan was written with
         return False
 
 
@@ -55,7 +55,7 @@ def _check_schema(path: Path, data: object) -> None:
     error = next(iter(Draft7Validator(resources.schema("plan")).iter_errors(data)), None)
     if error is not None:
         place = "/".join(map(str, error.absolute_path)) or "the top"
-        raise _unusable(path, f"is no plan file: at {place}, {error.message[:200]}")
+        raise _unusable(path, f"is not a plan file: at {place}, {error.message[:200]}")
 
 
 def _unusable(path: Path, why: str, exit_code: Exit = Exit.USAGE) -> UserError:

@@ -1,4 +1,7 @@
-"""Orders + rules + now → the send plan. Reads the store, writes nothing, and cannot send (ARCHITECTURE rules 2, 7)."""
+"""Orders + rules + now → the send plan. Reads the store, writes nothing, and cannot send.
+
+See docs/architecture.md#rules.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ class Clock:
     now: datetime
     """UTC."""
     replay: bool = False
-    """Whether events after `now` are hidden: the clock was set back (LANGUAGE §1)."""
+    """Whether events after `now` are hidden: the clock was set back (docs/project.md#orders)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ def fact_json(value: Value | None, calendar: Calendar) -> Any:
 
 
 def chosen_template(project: Project, facts: Facts, template: str) -> languages.Chosen | None:
-    """The template file and language for a buyer (LANGUAGE §8)."""
+    """The template file and language for a buyer (docs/templates.md#which-file-a-buyer-gets)."""
     settings, values = project.settings, facts.values
     account = settings.accounts.get(facts.account)
     language = languages.preferred(
@@ -288,7 +291,7 @@ def _warnings(
     project: Project, source: OrderSource, expired: Mapping[str, int], rules: Collection[str] | None
 ) -> Iterator[str]:
     if not source.accounts():
-        yield "the store holds no orders yet: run `sendplan import FILE`"
+        yield "there are no orders in the store yet: run `sendplan import FILE`"
     yield from never_carried(project, source.imported(), rules)
     for rule, count in sorted(expired.items()):
         yield f"{rule}: {counted(count, 'message')} expired while held"

@@ -63,7 +63,7 @@ def find_folder(start: Path) -> Path:
         if (folder / FILE).is_file():
             return folder
     message = f"there is no {FILE} in this folder or above it"
-    help_ = "run `sendplan init shop` to make a project, or name one with --project DIR"
+    help_ = "run `sendplan init shop` to make a project, or give its folder with --project DIR"
     raise UserError(Problem("no-project", message, None, help_), Exit.USAGE)
 
 

@@ -169,7 +169,7 @@ class _Builder:
                 help_ = "write `every: 7 days` in the ladder, or `after:` in the step"
                 self._note("missing-key", path, "nothing says when this step follows", help_)
             if data["id"] in seen:
-                self._note("duplicate-id", (*path, "id"), f"step `{data['id']}` stands in this ladder already")
+                self._note("duplicate-id", (*path, "id"), f"step `{data['id']}` already appears in this ladder")
             seen.add(data["id"])
             template = self._template(path) if switched_on[number] else str(data["template"])
             steps.append(self._step(path, data, trigger, after if number else None, template))
@@ -297,7 +297,9 @@ class _Builder:
             return date.fromisoformat(found[0])
         except ValueError:
             place = found[1].span(found[2])
-            self.problems.append(Problem("wrong-value", f"`{found[0]}` is no date", place, "write `2026-08-01`"))
+            self.problems.append(
+                Problem("wrong-value", f"`{found[0]}` is not a valid date", place, "write `2026-08-01`")
+            )
             return None
 
     def _regions(self, path: KeyPath) -> frozenset[str] | None:

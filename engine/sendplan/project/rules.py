@@ -1,4 +1,7 @@
-"""What is sent when: rules and their steps as frozen values (LANGUAGE §4). `rules_file` reads them from YAML."""
+"""What is sent when: rules and their steps as frozen values. `rules_file` reads them from YAML.
+
+See docs/project.md#rules.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """A rule that cannot be used: it becomes an error row, the others go on (ARCHITECTURE rule 4)."""
+    """A rule that cannot be used: it becomes an error row, the others go on (docs/architecture.md#rules)."""
 
     id: str
     """As far as it could be read; else the file's name."""

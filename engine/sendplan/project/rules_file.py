@@ -114,7 +114,7 @@ def _refuse_doubles(files: RuleFiles) -> None:
         if first is not rule:
             doubled.add(rule.id)
             place = rule.document.span((*rule.path, "id"))
-            message = f"rule `{rule.id}` stands at {first.document.span((*first.path, 'id'))} already"
+            message = f"rule `{rule.id}` is already defined at {first.document.span((*first.path, 'id'))}"
             problem = Problem("duplicate-id", message, place, "give one of them another id")
             files.problems.append(problem)
             files.broken.append(BrokenRule(rule.id, problem))
@@ -145,5 +145,5 @@ def _taken(
             message = f"`{each}` is a {what}'s present id"
             yield Problem("duplicate-id", message, rule.document.span((*path, number)), "remove it here")
         elif owner != id_:
-            message = f"`{each}` is an earlier id of {what} `{owner}` already"
+            message = f"`{each}` is already an earlier id of {what} `{owner}`"
             yield Problem("duplicate-id", message, rule.document.span((*path, number)), "leave it to one of them")

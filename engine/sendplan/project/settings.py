@@ -1,4 +1,7 @@
-"""`sendplan.yaml` as a frozen value: shop, senders, accounts, regions, classes, windows, holds (LANGUAGE §3)."""
+"""`sendplan.yaml` as a frozen value: shop, senders, accounts, regions, classes, windows, holds.
+
+See docs/project.md#settings.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +146,7 @@ class Settings:
     """When `run --stay` works, as a cron expression on the shop's clock."""
     imports: tuple[ImportSource, ...] = ()
     alerts: str | None = None
-    """The owner's address, for at most one mail a day about what needs a person."""
+    """The owner's address, for at most one mail a day about what needs attention."""
     fresh_within: Mapping[str, Duration] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Optional keys of a rule, as written."""

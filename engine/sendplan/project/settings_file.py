@@ -149,10 +149,12 @@ class _Reader:
             path = ("fields", name)
             if name in catalogue():
                 self.note(
-                    "wrong-key", path, f"`{name}` is a field of every order already", "choose a new name", key=True
+                    "wrong-key", path, f"`{name}` is already a field of every order", "choose a new name", key=True
                 )
             elif name in KEYWORDS or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                help_ = "write a small letter, then letters, digits or `_`; words of the language are taken"
+                help_ = (
+                    "begin with a lower-case letter, then letters, digits or `_`; words of the language cannot be used"
+                )
                 self.note("wrong-key", path, f"`{name}` cannot name a field", help_, key=True)
             else:
                 own[name] = FieldType(type_)
@@ -185,7 +187,7 @@ class _Reader:
                 continue
             for number, country in enumerate(countries):
                 if country in by_country:
-                    message = f"{country} is given to `{by_country[country]}` already"
+                    message = f"{country} is already given to `{by_country[country]}`"
                     self.note("duplicate-item", ("languages", language, number), message)
                 by_country.setdefault(country, language)
         return Languages(self.data.get("languages", {}).get("default", "en"), by_country)
@@ -246,7 +248,7 @@ class _Reader:
             self.note("wrong-value", path, f"`{given}` is more than one address", help_)
         elif address_error(address_of(given)):
             help_ = "write `Shop name <shop@example.com>`"
-            self.note("wrong-value", path, f"`{given}` is no address to send from", help_)
+            self.note("wrong-value", path, f"`{given}` is not a valid address to send from", help_)
 
     def _password(self, path: KeyPath, given: str | None) -> str | None:
         if given is None:
@@ -254,7 +256,7 @@ class _Reader:
         match = _SECRET.fullmatch(given)
         if match is None:
             help_ = "write `password: ${SMTP_PASSWORD}` and set that variable where sendplan runs"
-            self.note("literal-password", (*path, "password"), "a password never stands in a file", help_)
+            self.note("literal-password", (*path, "password"), "a password must not be written in a file", help_)
             return None
         return match[1]
 
@@ -308,7 +310,7 @@ class _Reader:
     def _region(self, name: str, given: Any) -> Region:
         path = ("regions", name)
         if name in _RESERVED_REGIONS:
-            self.note("wrong-key", path, f"`{name}` is a reserved word", "name the region otherwise", key=True)
+            self.note("wrong-key", path, f"`{name}` is a reserved word", "give the region another name", key=True)
         if given == "any":
             return Region(name, None)
         return Region(name, tuple(self._region_entry((*path, n), each) for n, each in enumerate(given)))
@@ -361,7 +363,10 @@ class _Reader:
         days = weekdays(given.get("days", "mon-sun"))
         if days is None:
             self.note(
-                "wrong-value", (*path, "days"), f"`{given['days']}` are no weekdays", "write `mon-fri` or `mon, wed`"
+                "wrong-value",
+                (*path, "days"),
+                f"`{given['days']}` are not valid weekdays",
+                "write `mon-fri` or `mon, wed`",
             )
         return Window(name, days or frozenset(range(7)), self._hours(path, given), holidays_closed=closed)
 
@@ -389,7 +394,7 @@ class _Reader:
                 )
             duration = Duration.parse(text)
             if duration is None:
-                self.note("wrong-value", path, f"`{text}` is no duration", "write `36 hours`")
+                self.note("wrong-value", path, f"`{text}` is not a valid duration", "write `36 hours`")
             else:
                 limits[name] = duration
         return limits

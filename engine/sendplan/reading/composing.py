@@ -191,7 +191,7 @@ class Composer:
             assert isinstance(frame.place.children, dict)
             first = frame.place.children[key.value][0].start.line + 1
             frame.discard = True
-            self._report("yaml-duplicate-key", f"`{key.value}` stands twice here, first on line {first}", key)
+            self._report("yaml-duplicate-key", f"`{key.value}` appears twice, first on line {first}", key)
 
     def _attach(self, value: Any, place: Place, height: int) -> None:
         """Put a finished value where it belongs."""
@@ -250,7 +250,7 @@ class Composer:
 
     def _check_depth(self, height: int, event: Any) -> None:
         if len(self._stack) + height > MAX_DEPTH:
-            self._stop("yaml-nesting", f"lists and mappings lie more than {MAX_DEPTH} deep", event)
+            self._stop("yaml-nesting", f"lists and mappings are nested more than {MAX_DEPTH} deep", event)
 
     def _tag(self, place: Place, frame: _Frame | None) -> str:
         """Refuse a tag; of `trigger: !cancelled`, which is one to YAML, return the expression that was meant."""

@@ -6,7 +6,7 @@ import re
 
 _DOT = "•"
 _KEY = r"(?:[a-z]+[_-])?(?:p\w?s+\w{0,2}w\w{1,4}|pass|passphrase|pwd|kennwort)"
-"""`password`, also misspelt: an unknown key's line is shown to the user like any other."""
+"""`password`, also misspelled: an unknown key's line is shown to the user like any other."""
 _GIVEN = re.compile(
     rf"""(?:^|[{{,])[ \t]*(?:-[ \t]+)*(?P<key>["']?{_KEY}["']?)[ \t]*:(?=\s|\Z)[ \t]*
     | ^[ \t]*{_KEY}(?:[ \t]*=|:|[ \t])[ \t]*(?P<only>[^\s:]+)[ \t]*$""",

@@ -185,7 +185,7 @@ class _Reading:
                 yield Problem("unknown-key", f"unknown key `{key}` in {self._container()}", place, help)
 
     def _missing(self, keys: Sequence[str], document: Document) -> Iterator[Problem]:
-        missing = [key for key in keys if key not in self.value and not self._misspelt(key)]
+        missing = [key for key in keys if key not in self.value and not self._misspelled(key)]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             message = f"{_joined(missing, ' and ')} {verb} missing in {self._container()}"
@@ -194,13 +194,13 @@ class _Reading:
     def _choice(self, keys: Sequence[str], document: Document) -> Iterator[Problem]:
         given = [key for key in keys if key in self.value]
         if given:
-            message = f"only one of {_joined(given, ' and ')} may stand in {self._container()}"
+            message = f"only one of {_joined(given, ' and ')} may appear in {self._container()}"
             yield Problem("wrong-key", message, document.key_span((*self.path, given[-1])))
-        elif not any(self._misspelt(key) for key in keys):
+        elif not any(self._misspelled(key) for key in keys):
             message = f"{_joined(keys, ' or ')} is missing in {self._container()}"
             yield Problem("missing-key", message, document.key_span(self.path))
 
-    def _misspelt(self, key: str) -> bool:
+    def _misspelled(self, key: str) -> bool:
         """Whether an unknown key, which is reported itself, was meant to be this one."""
         if self.schema.get("additionalProperties") is not False:
             return False

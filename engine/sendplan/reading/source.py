@@ -1,4 +1,4 @@
-"""Strict YAML 1.2 → data in which every value knows its place (LANGUAGE §10)."""
+"""Strict YAML 1.2 → data in which every value knows its place (docs/project.md)."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class _Fault:
         line = self._line(self.mark)
         before = line[: self.mark.column]
         if line[self.mark.column : self.mark.column + 1] == "\t" or ("\t" in before and not before.strip()):
-            return self._found("yaml-indentation", "a tab cannot indent YAML", self.mark, "indent with blanks")
+            return self._found("yaml-indentation", "a tab cannot indent YAML", self.mark, "indent with spaces")
         if "document start" in self.problem:
             return self._found(
                 "yaml-indentation", "this line belongs to nothing above it", self.mark, "indent it like the first line"
@@ -85,7 +85,7 @@ class _Fault:
         first = not before.strip(" -")
         if first and self.problem in ("did not find expected key", "did not find expected '-' indicator"):
             if line.lstrip().startswith("-") and "mapping" in self.context:
-                return self._found("yaml-indentation", "a list item stands where a key was expected", self.mark)
+                return self._found("yaml-indentation", "a list item appears where a key was expected", self.mark)
             message = "this line is indented like none of the lines above it"
             return self._found("yaml-indentation", message, self.mark, _SAME)
         if self.problem.startswith("mapping values are not allowed") and ": " not in before:
@@ -132,7 +132,7 @@ class _Fault:
             message = f"a comma or the closing bracket of `{sign}` is missing before this"
             return self._found("yaml-syntax", message, self.mark, "a text with `:`, `,`, `[` or `{` needs quotes here")
         if self.problem.startswith("mapping values are not allowed"):
-            message = "a colon followed by a blank cannot stand inside an unquoted text"
+            message = "a colon followed by a space cannot appear in unquoted text"
             return self._found("yaml-syntax", message, self.mark, self._in_quotes())
         if self.problem == "did not find expected key":
             return self._found(
@@ -141,7 +141,7 @@ class _Fault:
         if "node content" in self.problem:
             return self._found("yaml-syntax", "a value was expected here", self.mark, self._in_quotes())
         if "document" in self.problem:
-            return self._found("yaml-documents", "this is no place for a document marker or directive", self.mark)
+            return self._found("yaml-documents", "a document marker or directive is not allowed here", self.mark)
         return self._found("yaml-syntax", "this is not valid YAML", self.mark)
 
     def _without_colon(self) -> Problem:
@@ -150,7 +150,7 @@ class _Fault:
         match = re.match(r"([\w-]+):?\s*(.*)", line)
         help = f"write `{match[1]}: {match[2] or 'VALUE'}`" if match else ""
         if match is not None and line[match.end(1) : match.end(1) + 1] == ":":
-            return self._found("yaml-syntax", "a blank is missing after the colon", self.began, help)
+            return self._found("yaml-syntax", "a space is missing after the colon", self.began, help)
         return self._found("yaml-syntax", "this line has no colon", self.began, help)
 
     def _above(self) -> Problem | None:
@@ -164,7 +164,7 @@ class _Fault:
             name = "dash" if match.group().endswith("-") else "colon"
             place = Span(self.file, number + 1, match.end(), match.end() + 1, line)
             correct = f"{line[: match.end()].strip()} {line[match.end() :].strip()}"
-            return Problem("yaml-syntax", f"a blank is missing after the {name}", place, f"write `{correct}`")
+            return Problem("yaml-syntax", f"a space is missing after the {name}", place, f"write `{correct}`")
         start = len(line) - len(line.lstrip())
         if ":" not in line:
             place = Span(self.file, number + 1, start + 1, len(line) + 1, line)

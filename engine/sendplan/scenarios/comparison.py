@@ -1,4 +1,7 @@
-"""What a scenario's step expects, compared with its plan: the differences, and what explains them (LANGUAGE §9)."""
+"""What a scenario's step expects, compared with its plan: the differences, and what explains them.
+
+See docs/project.md#scenarios.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A real order → a scenario of what it gets, without anything that tells who the buyer is (LANGUAGE §10)."""
+"""A real order → a scenario of what it gets, without anything that tells who the buyer is.
+
+See docs/commands.md#sendplan-test.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +43,14 @@ def scenario_from_order(project: Project, source: OrderSource, order: str, now: 
     """
     stored = next(iter(source.orders_by_id([order])), None)
     if stored is None:
-        raise _unusable(f"the store holds no order `{order}`", "name one that was imported")
+        raise _unusable(f"there is no order `{order}`", "give the id of an order that was imported")
     if stored.account not in project.settings.accounts:
         message = f"account `{stored.account}` of order `{order}` is not in sendplan.yaml"
         raise _unusable(message, "add it under `accounts:`")
     calendar = project.settings.calendar
     if _ordered(stored, calendar) > now:
         message = f"order `{order}` was ordered after {calendar.text(now)}"
-        raise _unusable(message, "name a later time with --now")
+        raise _unusable(message, "give a later time with --now")
     values = _without_person(project, stored)
     orders = MemoryOrders()
     orders.put(stored.id, stored.account, values)

@@ -1,4 +1,4 @@
-"""Scenarios: a product owner's tests on a virtual clock, run through the planner itself (LANGUAGE §9)."""
+"""Scenarios: a product owner's tests on a virtual clock, run through the planner itself (docs/project.md#scenarios)."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class _Runner:
         self.raw: dict[str, dict[str, Any]] = {}
         for number, order in enumerate(self.data["orders"]):
             if str(order["id"]) in self.raw:
-                self.note(("orders", number, "id"), f"the order `{order['id']}` stands twice", "keep one of them")
+                self.note(("orders", number, "id"), f"the order `{order['id']}` appears twice", "keep one of them")
             self._change(("orders", number), str(order["id"]), order)
 
     # --- reading ---
@@ -155,7 +155,7 @@ class _Runner:
     def _moment(self, path: KeyPath, text: str) -> datetime:
         moment = self.calendar.parse(text)
         if moment is None:
-            self.note(path, f"`{text}` is no time", "write `2026-08-15 12:00`", "wrong-value")
+            self.note(path, f"`{text}` is not a valid time", "write `2026-08-15 12:00`", "wrong-value")
             return datetime.min.replace(tzinfo=UTC)
         return moment
 
@@ -168,7 +168,7 @@ class _Runner:
             path: KeyPath = ("steps", number)
             at = self._moment((*path, "at"), str(step["at"]))
             if previous is not None and at < previous:
-                self.note((*path, "at"), "steps go forward in time", "put this step earlier")
+                self.note((*path, "at"), "steps must be in chronological order", "move this step up")
             previous = at
             self._before_plan(path, step, at)
             self._check_because(path, step)
@@ -211,7 +211,7 @@ class _Runner:
         parsed = parse_key(key, steps) or (parse_key(key, dict.fromkeys(steps, ())) if any_step else None)
         if parsed is None or parsed[0] not in self.raw:
             help_ = "write ORDER/RULE, with a ladder ORDER/RULE/STEP"
-            self.note(path, f"`{key}` is no message of this scenario", help_, "unknown-message", key=True)
+            self.note(path, f"`{key}` is not a message of this scenario", help_, "unknown-message", key=True)
             return None
         return parsed[0], parsed[1], parsed[2] or ""
 

@@ -1,4 +1,4 @@
-"""Replay or forecast: the planner's own decisions at every run of a virtual clock (LANGUAGE §1, §12).
+"""Replay or forecast: the planner's own decisions at every run of a virtual clock (docs/commands.md#sendplan-simulate).
 
 Orders do not influence each other, so each one is walked through the runs by itself, and looked at only in those runs
 in which one of its decisions can have changed. Memory holds the sends, never the orders.

@@ -1,4 +1,6 @@
-"""Is this store the one that this project sent from last? A foreign copy or a restored backup must not send (DISPATCH).
+"""Is this store the one that this project sent from last? A foreign copy or a restored backup must not send.
+
+See docs/sending.md#a-copied-or-restored-store.
 
 The store carries an identity and a number that only rises; the project keeps both outside it, in `var/last-sent`. A
 store with another identity, or with a lower number, has forgotten mails that left: it would send them again.

@@ -23,7 +23,10 @@ from sendplan.project.settings import Limits
 from sendplan.scopes import Scope
 
 REPEAT_AFTER_LEASE = 600.0
-"""Seconds after the end of a vanished executor's lease in which nobody repeats its messages (DISPATCH, recovery)."""
+"""Seconds after the end of a vanished executor's lease in which nobody repeats its messages.
+
+See docs/sending.md#what-to-do-with-an-uncertain-message.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +342,7 @@ class Store(Reader, Protocol):
         """
 
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
-        """Send nothing to this address any more; False when its mailbox was suppressed already."""
+        """Send nothing to this address any more; False when its mailbox was already suppressed."""
 
     def unsuppress(self, address: str) -> bool:
         """Lift a suppression; False when there was none."""

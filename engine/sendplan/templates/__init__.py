@@ -1,4 +1,4 @@
-"""Templates: one Markdown source with Jinja2 gives a mail's subject, text part and HTML part (LANGUAGE §8)."""
+"""Templates: one Markdown source with Jinja2 gives a mail's subject, text part and HTML part (docs/templates.md)."""
 
 from sendplan.templates.render import Rendered, TemplateError, Templates
 from sendplan.templates.values import Context, unsubscribe_links

@@ -149,9 +149,9 @@ class _Visitor(NodeVisitor):
     def visit_Include(self, node: nodes.Include) -> None:  # noqa: N802
         included = node.template.value if isinstance(node.template, nodes.Const) else None
         if included not in self.analysis.includable:
-            help_ = did_you_mean(str(included or ""), self.analysis.includable) or "name a file `_NAME.LANG.md`"
+            help_ = did_you_mean(str(included or ""), self.analysis.includable) or "include a file `_NAME.LANG.md`"
             self.analysis.note(
-                "unknown-name", "there is no such part to include", node.lineno, "include.*?(?=%})", help_
+                "unknown-name", "there is no such file to include", node.lineno, "include.*?(?=%})", help_
             )
         if not node.with_context:
             self.analysis.note("template-construct", "`without context` is not available in mails", node.lineno)

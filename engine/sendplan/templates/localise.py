@@ -1,4 +1,4 @@
-"""Money, dates and country names in the message's language (LANGUAGE §8)."""
+"""Money, dates and country names in the message's language (docs/templates.md#what-a-template-sees)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Localiser:
         if not isinstance(value, date):
             raise PrintError("`date` formats a moment such as `order.shipped`")
         if form not in DATE_FORMATS:
-            raise PrintError(f"`{form}` is no date format, write one of {', '.join(DATE_FORMATS)}")
+            raise PrintError(f"`{form}` is not a date format, write one of {', '.join(DATE_FORMATS)}")
         return _date(date(value.year, value.month, value.day), form, self.language)
 
     def datetime(self, value: object, form: str = "long") -> str:

@@ -90,7 +90,7 @@ class Templates:
             return
         language = languages.language_of(path)
         if language is None:
-            yield _warning(f"`{file}` is never used", file, "name it `NAME.LANG.md`, as in `first-contact.de.md`")
+            yield _warning(f"`{file}` is never used", file, "call it `NAME.LANG.md`, as in `first-contact.de.md`")
         elif not is_known(language):
             yield _warning(f"the language `{language}` is unknown: money and dates print in English", file)
 
@@ -201,7 +201,7 @@ class Templates:
             help_ = f"print it only inside `{{% if {field[1]} is defined %}}` … `{{% endif %}}`"
             return Problem("missing-field", message, read.locate(line, re.escape(field[1])), help_)
         if isinstance(error, RecursionError):
-            return Problem("template-limit", "this template includes itself without end", read.locate(line))
+            return Problem("template-limit", "this template includes itself endlessly", read.locate(line))
         if isinstance(error, LimitError):
             return Problem("template-limit", f"the template was cut off: {error}", read.locate(line))
         return Problem("template-value", f"the template cannot print this: {error}", read.locate(line))

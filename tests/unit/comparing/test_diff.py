@@ -196,7 +196,7 @@ def test_no_plan_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other.write_text('{"format": 1}')
     assert cli.run(["diff", str(other), str(other)]) == 2
     err = capsys.readouterr().err
-    assert "other.json` is no plan file" in err
+    assert "other.json` is not a plan file" in err
     assert "sendplan plan -o" in err
 
 
@@ -209,7 +209,7 @@ def test_either_files_or_rules(
     """Anything but two plan files or one revision is a usage error."""
     monkeypatch.chdir(folder)
     assert cli.run(["diff", *arguments]) == 2
-    assert "name two plan files, or a revision" in capsys.readouterr().err
+    assert "give two plan files, or a revision" in capsys.readouterr().err
 
 
 # --- the comparison itself ---

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables read best with one case a line
-"""One named reason for every order and rule: each at least once, and which of two comes first (LANGUAGE §4 and §5)."""
+"""One named reason for every order and rule: each at least once, and which of two comes first (docs/language.md#reasons)."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_send(desk: Desk) -> None:
         ("dunning", {"records": (row("dunning/reminder", State.DROPPED),)}, "predecessor_unsent", "the earlier step reminder was dropped"),
         ("everything", {"ordered": date(2026, 6, 30)}, "before_start", "ordered on 2026-06-30, the rule begins with orders from 2026-07-01"),
         ("everything", {"ordered": date(2026, 7, 1), "now": "2026-10-02T12:00"}, "too_old", "ordered on 2026-07-01, the rule looks back 3 months to 2026-07-02"),
-        ("everything", {"items": 10}, "trigger_false", "`items < 10` is not so"),
+        ("everything", {"items": 10}, "trigger_false", "`items < 10` is not true"),
         ("everything", {"without": ("items",)}, "trigger_unknown", "`items` is missing"),
         ("everything", {"country": "CH"}, "region_excluded", "swiss is not among domestic, island"),
         ("everything", {"country": "US"}, "region_excluded", "no region matches this address"),
@@ -460,7 +460,7 @@ def test_a_finished_ladder_was_sent(desk: Desk) -> None:
 def test_a_step_shut_out_stops_the_ladder(desk: Desk) -> None:
     """A step that is off for this order is never skipped."""
     sent = {"dunning/reminder": "2026-08-10"}
-    assert says(desk("dunning", sent=sent, items=1)) == ("trigger_false", "`items > 1` is not so")
+    assert says(desk("dunning", sent=sent, items=1)) == ("trigger_false", "`items > 1` is not true")
     both = sent | {"dunning/first": "2026-08-17"}
     assert desk("dunning", sent=both, country="CH").reason is Reason.REGION_EXCLUDED
 

@@ -1,4 +1,4 @@
-"""An order as a decision sees it: defaults, derived fields and time travel (LANGUAGE §1)."""
+"""An order as a decision sees it: defaults, derived fields and time travel (docs/project.md#orders)."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def _keys(schema: Any) -> Iterator[str]:
 
 
 def test_every_reason_is_documented_in_its_order() -> None:
-    """The closed list of reasons stands on the page in its order, with how a plan lists each."""
+    """The closed list of reasons is on the page in its order, with how a plan lists each."""
     rows = re.findall(r"^\| `(\w+)` \| (\w*) ?\|", _sections("language.md")["Reasons"], re.M)
     assert rows == [(reason.value, status.value if (status := STATUS_OF[reason]) else "") for reason in Reason]
 
@@ -205,6 +205,16 @@ def test_links_lead_somewhere(page: Path) -> None:
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_docstrings_cite_headings_that_exist() -> None:
+    """Whoever follows a docstring to the docs arrives at a heading, and needs no other papers."""
+    for path in [*(ROOT / "engine").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        for name, anchor in re.findall(r"(docs/[\w-]+\.md)(?:#([\w-]+))?", text):
+            assert (ROOT / name).is_file(), f"{path}: {name}"
+            assert not anchor or anchor in _anchors(ROOT / name), f"{path}: {name}#{anchor}"
+        assert not re.search(r"\b(?:LANGUAGE|DISPATCH|ARCHITECTURE)\b(?! =)[ ,]", text), path
 
 
 def test_the_manuals_lines_are_where_the_page_says() -> None:

@@ -1,4 +1,4 @@
-"""The expression language: reading, types, and three-valued evaluation that keeps every value (LANGUAGE §2)."""
+"""The expression language: reading, types, and three-valued evaluation that keeps every value (docs/language.md)."""
 
 from __future__ import annotations
 

@@ -211,9 +211,9 @@ def test_json_rows_are_told_with_their_lines(take: Importer) -> None:
     ("content", "name", "message"),
     [
         ("", "o.csv", "o.csv:1:1: the file has no header"),
-        ("number,total\n1,2\n", "o.csv", "o.csv:1:1: no column carries the field `id`"),
+        ("number,total\n1,2\n", "o.csv", "o.csv:1:1: no column provides the field `id`"),
         ("id,total,id\n1,2,3\n", "o.csv", "o.csv:1:1: the column `id` appears twice"),
-        ("id;total\n1;2\n", "o.csv", "o.csv:1:1: the header is one single column"),
+        ("id;total\n1;2\n", "o.csv", "o.csv:1:1: the header has only one column"),
         (
             f'{HEAD}\nE1,web,2026-08-11\nE2,web,"2026\n\n',
             "o.csv",
@@ -257,8 +257,8 @@ def test_columns_that_no_field_takes_are_told(take: Importer) -> None:
     report = take(f"{HEAD},totl,Bemerkung\nE1,ebay-de,2026-08-11,5,x\n")
 
     assert take.told(report.warnings) == [
-        "orders.csv:1:1: no field is called `totl`",
-        "orders.csv:1:1: no field is called `Bemerkung`",
+        "orders.csv:1:1: there is no field called `totl`",
+        "orders.csv:1:1: there is no field called `Bemerkung`",
     ]
     assert report.warnings[0].help.startswith("did you mean `total`")
     assert take.orders() == {"E1": E1}
@@ -341,7 +341,7 @@ def test_a_mapping_that_names_a_missing_column_refuses_the_file(take: Importer) 
         ("{id: Nr, account: {value: wob}}", "4:35: unknown account `wob`"),
         ("{id: Nr, total: {value: much}}", "4:33: `total` is not a number: `much`"),
         ("{id: Nr, name: {column: N, decimal: ','}}", "4:36: `decimal` does not fit `name`, which is a text"),
-        ("{id: Nr, email: {template: x@example.com}}", "4:36: the template names no column"),
+        ("{id: Nr, email: {template: x@example.com}}", "4:36: the template does not name a column"),
         ("{id: Nr, email: {template: '{x'}}", "4:36: the template has a brace without its counterpart"),
     ],
 )

@@ -153,7 +153,7 @@ def test_tls_towards_a_plain_server_is_explained() -> None:
 
 
 def test_a_name_that_does_not_exist_is_explained() -> None:
-    """A misspelt host is reported with the step `resolve`."""
+    """A misspelled host is reported with the step `resolve`."""
     result = check(host="smtp.example.invalid")
     assert (result.step, "spelling" in result.advice) == ("resolve", True)
 

@@ -1,4 +1,4 @@
-"""The bytes of a mail: headers, envelope, encodings (DISPATCH "The message"; manual M1, M2, M4)."""
+"""The bytes of a mail: headers, envelope, encodings (docs/sending.md#the-mail-itself; manual M1, M2, M4)."""
 
 from __future__ import annotations
 

@@ -643,7 +643,7 @@ def test_addresses_that_all_fail_tell_the_last_reason(monkeypatch: pytest.Monkey
         Session.open(sender(sink), None, SHORT)
     assert caught.value.trouble is Trouble.UNREACHABLE
     resolving_to(monkeypatch, (socket.AF_INET, ("127.0.0.1", silent_port)), gone)
-    with pytest.raises(SmtpError, match="nothing came back") as caught:
+    with pytest.raises(SmtpError, match="no reply came back") as caught:
         Session.open(sender(sink), None, replace(SHORT, connect=0.4))
     assert caught.value.trouble is Trouble.TIMED_OUT
 

@@ -1,4 +1,4 @@
-"""The plan: its order, its bytes, its id, and the keys of messages (LANGUAGE §6 and §4)."""
+"""The plan: its order, its bytes, its id, and the keys of messages (docs/commands.md#sendplan-plan)."""
 
 from __future__ import annotations
 

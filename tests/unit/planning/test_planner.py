@@ -1,4 +1,7 @@
-"""Orders and rules → plan: what it lists, in what order, whose params count, what it warns of (LANGUAGE §5 and §6)."""
+"""Orders and rules → plan: what it lists, in what order, whose params count, what it warns of.
+
+See docs/commands.md#sendplan-plan.
+"""
 
 from __future__ import annotations
 
@@ -206,7 +209,9 @@ def test_time_travel(shop: Project) -> None:
 
 def test_warns_of_an_empty_store(shop: Project) -> None:
     """Nothing to send may mean that nothing was imported."""
-    assert planned(shop, MemoryOrders()).warnings == ("the store holds no orders yet: run `sendplan import FILE`",)
+    assert planned(shop, MemoryOrders()).warnings == (
+        "there are no orders in the store yet: run `sendplan import FILE`",
+    )
 
 
 def test_warns_of_fields_that_never_came(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_messages_speak_of_keys_and_rules(text: str, messages: list[str]) -> Non
         ("port: 587", 'port: "587"', "`port` must be a whole number, not `587`"),
         ("port: 587", "security: ssl", "`security` must be one of starttls, tls, none, not `ssl`"),
         ("country: NO", "country: Norway", "`country` must be a country's two capital letters, such as `DE`"),
-        ("days: mon-fri", "cron: x", "`hours` cannot stand beside `cron`"),
+        ("days: mon-fri", "cron: x", "`hours` cannot be combined with `cron`"),
         ("any", "other", "`abroad` must be `any` or a list of entries such as `- {country: DE}`, not `other`"),
         ("36 hours", "36 horus", "`paid` must be a duration such as `7 days`"),
         ("per_run: 500", "per_run: -1", "`per_run` must be at least 0"),
@@ -143,7 +143,7 @@ def test_everything_wrong_is_reported_at_once() -> None:
             titel: B
         """,
     ) == [
-        "3: `id` must consist of small letters, digits and `-`",
+        "3: `id` must consist of lower-case letters, digits and `-`",
         "5: `trigger` must be text, not a list",
         "8: `lookback` must be a duration such as `3 months`, `none`, or `${params.NAME}`",
         "9: `trigger` and `due` are missing in a rule",
@@ -169,7 +169,7 @@ def test_help_says_what_to_write(name: str, text: str, help_: str) -> None:
 
 
 def test_unknown_key_is_marked_itself() -> None:
-    """The caret stands under the misspelt key."""
+    """The caret stands under the misspelled key."""
     (problem,) = check("rules", f"rules:\n  - {RULE}, windw: x}}\n")[1]
     assert problem.span is not None
     assert problem.span.text[problem.span.column - 1 : problem.span.end_column - 1] == "windw"
@@ -218,7 +218,7 @@ def test_an_orders_id_is_no_blank(id_: str) -> None:
 
 
 def test_an_order_of_a_scenario_needs_its_id() -> None:
-    """A misspelt `id` might be a field of the project's own, so the missing one is told."""
+    """A misspelled `id` might be a field of the project's own, so the missing one is told."""
     text = """\
         scenario: x
         orders: [{ids: E1, account: web, ordered: 2026-08-01}]
@@ -230,7 +230,7 @@ def test_an_order_of_a_scenario_needs_its_id() -> None:
 def test_a_mapping_field_has_one_source() -> None:
     """An imported field comes from a column, a constant or a template, not from two of them."""
     assert said("mapping", "fields: {a: b, c: {column: x, value: y}, d: {decimal: ','}}") == [
-        "1: only one of `column` and `value` may stand in a field",
+        "1: only one of `column` and `value` may appear in a field",
         "1: `column`, `is`, `value`, `template` or `each` is missing in a field",
     ]
 

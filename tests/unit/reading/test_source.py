@@ -90,7 +90,7 @@ def test_numbers_too_large_to_be_meant_stay_text() -> None:
 
 
 def test_duplicate_key_names_the_first() -> None:
-    """A key that stands twice is an error that names the line of the first."""
+    """A key that appears twice is an error that names the line of the first."""
     problem = refused("id: a\ntitle: x\nid: b\n")
     assert problem.code == "yaml-duplicate-key"
     assert "line 1" in problem.message
@@ -187,7 +187,7 @@ def test_broken_expressions_come_with_the_corrected_line(text: str, correct: str
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title: Reminder: second", "a colon followed by a blank"),
+        ("title: Reminder: second", "a colon followed by a space"),
         ("title: 'it's'", "more text follows"),
         ("title: @home", "cannot begin with `@`"),
         ("title: 'open", "this quote is never closed"),
@@ -196,11 +196,11 @@ def test_broken_expressions_come_with_the_corrected_line(text: str, correct: str
         ("a:\n  b: 1\n c: 2\n", "indented like none"),
         ("a:\n  b: 1\n    c: 2\n", "indented deeper"),
         ("a: 1\nb\nc: 2\n", "no colon"),
-        ("a:1\nb: 2\n", "a blank is missing after the colon"),
-        ("-a\nb: 2\n", "a blank is missing after the dash"),
+        ("a:1\nb: 2\n", "a space is missing after the colon"),
+        ("-a\nb: 2\n", "a space is missing after the dash"),
         ('a: "\\d"', "escape"),
         ("a: > 5\n", "a meaning of its own"),
-        ("a: 1\n- b\n", "a list item stands where a key was expected"),
+        ("a: 1\n- b\n", "a list item appears where a key was expected"),
     ],
 )
 def test_syntax_errors_speak_plainly(text: str, message: str) -> None:
@@ -288,7 +288,7 @@ def test_ignore_needs_code_and_reason(comment: str) -> None:
 
 
 def test_ignore_names_known_codes() -> None:
-    """A misspelt code is a problem, since it would silence nothing."""
+    """A misspelled code is a problem, since it would silence nothing."""
     document, problems = source.parse("a: 1  # sendplan: ignore[zero-day] on purpose\n", "rules.yaml")
     assert document is not None
     assert [(each.code, each.message, each.help) for each in problems] == [

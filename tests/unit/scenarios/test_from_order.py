@@ -134,7 +134,7 @@ def test_a_repeated_hour_keeps_its_offset(shop: Project, tmp_path: Path) -> None
 
 
 def test_unknown_and_future_orders(shop: Project) -> None:
-    """An order that is not there, or not yet, is named in the error."""
+    """An order that does not exist, or not yet, is named in the error."""
     with pytest.raises(UserError, match="no order `E2`"):
         scenario_from_order(shop, MemoryOrders(), "E2", LATE)
     with pytest.raises(UserError, match="`E1` was ordered after 2026-08-01"):

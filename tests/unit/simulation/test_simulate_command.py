@@ -170,7 +170,7 @@ def test_rules_of_a_folder(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     [
         ("nothing-like-this", "is neither a folder nor a git revision"),
         ("--output=x", "is neither a folder nor a git revision"),
-        ("rules", "holds no sendplan.yaml"),
+        ("rules", "does not contain sendplan.yaml"),
     ],
 )
 def test_unknown_revision(
@@ -196,8 +196,8 @@ def test_a_revision_that_cannot_be_loaded(folder: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--from", "2026-03-22", "--to", "2026-03-02"), "lies before --from"),
-        (("--from", "yesterday", "--to", "2026-03-02"), "`yesterday` is no date"),
+        (("--from", "2026-03-22", "--to", "2026-03-02"), "is before --from"),
+        (("--from", "yesterday", "--to", "2026-03-02"), "`yesterday` is not a valid date"),
         (("--every", "noon"), "five fields"),
         (("--every", "0 6 30 2 *"), "no run"),
     ],

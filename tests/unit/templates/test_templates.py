@@ -1,4 +1,4 @@
-"""Templates: fields, languages, problems with places (LANGUAGE §8; manual M19, M20)."""
+"""Templates: fields, languages, problems with places (docs/templates.md; manual M19, M20)."""
 
 from __future__ import annotations
 
@@ -174,11 +174,11 @@ def test_the_step_is_undefined_without_a_ladder(write: Write) -> None:
         ("{{ order.name.upper() }}", "4:4 only `range(…)` may be called", "use a filter: `{{ order.name | upper }}`"),
         ("{% macro m() %}{% endmacro %}", "4:1 `{% macro %}` is not available in mails", None),
         ("{% set x %}a{% endset %}", "4:1 `{% set … %}…{% endset %}` is not available in mails", None),
-        ("{% include '../../etc/passwd' %}", "4:4 there is no such part to include", "name a file `_NAME.LANG.md`"),
+        ("{% include '../../etc/passwd' %}", "4:4 there is no such file to include", "include a file `_NAME.LANG.md`"),
         ("{% set order = shop %}", "4:8 `order` has a meaning of its own here", "choose another name"),
         ("{% for range in order.lines %}{% endfor %}", "4:8 `range` has a meaning of its own here", None),
         ("{% with shop = order %}{% endwith %}", "4:9 `shop` has a meaning of its own here", None),
-        ("{% include order.name %}", "4:4 there is no such part to include", None),
+        ("{% include order.name %}", "4:4 there is no such file to include", None),
     ],
 )
 def test_check_finds_mistakes_before_any_mail(write: Write, body: str, problem: str, help_: str | None) -> None:
@@ -206,7 +206,7 @@ def test_check_reports_every_mistake_of_every_file(write: Write) -> None:
         "templates/a.de.md:2:14 `order` has no field `nmber`",
         "templates/a.de.md:4:4 `order` has no field `totl`",
         "templates/a.de.md:5:4 `order` has no field `nam`",
-        "templates/layout.html:1:27 there is no such part to include",
+        "templates/layout.html:1:27 there is no such file to include",
         "templates/layout.html:1:7 the layout has no `order`",
     ]
 
@@ -428,7 +428,7 @@ def test_a_subject_is_one_tidy_line(write: Write) -> None:
         ("{{ order.lines }}", "a list of records cannot be printed"),
         ("{{ order.name | money }}", "`money` formats a number"),
         ("{{ order.total | date }}", "`date` formats a moment"),
-        ("{{ order.ordered | date('lang') }}", "`lang` is no date format"),
+        ("{{ order.ordered | date('lang') }}", "`lang` is not a date format"),
         ("{{ order.total / 0 }}", "cannot print this"),
         ("{{ order.shipped > order.total }}", "cannot print this"),
         ("{% for x in order %}{% endfor %}", "cannot print this"),

@@ -1,6 +1,6 @@
 """How a store keeps values: moments as UTC milliseconds, money as scaled integers, lists and records as JSON text.
 
-Plain comparisons on the integers order moments and money correctly, on every database (ARCHITECTURE, rule 3).
+Plain comparisons on the integers order moments and money correctly, on every database (docs/architecture.md#rules).
 """
 
 from __future__ import annotations

@@ -23,7 +23,10 @@ BUSY_SECONDS = 60
 
 
 class WritableFile:
-    """A writer's connection: write-ahead log, every commit flushed to the disk (DISPATCH)."""
+    """A writer's connection: write-ahead log, every commit flushed to the disk.
+
+    See docs/sending.md#what-happens-to-one-message.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file; a new one, with buyers' addresses to be, is its owner's alone. Raises UserError."""

@@ -26,7 +26,10 @@ from sendplan.store.sqlite.reader import IMPORT_COLUMNS, RESUMED
 
 
 class SqliteStore(SqliteLedger):
-    """A store on one host and local disk (DISPATCH): write-ahead log, every commit flushed to the disk."""
+    """A store on one host and local disk: write-ahead log, every commit flushed to the disk.
+
+    See docs/sending.md#what-happens-to-one-message.
+    """
 
     @classmethod
     def open(
@@ -73,7 +76,7 @@ class SqliteStore(SqliteLedger):
                 connection.execute(wanted[name])
 
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
-        """Send nothing to this address any more; False when it was suppressed already."""
+        """Send nothing to this address any more; False when it was already suppressed."""
         sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         return self._changed(sql, mailbox(address), encode_instant(at), reason)
 

@@ -308,7 +308,7 @@ def holidays_error(country: str, subdivision: str | None, categories: tuple[str,
         places = holidays.list_supported_countries()
         if country not in places:
             return "country", f"no public holidays are known for country `{country}`"
-        return "subdivision", f"`{subdivision}` is no subdivision of {country}; known: {', '.join(places[country])}"
+        return "subdivision", f"`{subdivision}` is not a subdivision of {country}; known: {', '.join(places[country])}"
     unknown = [each for each in categories if each not in supported]
     if unknown:
         known = ", ".join(f"`{each}`" for each in sorted(supported))

@@ -103,7 +103,7 @@ def test_a_refused_run_is_an_event(filled: Project, sink: Sink) -> None:
 def test_a_level_can_raise_an_alarm(
     filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch, step: Step, reply: str, levels: dict[str, str]
 ) -> None:
-    """What may mend itself is a warning, what needs a person is an error, and a run in order has neither."""
+    """What may mend itself is a warning, what needs attention is an error, and a run in order has neither."""
     from sendplan.dispatch import executor
     from sendplan.dispatch.model import Pauses
 

@@ -373,7 +373,7 @@ def test_a_finished_plan_is_never_executed_again(stores: Stores, store: Store, t
 
 def test_an_interrupted_plan_is_continued_at_once(store: Store, token: str) -> None:
     """A plan that was interrupted in order may be continued without waiting, and its counts add up."""
-    left = LeftOpen("stopped", "stopped by the operator", 7, ("E1/reminder", "E2/reminder"))
+    left = LeftOpen("stopped", "stopped by a person", 7, ("E1/reminder", "E2/reminder"))
     store.finish_plan(
         token, state="interrupted", sent=3, failed=0, uncertain=1, left_open=[left], copies_refused=["no"]
     )

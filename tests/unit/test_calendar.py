@@ -467,7 +467,7 @@ def test_places_without_known_holidays() -> None:
     assert holidays_error("DE", None, ("public",)) is None
     for place, told in {
         ("XX", None, "public"): ("country", "no public holidays are known"),
-        ("DE", "XX", "public"): ("subdivision", "`XX` is no subdivision of DE"),
+        ("DE", "XX", "public"): ("subdivision", "`XX` is not a subdivision of DE"),
         ("DE", "BY", "jewish"): ("holidays", "DE has no holidays of the category `jewish`; known: `catholic`,"),
     }.items():
         country, subdivision, category = place

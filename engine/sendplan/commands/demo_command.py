@@ -64,7 +64,7 @@ def command() -> int:
         _heading(f"sendplan preview {SHOWN}", "one of them, as the server received it")
         _show_mail(sink)
 
-        _heading(f'sendplan status --now "{NOW}"', "what needs a person")
+        _heading(f'sendplan status --now "{NOW}"', "what needs attention")
         print_overview(overview_of(project, reader_of(project), clock), project.settings.calendar)
 
         _heading(f'sendplan run --now "{NOW}"', "a second run sends nothing")

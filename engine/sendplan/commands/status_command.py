@@ -1,4 +1,4 @@
-"""`sendplan status`: what needs a person, counts, the last imports and the last runs."""
+"""`sendplan status`: what needs attention, counts, the last imports and the last runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN_RUNS = 5
 @format_option("text", "json")
 @project_option
 def command(now: str | None, format_: str, project_dir: Path | None) -> int:
-    """Show what needs a person: senders that cannot send, bad rows, unknown outcomes, failures, held messages.
+    """Show what needs attention: senders that cannot send, bad rows, unknown outcomes, failures, held messages.
 
     Exit 1 when there is any. Then counts, and the last imports and runs.
     """

@@ -217,7 +217,7 @@ class _Run:
         """Without a ledger nothing may leave: everything stops, and the error comes up when the rest has ended."""
         self._broken = self._broken or error
         emit("broken_off", logging.ERROR, error=type(error).__name__)
-        why = "another executor has the plan by now" if isinstance(error, LeaseLostError) else _BROKEN_OFF[1]
+        why = "another process has taken over the plan" if isinstance(error, LeaseLostError) else _BROKEN_OFF[1]
         for lane in self._lanes:
             lane.stop(Cause.STOPPED, why)
 
@@ -314,4 +314,4 @@ def left_open(report: DispatchReport) -> tuple[LeftOpen, ...]:
 
 _KEYS_KEPT = 10
 """Of what stayed open for one cause, as many are kept by name."""
-_BROKEN_OFF = (Cause.STOPPED, "the execution broke off")
+_BROKEN_OFF = (Cause.STOPPED, "the execution was interrupted")

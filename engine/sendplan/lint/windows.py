@@ -26,7 +26,7 @@ def closed_windows(subject: Subject) -> Iterator[Problem]:
     for name, window in subject.project.settings.windows.items():
         if calendar.next_opening(window, calendar.instant(_FIRST)) is None:
             message = f"window `{name}` never opens"
-            help_ = "in a cron expression day and weekday must both match; give it days that exist"
+            help_ = "in a cron expression day and weekday must both match; use days that exist"
         elif subject.project.settings.schedule is not None and not any(_shut(subject.project.settings, name)):
             message = f"no run of `schedule` falls into window `{name}`"
             help_ = "let the schedule run while the window is open, or open the window when it runs"
@@ -61,7 +61,7 @@ def _warning(subject: Subject, rule: Rule, step: Step, gap: tuple[datetime, date
     else:
         into = f" falls into window `{step.window}`" if step.window else ""
         what, help_ = f"no run of `schedule`{into}", "run more often"
-    message = f"{what} for longer than {step.expires}, such as from {shut} to {opens}"
+    message = f"{what} for longer than {step.expires}, for example from {shut} to {opens}"
     help_ = f"what is due in between never leaves: let it expire later, or {help_}"
     return warning("expires-short", message, subject.step_span(rule, step, "expires"), help_)
 

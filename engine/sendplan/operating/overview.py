@@ -1,4 +1,4 @@
-"""How a project stands: what needs a person, and what was done last (docs/operating.md#what-needs-a-person).
+"""How a project stands: what needs attention, and what was done last (docs/operating.md#what-needs-a-person).
 
 Whoever shows it, `status`, an alert, a dashboard or a page, asks here and decides nothing.
 """
@@ -86,7 +86,7 @@ class Overview:
 
     @property
     def concerns(self) -> Mapping[Concern, int]:
-        """What needs a person, with how much there is of it; empty when nothing does."""
+        """What needs attention, with how much there is of it; empty when nothing does."""
         found = Counter(
             {
                 Concern.STORE_DOUBTED: int(self.doubt is not None),
@@ -151,7 +151,7 @@ def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
         try:
             compose(project, templates, decided.facts, decision.rule, decision.step, now=clock.now)
         except UserError as error:
-            why = f"its mail cannot be written: {error}"
+            why = f"its mail cannot be composed: {error}"
             wrong[key] = replace(due[key], status=Status.ERROR, reason=Reason.ERROR, why=why)
     return replace(plan, entries=tuple(wrong.get(each.key, each) for each in plan.entries))
 

@@ -378,7 +378,7 @@ class _Reader:
             if parsed is None:
                 place = (*path, "hours", number) if isinstance(written, list) else (*path, "hours")
                 help_ = "write `08:00-18:00`, the end is not included; `22:00-06:00` ends on the next day"
-                self.note("wrong-value", place, f"`{text}` are no opening hours", help_)
+                self.note("wrong-value", place, f"`{text}` are not valid opening hours", help_)
             else:
                 hours.append(parsed)
         return joined_hours(hours)

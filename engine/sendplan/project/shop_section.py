@@ -81,7 +81,7 @@ def _calendar(data: Mapping[str, Any], note: Note) -> Calendar | None:
         found = days(text)
         if found is None:
             help_ = "write `2026-12-24/2027-01-03` or one day `2026-12-24`"
-            note("wrong-value", ("closed", number), f"`{text}` is no day and no range of days", help_)
+            note("wrong-value", ("closed", number), f"`{text}` is neither a day nor a range of days", help_)
         else:
             closed.append(found)
     weekend = _weekend(data, note)

@@ -351,7 +351,7 @@ class Store(Reader, Protocol):
         """Lift the suppressions that refusals of this sender made since it last sent one; how many there were."""
 
     def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
-        """Hold a sender's or rule's messages, `*` all; False when it was paused already.
+        """Hold a sender's or rule's messages, `*` all; False when it was already paused.
 
         `automatic` when the dispatcher does it, so that a person is told.
         """

@@ -85,7 +85,7 @@ class SqliteStore(SqliteLedger):
         return self._changed("DELETE FROM suppressions WHERE address = ?", mailbox(address))
 
     def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
-        """Hold a sender's or rule's messages, `*` all; False when it was paused already."""
+        """Hold a sender's or rule's messages, `*` all; False when it was already paused."""
         sql = "INSERT INTO pauses (name, at, reason, automatic) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         return self._changed(sql, name, encode_instant(at), reason, int(automatic))
 

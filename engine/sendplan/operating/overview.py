@@ -1,4 +1,4 @@
-"""How a project stands: what needs attention, and what was done last (docs/operating.md#what-needs-a-person).
+"""How a project stands: what needs attention, and what was done last (docs/operating.md#what-needs-attention).
 
 Whoever shows it, `status`, an alert, a dashboard or a page, asks here and decides nothing.
 """

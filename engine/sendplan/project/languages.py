@@ -1,4 +1,4 @@
-"""Which language a buyer reads, and which template file speaks it (docs/templates.md#which-file-is-taken, M19).
+"""Which language a buyer reads, and which template file speaks it (docs/templates.md#which-file-a-buyer-gets, M19).
 
 Pure apart from `listing`, and free of Jinja, so that the planning side may use it. What Unicode knows of languages
 comes from babel, which is loaded only for tags that need it.

@@ -1,4 +1,4 @@
-"""Which language a buyer reads and which template file is taken (docs/templates.md#which-file-is-taken, M19)."""
+"""Which language a buyer reads and which template file is taken (docs/templates.md#which-file-a-buyer-gets, M19)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,23 @@
-"""What all tests share: random examples are the same in every run, and take as long as they take.
+"""What all tests share: marks of what was sent in a folder of their own, and random examples that are always the same.
 
 `--hypothesis-profile=explore` draws new examples each time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("suite", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that a test sends is noted in the home of whoever runs it, by subprocesses neither."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield

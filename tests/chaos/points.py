@@ -11,10 +11,11 @@ from typing import Any
 
 from sendplan.dispatch import delivery
 from sendplan.dispatch.desk import Desk
-from sendplan.dispatch.journal import Journal
 from sendplan.mail.connection import Connection
 from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Session
+from sendplan.store.journal import Journal
+from sendplan.store.marks import Marks
 from sendplan.store.sqlite.ledger import SqliteLedger
 
 NTH = 4
@@ -77,6 +78,7 @@ POINTS: Mapping[str, tuple[Callable[[], None], bool]] = {
     "before the result": (killing(SqliteLedger, "settle", before=True), False),
     "before the plan's end": (killing(SqliteLedger, "finish_plan", before=True, nth=1), False),
     "after the plan's end": (killing(SqliteLedger, "finish_plan", nth=1), False),
-    "at the mark": (killing(os, "replace", before=True, nth=1), False),
+    "before the mark": (killing(Marks, "rise", before=True), True),
+    "after the mark": (killing(Marks, "rise"), True),
 }
 """Name → the patch, and whether a message may be unknown afterwards: from the intent to the written reply."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -176,8 +177,14 @@ def shop(connections: int = 1) -> Iterator[Shop]:
     folder = Path(tempfile.mkdtemp(prefix="sendplan-chaos-"))
     folder.chmod(0o755)
     made = Shop(folder, connections)
+    kept = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(folder / "state")
     try:
         yield made
     finally:
+        if kept is None:
+            del os.environ["XDG_STATE_HOME"]
+        else:
+            os.environ["XDG_STATE_HOME"] = kept
         made.server.stop()
         shutil.rmtree(folder)

@@ -16,7 +16,7 @@ from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, put
 from sendplan.fields import FieldType, with_own
 from sendplan.ledger import MOVES, State
 from sendplan.problems import UserError
-from sendplan.store import open_reader, open_store
+from sendplan.store import StoreError, open_reader, open_store
 
 FIELDS = with_own({})
 
@@ -208,3 +208,30 @@ def test_an_unknown_kind_of_store_is_told_to_the_user(tmp_path: Path) -> None:
         open_reader("mysql://localhost/shop", tmp_path, FIELDS, CALENDAR)
 
     assert "sqlite:///var/shop.db" in raised.value.problems[0].help
+
+
+@pytest.mark.parametrize("opened", ["store", "reader"])
+def test_a_store_of_a_later_version_is_refused(sqlite_stores: Stores, opened: str) -> None:
+    """An older program does not read or change what it may not understand, and says so."""
+    sqlite_stores.store().close()
+    with closing(sqlite3.connect(sqlite_stores.folder / "var/shop.db", isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('sendplan', 'tomorrow', '2030')"
+        )
+    with pytest.raises(StoreError, match="a later version of sendplan \\(tomorrow\\)") as caught:
+        getattr(sqlite_stores, opened)()
+    assert caught.value.problems[0].code == "store-newer"
+
+
+def test_a_failed_commit_leaves_no_transaction_behind(sqlite_stores: Stores) -> None:
+    """After a commit that the disk refused the store goes on with new changes, each durable again."""
+    store = sqlite_stores.store()
+    put(store, order())
+    with closing(sqlite3.connect(sqlite_stores.folder / "var/shop.db")) as other:
+        limit = store._file.connection.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]
+        store._file.connection.execute(f"PRAGMA max_page_count = {limit}")  # type: ignore[attr-defined]
+        with pytest.raises(StoreError, match="full"):
+            store.set_meta("note", "x" * 100_000)
+        store._file.connection.execute("PRAGMA max_page_count = 100000")  # type: ignore[attr-defined]
+        store.set_meta("note", "kept")
+        assert other.execute("SELECT value FROM meta WHERE name = 'note'").fetchone() == ("kept",)

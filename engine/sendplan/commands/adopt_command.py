@@ -26,9 +26,9 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     project, _ = load_project(project_dir)
     clock = clock_of(now, project.settings.calendar)
     store = store_of(project.settings)
-    why = adoption.doubt_or_unreadable(project.settings.folder, store)
+    why = adoption.doubt(project.settings, store)
     again = make_plan(project, store, clock).with_status(Status.SEND)
-    adoption.adopt(project.settings.folder, store, clock.now)
+    adoption.adopt(project.settings, store, clock.now)
     start = project.settings.calendar.text(clock.now)
     if format_ == "json":
         print_json({"why": why, "orders_from": start, "would_have_sent": [entry.key for entry in again]})

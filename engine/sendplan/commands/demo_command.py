@@ -74,7 +74,7 @@ def command() -> int:
 
 
 def _project(folder: Path, sink: Sink) -> Project:
-    """The example shop with its senders turned to the demo's own server."""
+    """The example shop with its senders turned to the demo's own server, and nothing of it noted elsewhere."""
     project, problems = projects.load(folder)
     assert project is not None, problems
     settings = project.settings
@@ -82,7 +82,7 @@ def _project(folder: Path, sink: Sink) -> Project:
         name: replace(sender, host=sink.host, port=sink.port, security="none", username=None, password_variable=None)
         for name, sender in settings.senders.items()
     }
-    return replace(project, settings=replace(settings, senders=senders))
+    return replace(project, settings=replace(settings, senders=senders, state="var/state"))
 
 
 def _heading(command_line: str, what: str) -> None:

@@ -22,6 +22,7 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json, print_problems, print_table
+from sendplan.output_file import Kind, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
@@ -104,8 +105,7 @@ def _exit_code(project: Project, problems: Iterable[Problem], different: bool) -
 
 def _output_plan(plan: Plan, output: Path | None, format_: str) -> None:
     if output is not None:
-        with output.open("wb") as file:
-            file.writelines(plan.chunks())
+        write_file(output, Kind.PLAN, plan.chunks())
     if format_ == "json":
         for chunk in plan.chunks():
             click.echo(chunk, nl=False)

@@ -11,11 +11,10 @@ from sendplan.commands.context import clock_of, format_option, load_project, pro
 from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import print_json
 from sendplan.dispatch import recover
-from sendplan.dispatch.delivery import JOURNALS
 from sendplan.ledger import State
 from sendplan.plan import parse_key
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.store.adoption import check_store, keep_mark
+from sendplan.store.adoption import JOURNALS, checked
 
 MOVES = {"sent": State.SENT, "retry": None, "drop": State.DROPPED}
 
@@ -39,13 +38,16 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
     store = store_of(project.settings)
     if next(iter(store.orders_by_id([order])), None) is None:
         raise unknown_order(store, order, "")
-    check_store(project.settings.folder, store)
-    # What a run that vanished left in flight is a person's as soon as its lease has ended, not only at the next run.
-    recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
     moment = clock_of(at, project.settings.calendar, "--at").now
     if moment > datetime.now(UTC):
         click.echo(f"warning: --at {at} is in the future", err=True)
-    if not store.move(order, (rule, step or ""), MOVES[outcome], at=moment, reply=f"resolved by a person: {outcome}"):
+    with checked(project.settings, store) as marks:
+        # What a run that vanished left in flight is a person's as soon as its lease has ended, before any other run.
+        recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
+        note = f"resolved by a person: {outcome}"
+        moved = store.move(order, (rule, step or ""), MOVES[outcome], at=moment, reply=note)
+        marks.rise(store.high_water())
+    if not moved:
         record = store.histories([order]).get(order)
         row = record.find(((rule, step or ""),)) if record else None
         state = row.state.value if row else "not sent"
@@ -53,7 +55,6 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
         raise UserError(
             Problem("illegal-move", f"{key} is {state}: `{outcome}` is not possible", None, help_), Exit.REFUSED
         )
-    keep_mark(project.settings.folder, store)
     if format_ == "json":
         print_json({"key": key, "outcome": outcome, "at": project.settings.calendar.text(moment)})
     else:

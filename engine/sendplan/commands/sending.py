@@ -71,6 +71,8 @@ def print_report(report: DispatchReport, format_: str, *, rest: str = "the next 
         click.echo(clean(f"{what} refused, the buyers got their mails: {reply}"))
     for sender, why in report.stopped.items():
         remark(f"sender {sender} was stopped: {why}")
+    if report.trouble:
+        remark(f"the run broke off: {report.trouble}")
     counts = Counter(result.ending.value for result in report.results)
     click.echo(f"Plan {report.plan}: " + ", ".join(f"{counts[ending.value]} {ending.value}" for ending in Ending))
     if report.interrupted:
@@ -83,6 +85,7 @@ def report_json(report: DispatchReport) -> dict[str, Any]:
         "plan": report.plan,
         **{ending.value: report.count(ending) for ending in Ending},
         "interrupted": report.interrupted,
+        "trouble": report.trouble or None,
         "stopped": dict(report.stopped),
         "results": [
             {

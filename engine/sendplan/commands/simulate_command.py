@@ -17,6 +17,7 @@ from sendplan.commands.context import format_option, load_project, progress_bar,
 from sendplan.commands.output import clean, print_json, print_problems, print_table
 from sendplan.comparing.revisions import broken_there, project_at
 from sendplan.fields import Moment
+from sendplan.output_file import Kind, write_file
 from sendplan.planning.planner import never_carried
 from sendplan.problems import Exit
 from sendplan.project.project import Project
@@ -87,7 +88,7 @@ def command(
     else:
         _print(project, span, done, other, rules_from, rhythm)
     if html is not None:
-        html.write_text(_page(project, span, done, other, rules_from, warnings), encoding="utf-8")
+        write_file(html, Kind.PAGE, [_page(project, span, done, other, rules_from, warnings).encode()])
         click.echo(f"Written to {html}", err=format_ == "json")
     for warning in warnings:
         click.echo(f"warning: {clean(warning)}", err=True)

@@ -21,6 +21,7 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import clean, print_json
+from sendplan.output_file import Kind, write_file
 from sendplan.problems import Exit
 from sendplan.project.project import Project
 from sendplan.scenarios import play
@@ -81,7 +82,7 @@ def _write_scenario(project: Project, order: str, now: str | None, output: Path 
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        write_file(output, Kind.SCENARIO, [text.encode()])
         click.echo(f"Written to {output}; play it with: sendplan test {output}")
     return Exit.DONE
 

@@ -31,10 +31,9 @@ from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import Clock, decide_order, standing_of
 from sendplan.project.project import Project
 from sendplan.store import Store, open_store
-from sendplan.store.adoption import check_store, keep_mark
+from sendplan.store.adoption import JOURNALS, checked
 from sendplan.store.protocols import StoredOrder
 
-JOURNALS = Path("var/journals")
 STANDING_SECONDS = 1.0
 ORDERS_AT_ONCE = 16
 
@@ -92,24 +91,20 @@ def deliver(
     if rehearsal is not None:
         return _rehearse(plan, project, rehearsal, judged, composed, stop, progress)
     settings = project.settings
-    with closing(_store(project)) as store:
-        check_store(settings.folder, store)
-        try:
-            return execute(
-                plan,
-                open_store=lambda: _store(project),
-                judge=judged,
-                compose=composed,
-                senders=settings.senders,
-                journals=settings.folder / JOURNALS,
-                clock=lambda: clock().now,
-                precedence=[rule.id for rule in project.rules],
-                stop=stop,
-                progress=progress,
-                heartbeat=lambda: keep_mark(settings.folder, store),
-            )
-        finally:
-            keep_mark(settings.folder, store)
+    with closing(_store(project)) as store, checked(settings, store) as marks:
+        return execute(
+            plan,
+            open_store=lambda: _store(project),
+            judge=judged,
+            compose=composed,
+            senders=settings.senders,
+            journals=settings.folder / JOURNALS,
+            clock=lambda: clock().now,
+            precedence=[rule.id for rule in project.rules],
+            stop=stop,
+            progress=progress,
+            mark=marks.rise,
+        )
 
 
 def _rehearse(

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sendplan.dispatch.commits import Commits
-from sendplan.dispatch.journal import Journal, Settlement
 from sendplan.dispatch.model import Verdict
 from sendplan.dispatch.retries import next_attempt
 from sendplan.dispatch.streaks import IN_A_ROW
@@ -17,30 +16,49 @@ from sendplan.ledger import MessageKey, State
 from sendplan.mail.replies import Reply
 from sendplan.plan import Entry
 from sendplan.project.settings import Sender
-from sendplan.store.protocols import ClaimResult, Store
+from sendplan.store.journal import Journal, Settlement
+from sendplan.store.protocols import ClaimResult, Store, StoreError
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message
+
+
+class UnrecordedError(Exception):
+    """Neither the journal nor the ledger could take an outcome down: after the run nobody will know it."""
 
 
 class Desk:
     """Belongs to one thread and reads its `store`; `commits` brings its changes together with those of the others."""
 
     def __init__(
-        self, store: Store, journal: Journal, token: str, clock: Callable[[], datetime], commits: Commits
+        self,
+        store: Store,
+        journal: Journal,
+        token: str,
+        clock: Callable[[], datetime],
+        commits: Commits,
+        break_off: Callable[[BaseException], None],
     ) -> None:
+        """`break_off` is told of an error that is no reason to leave a mail unfinished, but to begin no other."""
         self.store = store
         self.clock = clock
         self._journal = journal
         self._token = token
         self._commits = commits
+        self._break_off = break_off
 
     def intend(self, entry: Entry, verdict: Verdict, sender: Sender, message: Message) -> ClaimResult:
-        """The intent, immediately before the dot; durable when this returns."""
+        """The intent, immediately before the dot; durable, and the mark beyond it, when this returns.
+
+        Raises StoreError or OSError when that is not so; the message has not been sent then.
+        """
+        order, key = identity(entry)
+        self._journal.in_flight_again(order, key, self._token, self.clock())
 
         def make(store: Store) -> ClaimResult:
             return store.intend(
-                *identity(entry),
+                order,
+                key,
                 version=verdict.version,
                 token=self._token,
                 sender=sender.name,
@@ -50,7 +68,11 @@ class Desk:
                 at=self.clock(),
             )
 
-        intent: ClaimResult = self._commits.run(make)
+        try:
+            intent: ClaimResult = self._commits.intend(make)
+        except OSError:
+            self.release(entry, "how far the mails have come could not be noted outside the store")
+            raise
         return intent
 
     def afterwards(self, act: Callable[[], None]) -> None:
@@ -71,13 +93,23 @@ class Desk:
         next_attempt: datetime | None = None,
         charged: bool = True,
     ) -> None:
-        """The outcome of an intent: in the journal now, in the ledger with the next commit."""
+        """The outcome of an intent: in the journal now, in the ledger with the next commit.
+
+        When the journal fails, in the ledger at once. Raises UnrecordedError when that fails too.
+        """
         order, key = identity(entry)
         settlement = Settlement(
             order, key, self._token, to, self.clock(), reply, queue_id, next_attempt, charged=charged
         )
-        self._journal.write(settlement)
         self._commits.add(settlement.apply)
+        try:
+            self._journal.write(settlement)
+        except OSError as error:
+            self._break_off(error)
+            try:
+                self._commits.flush()
+            except StoreError as failed:
+                raise UnrecordedError(f"{to}: {reply}") from failed
 
     def postpone(self, entry: Entry, verdict: Verdict, reply: Reply, *, intended: bool) -> datetime | None:
         """The server said later: when the next attempt is, or None when that is too late and the message has failed."""

@@ -6,7 +6,6 @@ import logging
 import os
 import queue
 import socket
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -15,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 from sendplan.addresses import mask_all
-from sendplan.dispatch import journal
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.desk import Desk
 from sendplan.dispatch.job import Compose, Judge
@@ -32,7 +30,8 @@ from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
-from sendplan.store.protocols import LeftOpen, PlanRecord, SenderReport, Store
+from sendplan.store import journal
+from sendplan.store.protocols import LeftOpen, PlanRecord, SenderReport, Store, StoreError
 
 LEASE_SECONDS = 120.0
 _RENEWAL_SECONDS = 5.0
@@ -51,17 +50,20 @@ def execute(
     precedence: Sequence[str] = (),
     stop: threading.Event | None = None,
     progress: Callable[[Result], None] = lambda result: None,
-    heartbeat: Callable[[], None] = lambda: None,
+    mark: Callable[[int], None] = lambda high_water: None,
     timeouts: Timeouts | None = None,
     pauses: Pauses | None = None,
 ) -> DispatchReport:
     """Send what the plan says, each message decided again right before it leaves.
 
-    `open_store`, `judge` and `compose` are called from several threads, `progress` and `heartbeat` only from this one,
-    the latter before the first mail and then every few seconds. `clock` is the
-    time of sending (UTC). `precedence` lists rules, each after those whose messages it waits for. Setting `stop`
-    finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail, for a plan that
-    has already been executed or is being executed, and for a missing password.
+    `open_store`, `judge` and `compose` are called from several threads, `progress` only from this one. `mark` notes,
+    durably and outside the store, how far the ledger has come (`Store.high_water`): before each end of a message, and
+    in the end. `clock` is the time of sending (UTC). `precedence` lists rules, each after those whose messages it waits
+    for. Setting `stop` finishes the mails past their intent and leaves the rest open; so does an error of the store or
+    the system, which the report names.
+
+    Raises UserError, before any mail, for a plan that has already been executed or is being executed, for a missing
+    password, and for a store that cannot be opened.
     """
     entries = plan.with_status(Status.SEND)
     rank = {rule: number for number, rule in enumerate(precedence)}
@@ -71,30 +73,10 @@ def execute(
     check_passwords(used.values())
     store = open_store()
     try:
-        recover(store, journals, clock())
-        token = store.start_plan(plan, owner(), LEASE_SECONDS)
-        if isinstance(token, PlanRecord):
-            raise UserError(_refusal(token), Exit.REFUSED)
-        commits, reports = Commits(store), store.sender_reports()
-        keeper, reported = Reports(commits, reports), {each.sender: each for each in reports}
-        streaks = _streaks(store, entries, reported)
-        lanes = [
-            Lane(
-                sender,
-                [each for each in entries if each.sender == name],
-                pauses or Pauses(),
-                keeper,
-                streaks,
-                reported[name].scope if name in reported else None,
-            )
-            for name, sender in used.items()
-        ]
-        for lane in lanes:
-            _leave_wrong_login(lane, reported.get(lane.sender.name), store)
-        emit("started", plan=plan.id, mails=len(entries))
-        heartbeat()
-        run = _Run(plan, entries, lanes, store, commits, token, stop or threading.Event(), progress, heartbeat)
-        return run.to_end(open_store, judge, compose, journal.Journal(journals, token), clock, timeouts or Timeouts())
+        run = _Run(plan, entries, used, store, mark, stop or threading.Event(), progress)
+        if not run.begin(journals, clock, pauses or Pauses()):
+            return run.report()
+        return run.to_end(open_store, judge, compose, clock, timeouts or Timeouts())
     finally:
         store.close()
 
@@ -150,34 +132,61 @@ class _Run:
         self,
         plan: Plan,
         entries: tuple[Entry, ...],
-        lanes: list[Lane],
+        senders: Mapping[str, Sender],
         store: Store,
-        commits: Commits,
-        token: str,
+        mark: Callable[[int], None],
         stop: threading.Event,
         progress: Callable[[Result], None],
-        heartbeat: Callable[[], None],
     ) -> None:
         self._plan = plan
         self._entries = entries
-        self._lanes = lanes
+        self._senders = senders
+        self._lanes: list[Lane] = []
         self._store = store
-        self._token = token
+        self._mark = mark
         self._stop = stop
         self._progress = progress
-        self._heartbeat = heartbeat
+        self._token = ""
+        self._journal: journal.Journal
         self._results: dict[str, Result] = {}
         self._reported: deque[Result] = deque()
         self._ended: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        self._commits = commits
+        self._commits = Commits(store, mark)
         self._broken: BaseException | None = None
+
+    def begin(self, journals: Path, clock: Callable[[], datetime], pauses: Pauses) -> bool:
+        """Settle what others left behind and take the lease; False when the store or the system fails."""
+        try:
+            recover(self._store, journals, clock())
+            token = self._store.start_plan(self._plan, owner(), LEASE_SECONDS)
+            if isinstance(token, PlanRecord):
+                raise UserError(_refusal(token), Exit.REFUSED)
+            self._token = token
+            self._journal = journal.Journal(journals, token)
+            self._open_lanes(pauses)
+        except (OSError, StoreError) as error:
+            self._break_off(error)
+            self._give_back()
+            return False
+        emit("started", plan=self._plan.id, mails=len(self._entries))
+        return True
+
+    def _open_lanes(self, pauses: Pauses) -> None:
+        reports = self._store.sender_reports()
+        keeper, reported = Reports(self._commits, reports), {each.sender: each for each in reports}
+        streaks = _streaks(self._store, self._entries, reported)
+        for name, sender in self._senders.items():
+            entries = [each for each in self._entries if each.sender == name]
+            stopped_by = reported[name].scope if name in reported else None
+            lane = Lane(sender, entries, pauses, keeper, streaks, stopped_by)
+            _leave_wrong_login(lane, reported.get(name), self._store)
+            self._lanes.append(lane)
 
     def to_end(
         self,
         open_store: Callable[[], Store],
         judge: Judge,
         compose: Compose,
-        replies: journal.Journal,
         clock: Callable[[], datetime],
         timeouts: Timeouts,
     ) -> DispatchReport:
@@ -186,7 +195,7 @@ class _Run:
             Worker(
                 lane,
                 number,
-                open_desk=lambda: Desk(open_store(), replies, self._token, clock, self._commits),
+                open_desk=lambda: Desk(open_store(), self._journal, self._token, clock, self._commits, self._break_off),
                 judge=judge,
                 compose=compose,
                 stop=self._stop,
@@ -200,10 +209,13 @@ class _Run:
         for thread in threads:
             thread.start()
         self._watch(len(threads))
-        replies.close(settled=self._broken is None)
-        report = self._report()
-        self._finish(report)
-        return report
+        dying = self._broken is not None and not isinstance(self._broken, Exception)
+        self._journal.close(settled=not dying and self._commits.close())
+        self._take_reports()
+        self._give_back()
+        if self._broken is not None and not isinstance(self._broken, _TROUBLES):
+            raise self._broken
+        return self.report()
 
     def _guarded(self, worker: Worker) -> None:
         try:
@@ -214,9 +226,11 @@ class _Run:
             self._ended.put(worker)
 
     def _break_off(self, error: BaseException) -> None:
-        """Without a ledger nothing may leave: everything stops, and the error comes up when the rest has ended."""
-        self._broken = self._broken or error
-        emit("broken_off", logging.ERROR, error=type(error).__name__)
+        """Without a ledger nothing may leave: every mail past its intent is finished, and no other begun."""
+        if self._broken is not None:
+            return
+        self._broken = error
+        emit("broken_off", level=logging.ERROR, error=type(error).__name__)
         why = "another process has taken over the plan" if isinstance(error, LeaseLostError) else _BROKEN_OFF[1]
         for lane in self._lanes:
             lane.stop(Cause.STOPPED, why)
@@ -233,10 +247,9 @@ class _Run:
                     renewed = time.monotonic()
                     if not self._commits.run(lambda store: store.renew_lease(self._token, LEASE_SECONDS)):
                         self._break_off(LeaseLostError())
-                    self._heartbeat()
             except KeyboardInterrupt:
                 self._stop.set()
-            except (sqlite3.Error, UserError) as error:
+            except Exception as error:
                 self._break_off(error)
 
     def _one_ended(self) -> bool:
@@ -259,14 +272,14 @@ class _Run:
         for lane in self._lanes:
             lane.stop(Cause.STOPPED, "stopped by a person")
 
-    def _report(self) -> DispatchReport:
+    def report(self) -> DispatchReport:
+        """What became of each entry."""
         left = {entry.key: lane.stopped for lane in self._lanes for entry in lane.rest()}
-        known = {lane.sender.name for lane in self._lanes}
         for entry in self._entries:
             if entry.key in self._results:
                 continue
             cause, why = left.get(entry.key) or _BROKEN_OFF
-            if entry.sender not in known:
+            if entry.sender not in self._senders:
                 cause, why = Cause.LOGIN, f"sender {entry.sender} is no longer in the settings"
             self._results[entry.key] = Result(entry.key, Ending.OPEN, why, cause)
         results = tuple(self._results[entry.key] for entry in self._entries)
@@ -275,29 +288,29 @@ class _Run:
             results=results,
             stopped={lane.sender.name: lane.stopped[1] for lane in self._lanes if lane.stopped},
             interrupted=any(result.cause is Cause.STOPPED for result in results),
+            trouble=str(self._broken or ""),
         )
 
-    def _finish(self, report: DispatchReport) -> None:
-        """Give the lease back; one that is another's by now, or a store that is out of order, keeps it."""
+    def _give_back(self) -> None:
+        """Note in the store how it ended, unless the lease is another's by now, and raise the mark a last time."""
+        report = self.report()
         counts = {ending.value: report.count(ending) for ending in Ending}
         emit("ended", plan=report.plan, interrupted=report.interrupted, **counts)
-        match self._broken:
-            case LeaseLostError():
-                return
-            case sqlite3.Error() as error:
-                problem = Problem("store-broken", f"the store cannot be written: {error}")
-                raise UserError(problem, Exit.SOME_FAILED) from error
-        self._store.finish_plan(
-            self._token,
-            state="interrupted" if report.interrupted else "finished",
-            sent=report.count(Ending.SENT),
-            failed=report.count(Ending.FAILED),
-            uncertain=report.count(Ending.UNCERTAIN),
-            left_open=left_open(report),
-            copies_refused=tuple(dict.fromkeys(each.copy_refused for each in report.results if each.copy_refused)),
-        )
-        if self._broken is not None:
-            raise self._broken
+        if isinstance(self._broken, LeaseLostError):
+            return
+        try:
+            self._store.finish_plan(
+                self._token,
+                state="interrupted" if report.interrupted else "finished",
+                sent=report.count(Ending.SENT),
+                failed=report.count(Ending.FAILED),
+                uncertain=report.count(Ending.UNCERTAIN),
+                left_open=left_open(report),
+                copies_refused=tuple(dict.fromkeys(each.copy_refused for each in report.results if each.copy_refused)),
+            )
+            self._mark(self._store.high_water())
+        except (OSError, StoreError) as error:
+            self._break_off(error)
 
 
 def left_open(report: DispatchReport) -> tuple[LeftOpen, ...]:
@@ -315,3 +328,5 @@ def left_open(report: DispatchReport) -> tuple[LeftOpen, ...]:
 _KEYS_KEPT = 10
 """Of what stayed open for one cause, as many are kept by name."""
 _BROKEN_OFF = (Cause.STOPPED, "the execution was interrupted")
+_TROUBLES = (OSError, UserError, LeaseLostError)
+"""What may happen to any run: told in its report. Everything else is a mistake of this program."""

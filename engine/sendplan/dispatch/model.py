@@ -116,6 +116,8 @@ class DispatchReport:
     """Senders that were stopped, and why."""
     interrupted: bool = False
     """The plan may be continued."""
+    trouble: str = ""
+    """The error of the store or the system that broke the run off."""
 
     def count(self, ending: Ending) -> int:
         """How many entries ended so."""
@@ -128,11 +130,11 @@ class DispatchReport:
 
     @property
     def exit_code(self) -> Exit:
-        """5 when an outcome is unknown, 4 when something failed or could not be tried, else 0."""
+        """5 when an outcome is unknown, 4 when something failed, could not be tried or broke off, else 0."""
         if self.count(Ending.UNCERTAIN):
             return Exit.SOME_UNKNOWN
         failed = any(each.ending is Ending.FAILED or each.cause in _WRONG for each in self.results)
-        return Exit.SOME_FAILED if failed else Exit.DONE
+        return Exit.SOME_FAILED if failed or self.trouble else Exit.DONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import assert_never
 
-from sendplan.dispatch.desk import Desk, recipients_of
+from sendplan.dispatch.desk import Desk, UnrecordedError, recipients_of
 from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import CAUSES, LEVELS, Cause, Ending, Result, Verdict
@@ -126,8 +126,11 @@ class Worker:
         self._ahead = self._prepared(entry) if entry is not None else None
         intent: list[ClaimResult] = []
         following = self._ahead.message if self._ahead else None
-        outcome = session.submit(job.message, lambda: self._may_send(job, intent), following)
-        result = self._conclude(job, outcome, intent)
+        try:
+            outcome = session.submit(job.message, lambda: self._may_send(job, intent), following)
+            result = self._conclude(job, outcome, intent)
+        except UnrecordedError as error:
+            result = self._result(job.entry, Ending.UNCERTAIN, f"its outcome could not be recorded: {error}")
         if self._ahead is not None and not self._may_follow(self._ahead, session):
             session.close()
             self._once_more(self._ahead.entry, Again.RESTED)

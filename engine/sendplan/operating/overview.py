@@ -18,7 +18,7 @@ from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, make_plan
 from sendplan.problems import UserError
 from sendplan.project.project import Project
-from sendplan.store.adoption import doubt_or_unreadable
+from sendplan.store.adoption import doubt
 from sendplan.store.protocols import ImportRecord, Pause, PlanRecord, Reader, SenderReport
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
@@ -115,7 +115,7 @@ def overview_of(project: Project, reader: Reader, clock: Clock) -> Overview:
     known = {"", *(each.name for each in project.settings.imports)}
     return Overview(
         plan=plan,
-        doubt=doubt_or_unreadable(project.settings.folder, reader),
+        doubt=doubt(project.settings, reader),
         senders=tuple(
             SenderTrouble(each, advice_on(senders[each.sender], each.scope, each.reply))
             for each in reader.sender_reports()

@@ -147,6 +147,8 @@ class Settings:
     imports: tuple[ImportSource, ...] = ()
     alerts: str | None = None
     """The owner's address, for at most one mail a day about what needs attention."""
+    state: str | None = None
+    """The folder, relative to `folder`, of the marks outside the store; the user's state directory when absent."""
     fresh_within: Mapping[str, Duration] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Optional keys of a rule, as written."""

@@ -136,6 +136,7 @@ class _Reader:
             schedule=self.data.get("schedule"),
             imports=tuple(self._import(name, each) for name, each in self._section("imports")),
             alerts=self.data.get("alerts"),
+            state=self.data.get("state"),
             fresh_within=fresh_within,
             defaults=self.data.get("defaults", {}),
         )

@@ -10,14 +10,14 @@ from typing import assert_never
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.problems import Problem, UserError
-from sendplan.store.protocols import Reader, Store
+from sendplan.store.protocols import Reader, Store, StoreError
 from sendplan.store_kinds import HELP, StoreKind, store_kind
 
 
 def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: Calendar) -> Reader:
     """The store at `url` (relative to the project's `folder`) for reading: nothing is created or changed.
 
-    A missing file reads as an empty store. Raises UserError for a file that is no store.
+    A missing file reads as an empty store. Raises StoreError for a file that is no store.
     """
     kind = _kind(url)
     match kind:
@@ -40,7 +40,7 @@ def open_store(
 ) -> Store:
     """The store at `url` for writing, created or brought up to date as needed.
 
-    `clock` is the real time in seconds since 1970, by which leases and senders' limits run. Raises UserError for a
+    `clock` is the real time in seconds since 1970, by which leases and senders' limits run. Raises StoreError for a
     file that is no store or cannot be written.
     """
     kind = _kind(url)
@@ -60,4 +60,4 @@ def _kind(url: str) -> StoreKind:
     return kind
 
 
-__all__ = ["Reader", "Store", "open_reader", "open_store"]
+__all__ = ["Reader", "Store", "StoreError", "open_reader", "open_store"]

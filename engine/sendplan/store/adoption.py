@@ -1,109 +1,127 @@
 """Is this store the one that this project sent from last? A foreign copy or a restored backup must not send.
 
-See docs/sending.md#a-copied-or-restored-store.
-
-The store carries an identity and a number that only rises; the project keeps both outside it, in `var/last-sent`. A
-store with another identity, or with a lower number, has forgotten mails that left: it would send them again.
+The store carries an identity and a number that only rises; the project keeps both outside it (`marks`). A store with
+another identity, or with a lower number, has forgotten mails that left: it would send them again. So has one that lacks
+a message of which a journal says that it was sent (`docs/sending.md#a-copied-or-restored-store`).
 """
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from sendplan.plan import key_of
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.settings import Settings
+from sendplan.store import journal
+from sendplan.store.marks import VAR_MARK, Marks, mark_files, marks_in, read_mark, state_folder
 from sendplan.store.protocols import Reader, Store
 
-MARK = Path("var/last-sent")
+JOURNALS = Path("var/journals")
 IDENTITY = "identity"
 """The store's note of which store it is."""
 ORDERS_FROM = "orders_from"
 """The store's note of when it was adopted: only orders from then on count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Which store sent last, and how far its ledger had come."""
-
-    identity: str
-    high_water: int
-
-
-def mark_of(store: Reader) -> Mark:
-    """The store's own mark."""
-    return Mark(store.meta(IDENTITY) or "", store.high_water())
-
-
-def doubt(folder: Path, store: Reader) -> str | None:
+def doubt(settings: Settings, store: Reader) -> str | None:
     """Why this store may have forgotten mails that left, as a sentence; None when there is no doubt."""
-    kept, own = _kept(folder), mark_of(store)
-    if kept is None:
-        if own.high_water == 0:
-            return None
-        return f"the store remembers mails, but this project has no `{MARK}`: is it a copy of another project's store?"
-    if kept.identity != own.identity:
-        return "the store is not the one that this project sent from last"
-    if own.high_water < kept.high_water:
-        return "the store is older than the last mail that left: it seems to be a restored backup"
-    return None
-
-
-def check_store(folder: Path, store: Reader) -> None:
-    """Before anything is written to the ledger: raises UserError when the store may have forgotten mails that left.
-
-    A new project's store becomes the one that it sends from, so that a first run that is killed leaves no doubt.
-    """
-    why = doubt(folder, store)
-    if why is not None:
-        help_ = "look at what `sendplan adopt` tells; it accepts the store and begins from now"
-        raise UserError(Problem("foreign-store", why, None, help_), Exit.REFUSED)
-    keep_mark(folder, store)
-
-
-def doubt_or_unreadable(folder: Path, store: Reader) -> str | None:
-    """Like `doubt`, where an unreadable mark is a doubt too."""
     try:
-        return doubt(folder, store)
+        return _against_marks(settings, store) or _against_journals(settings, store)
     except UserError as error:
         return error.problems[0].message
 
 
-def keep_mark(folder: Path, store: Reader) -> None:
-    """Note how far the ledger has come, durably; only for a store that is not in doubt."""
-    kept, own = _kept(folder), mark_of(store)
-    if kept is not None and kept.identity == own.identity and kept.high_water >= own.high_water:
-        return
-    path = folder / MARK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f"{path.name}.{os.getpid()}")
-    with written.open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"identity": own.identity, "high_water": own.high_water}) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(written, path)
+@contextmanager
+def checked(settings: Settings, store: Store) -> Iterator[Marks]:
+    """Around everything that moves messages: the store is beyond doubt, and its marks rise with it.
+
+    Raises UserError before anything is written to the ledger when the store may have forgotten mails that left, and
+    when a mark cannot be written. A new project's store becomes the one that it sends from.
+    """
+    why = doubt(settings, store)
+    if why is not None:
+        help_ = "look at what `sendplan adopt` tells; it accepts the store and begins from now"
+        raise UserError(Problem("foreign-store", why, None, help_), Exit.REFUSED)
+    marks = _marks(settings, store)
+    try:
+        yield marks
+    finally:
+        marks.close()
 
 
-def adopt(folder: Path, store: Store, now: datetime) -> None:
+def adopt(settings: Settings, store: Store, now: datetime) -> None:
     """Accept the store: only orders from `now` (UTC) on get mail, ladders included.
 
-    It gets an identity of its own, so that what it was copied from counts as foreign here from then on.
+    It gets an identity of its own, so that what it was copied from counts as foreign here from then on. Journals that
+    speak against it are kept under another name.
     """
     store.set_meta(ORDERS_FROM, now.isoformat())
     store.set_meta(IDENTITY, secrets.token_hex(16))
-    (folder / MARK).unlink(missing_ok=True)
-    keep_mark(folder, store)
+    (settings.folder / VAR_MARK).unlink(missing_ok=True)
+    journal.put_away(settings.folder / JOURNALS, store)
+    _marks(settings, store).close()
 
 
-def _kept(folder: Path) -> Mark | None:
+def _marks(settings: Settings, store: Reader) -> Marks:
+    """Both marks as high as the store is."""
     try:
-        data = json.loads((folder / MARK).read_text(encoding="utf-8"))
-        return Mark(str(data["identity"]), int(data["high_water"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"`{MARK}` cannot be read: nobody knows what left last"
-        raise UserError(Problem("foreign-store", message, None, "run `sendplan adopt`"), Exit.REFUSED) from error
+        marks = Marks(settings, store.meta(IDENTITY) or "")
+        marks.rise(store.high_water())
+    except OSError as error:
+        message = f"how far the mails have come cannot be noted in {error.filename or 'var/'}: {error.strerror}"
+        help_ = "no mail leaves without it; make room, or name another folder with `state:` in sendplan.yaml"
+        raise UserError(Problem("mark-unwritable", message, None, help_), Exit.SOME_FAILED) from error
+    return marks
+
+
+def _against_marks(settings: Settings, store: Reader) -> str | None:
+    identity, high_water = store.meta(IDENTITY) or "", store.high_water()
+    in_var, in_state = map(read_mark, mark_files(settings, identity))
+    if in_var is not None and in_var.identity != identity:
+        return "the store is not the one that this project sent from last"
+    kept = [each.high_water for each in (in_var, in_state) if each is not None]
+    if kept and high_water < max(kept):
+        return "the store is older than the last mail that left: it seems to be a restored backup"
+    if not kept and high_water:
+        return (
+            f"the store remembers mails, but neither `{VAR_MARK}` nor {state_folder(settings)} knows of it:"
+            " is it a copy of another project's store?"
+        )
+    if not kept and _sent_before(settings, identity):
+        return "the store is new, but this project has sent from another one before"
+    return None
+
+
+def _sent_before(settings: Settings, identity: str) -> bool:
+    """Whether mails have left from this folder, with another store, since the folder was made."""
+    here, born = str(settings.folder.resolve()), _born(settings.folder)
+    return any(
+        mark.folder == here and mark.identity != identity and mark.high_water and path.stat().st_mtime >= born
+        for path, mark in marks_in(state_folder(settings))
+    )
+
+
+def _born(folder: Path) -> float:
+    """When a folder was made, in seconds since 1970; 0 where the system does not tell. Python asks only some."""
+    born: float | None = getattr(folder.stat(), "st_birthtime", None)
+    if born is not None:
+        return born
+    try:
+        told = subprocess.run(["stat", "-c", "%W", str(folder)], capture_output=True, text=True, check=True).stdout
+        return float(told)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return 0.0
+
+
+def _against_journals(settings: Settings, store: Reader) -> str | None:
+    for name, settlement in journal.lacking(settings.folder / JOURNALS, store):
+        message = key_of(settlement.order, *settlement.key)
+        return (
+            f"the store does not know of {message}, which was sent as `{name}` says: it seems to be a restored backup"
+        )
+    return None

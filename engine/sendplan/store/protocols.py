@@ -3,7 +3,7 @@
 Planning only calls the reading half, which has no side effects. Moments cross this border as aware UTC datetimes or
 bare dates, money as `Decimal`; how a store keeps them is its own business. A reader or store serves one
 thread at a time: each opens its own, which is cheap. Every method of the writing half is one short durable
-transaction.
+transaction. Every method of both raises StoreError when the store itself fails, and no driver's own exception.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
 from sendplan.plan import Plan
+from sendplan.problems import UserError
 from sendplan.project.settings import Limits
 from sendplan.scopes import Scope
 
@@ -27,6 +28,10 @@ REPEAT_AFTER_LEASE = 600.0
 
 See docs/sending.md#what-to-do-with-an-uncertain-message.
 """
+
+
+class StoreError(UserError):
+    """The store cannot be read or written, whatever its driver calls that; nothing was changed by the failed call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 
 from sendplan.dispatch.commits import Commits
-from sendplan.store import Store
+from sendplan.problems import Problem
+from sendplan.store import Store, StoreError
 
 
 class Disk:
@@ -18,7 +19,10 @@ class Disk:
 
     def __init__(self) -> None:
         self.changed: list[object] = []
+        self.full = False
         self.durable: list[tuple[object, ...]] = []
+        self.marks: list[int] = []
+        """Stands in for the mark outside the store: what was noted there, in order."""
         self.before_commit = threading.Event()
         self.before_commit.set()
         self.committing = threading.Event()
@@ -27,13 +31,20 @@ class Disk:
     def together(self) -> Iterator[None]:
         self.changed = []
         yield
+        if self.full:
+            self.changed = []
+            raise StoreError(Problem("store-broken", "disk full"))
         self.committing.set()
         assert self.before_commit.wait(10)
         self.durable.append(tuple(self.changed))
+        self.changed = []
 
     def note(self, what: object) -> object:
         self.changed.append(what)
         return what
+
+    def high_water(self) -> int:
+        return len(self.changed) + sum(map(len, self.durable))
 
     @property
     def store(self) -> Store:
@@ -43,7 +54,7 @@ class Disk:
 def test_a_change_is_durable_when_its_call_returns() -> None:
     """An intent comes back only after the commit that holds it and everything noted before."""
     disk, told = Disk(), list[object]()
-    commits = Commits(disk.store)
+    commits = Commits(disk.store, disk.marks.append)
     commits.add(lambda store: disk.note("outcome"), lambda: told.append(list(disk.durable)))
     assert commits.run(lambda store: disk.note("intent")) == "intent"
     assert disk.durable == [("outcome", "intent")]
@@ -53,7 +64,7 @@ def test_a_change_is_durable_when_its_call_returns() -> None:
 def test_what_gathers_during_a_commit_shares_the_next_one() -> None:
     """While one commit waits for the disk, the changes of all other connections gather for the next."""
     disk = Disk()
-    commits = Commits(disk.store)
+    commits = Commits(disk.store, disk.marks.append)
     disk.before_commit.clear()
     threads = [
         threading.Thread(target=commits.run, args=(lambda store, number=number: disk.note(number),))
@@ -74,20 +85,67 @@ def test_what_gathers_during_a_commit_shares_the_next_one() -> None:
 def test_a_failed_commit_fails_for_everybody_in_it() -> None:
     """When the disk is full, nobody whose change was in the batch takes it for done."""
     disk, told = Disk(), list[object]()
-    commits = Commits(disk.store)
+    commits = Commits(disk.store, disk.marks.append)
+    disk.full = True
+    commits.add(lambda store: disk.note("outcome"), lambda: told.append("told"))
+    with pytest.raises(StoreError, match="disk full"):
+        commits.intend(lambda store: disk.note("intent"))
+    assert (disk.durable, disk.marks, told) == ([], [], [])
 
-    def fail(store: Store) -> None:
+
+def test_an_outcome_waits_for_a_commit_that_succeeds() -> None:
+    """What a server answered is not forgotten with the commit that failed; an intent is, and nothing came of it."""
+    disk, told = Disk(), list[object]()
+    commits = Commits(disk.store, disk.marks.append)
+    disk.full = True
+    commits.add(lambda store: disk.note("outcome"), lambda: told.append("told"))
+    with pytest.raises(StoreError):
+        commits.intend(lambda store: disk.note("intent"))
+    disk.full = False
+    assert commits.close() is True
+    assert (disk.durable, told) == ([("outcome",)], ["told"])
+
+
+def test_in_the_end_each_outcome_is_tried_alone() -> None:
+    """One change that the store refuses takes no other with it; all are told, and that some are missing."""
+    disk, told = Disk(), list[object]()
+    commits = Commits(disk.store, disk.marks.append)
+
+    def refuse(store: Store) -> None:
+        raise StoreError(Problem("store-broken", "refused"))
+
+    for make in (lambda store: disk.note("first"), refuse, lambda store: disk.note("last")):
+        commits.add(make, lambda: told.append("told"))
+    assert commits.close() is False
+    assert (disk.durable, told) == ([("first",), ("last",)], ["told"] * 3)
+
+
+def test_the_mark_is_noted_between_the_commit_and_the_return_of_an_intent() -> None:
+    """Whoever may send has its intent in the store and the mark beyond it, in that order; others need no mark."""
+    disk = Disk()
+    seen = list[object]()
+    commits = Commits(disk.store, lambda high_water: seen.append((high_water, list(disk.durable))))
+    commits.run(lambda store: disk.note("renewal"))
+    commits.add(lambda store: disk.note("outcome"))
+    assert commits.intend(lambda store: disk.note("intent")) == "intent"
+    assert seen == [(3, [("renewal",), ("outcome", "intent")])]
+
+
+def test_an_intent_whose_mark_cannot_be_noted_comes_back_as_an_error() -> None:
+    """Nobody may send on the ground of an intent that a restored backup could silently lack."""
+    disk = Disk()
+
+    def fail(high_water: int) -> None:
         raise OSError("disk full")
 
-    commits.add(fail, lambda: told.append("told"))
     with pytest.raises(OSError, match="disk full"):
-        commits.run(lambda store: disk.note("intent"))
-    assert (disk.durable, told) == ([], [])
+        Commits(disk.store, fail).intend(lambda store: disk.note("intent"))
+    assert disk.durable == [("intent",)]
 
 
 def test_nothing_to_commit_asks_for_no_commit() -> None:
     """An idle connection costs no write."""
     disk = Disk()
-    commits = Commits(disk.store)
+    commits = Commits(disk.store, disk.marks.append)
     commits.flush()
     assert disk.durable == []

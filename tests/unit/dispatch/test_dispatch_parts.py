@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -14,7 +16,6 @@ from hypothesis import strategies as st
 
 from sendplan.dispatch.breaker import Breaker
 from sendplan.dispatch.commits import Commits
-from sendplan.dispatch.journal import Journal, Settlement, replay
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, Pauses
 from sendplan.dispatch.pacing import Pace
@@ -22,18 +23,19 @@ from sendplan.dispatch.reports import Reports
 from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
 from sendplan.dispatch.streaks import Streaks
 from sendplan.events import emit
-from sendplan.ledger import State
+from sendplan.ledger import History, MessageKey, Move, Record, State
 from sendplan.mail.credentials import check_passwords, password_of
 from sendplan.plan import Entry, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Limits, Sender
 from sendplan.store import Store
+from sendplan.store.journal import Journal, Settlement, lacking, replay
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 PAUSES = Pauses(after_failure=1.0, probes=(15.0, 60.0))
 SENDER = Sender("main", "shop@example.com", "smtp.example.com", 587, "starttls", "shop", "SHOP_PASSWORD")
 
-REPORTS = Reports(Commits(cast("Store", None)), ())
+REPORTS = Reports(Commits(cast("Store", None), lambda high_water: None), ())
 """Of lanes in which nothing is reported."""
 STREAKS = Streaks(cast("Store", None), (), ())
 
@@ -178,14 +180,22 @@ def test_a_waiting_connection_wakes_when_the_last_one_is_done() -> None:
 
 
 class Settled:
-    """A store that only settles."""
+    """A store that only settles, the messages of the orders that it knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *known: str) -> None:
         self.keys: list[str] = []
+        self._known = known
 
-    def settle(self, order: str, *arguments: object, **named: object) -> bool:
+    def settle(self, order: str, key: MessageKey, token: str, to: State, **named: object) -> bool:
         self.keys.append(order)
-        return True
+        return order in self._known
+
+    def histories(self, orders: list[str]) -> dict[str, History]:
+        sent = {each: Record("reminder", "", each, State.SENT, NOW) for each in orders if each in self._known}
+        return {order: History({("reminder", ""): record}) for order, record in sent.items()}
+
+    def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
+        return ()
 
 
 def settlement(order: str) -> Settlement:
@@ -211,10 +221,50 @@ def test_the_journal_of_a_dead_owner_is_replayed_once(tmp_path: Path) -> None:
     journal.close(settled=False)
     with (tmp_path / "token.journal").open("ab") as file:
         file.write(settlement("E3").to_line()[:20])
-    store = Settled()
+    store = Settled("E1", "E2")
     assert replay(tmp_path, store) == 2  # type: ignore[arg-type]
     assert store.keys == ["E1", "E2"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_journal_that_knows_more_than_the_store_is_kept(tmp_path: Path) -> None:
+    """What was sent and is unknown to the store stays written down, for as long as nobody has looked at it."""
+    journal = Journal(tmp_path, "token")
+    journal.write(settlement("E1"))
+    journal.write(settlement("E2"))
+    journal.close(settled=False)
+    store = Settled("E1")
+    for _ in range(2):
+        replay(tmp_path, store)  # type: ignore[arg-type]
+        assert [name for name, _ in lacking(tmp_path, store)] == ["token.journal"]  # type: ignore[arg-type]
+
+
+def test_what_was_heard_of_an_earlier_try_does_not_settle_a_later_one(tmp_path: Path) -> None:
+    """A message that left again after a lost connection is unknown when the process dies, not `deferred`."""
+    journal = Journal(tmp_path, "token")
+    for order in ("E1", "E2"):
+        journal.in_flight_again(order, ("reminder", ""), "token", NOW)
+        journal.write(replace(settlement(order), to=State.DEFERRED))
+        journal.in_flight_again(order, ("reminder", ""), "token", NOW)
+    journal.write(settlement("E2"))
+    journal.close(settled=False)
+    store = Settled("E1", "E2")
+    assert replay(tmp_path, store) == 1  # type: ignore[arg-type]
+    assert store.keys == ["E2"]
+
+
+def test_a_line_that_the_disk_took_half_of_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk is full for one line, it is an error, and the next one begins anew."""
+    journal = Journal(tmp_path, "token")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda file, line, write=os.write: write(file, line[:30]))
+        with pytest.raises(OSError, match="No space left"):
+            journal.write(settlement("E1"))
+    journal.write(settlement("E2"))
+    journal.close(settled=False)
+    store = Settled("E1", "E2")
+    assert replay(tmp_path, store) == 1  # type: ignore[arg-type]
+    assert store.keys == ["E2"]
 
 
 def test_the_journal_of_a_living_owner_is_left_alone(tmp_path: Path) -> None:

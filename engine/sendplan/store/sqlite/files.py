@@ -9,9 +9,10 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sendplan.problems import Problem, UserError
+from sendplan.problems import Problem
+from sendplan.store.protocols import StoreError
 
 Row: TypeAlias = tuple[Any, ...]
 _Mark: TypeAlias = tuple[int, int, int]
@@ -22,6 +23,19 @@ BUSY_SECONDS = 60
 """How long a writer waits for another, such as a long import."""
 
 
+class Source(Protocol):
+    """Where the rows come from: a file that is only read, or a writer's connection."""
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+
+    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+        """All rows of a query for one whole number, packed."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
 class WritableFile:
     """A writer's connection: write-ahead log, every commit flushed to the disk.
 
@@ -29,7 +43,7 @@ class WritableFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file; a new one, with buyers' addresses to be, is its owner's alone. Raises UserError."""
+        """Open the file; a new one, with buyers' addresses to be, is its owner's alone. Raises StoreError."""
         self._path = path
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,32 +59,40 @@ class WritableFile:
             raise unreadable(path, error) from error
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query."""
-        return self.connection.execute(sql, parameters).fetchall()
+        """All rows of a query; raises StoreError."""
+        with self._own_errors():
+            return self.connection.execute(sql, parameters).fetchall()
 
     def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
-        """All rows of a query for one whole number, packed."""
-        return _packed(self.connection.execute(sql, parameters))
+        """All rows of a query for one whole number, packed; raises StoreError."""
+        with self._own_errors():
+            return _packed(self.connection.execute(sql, parameters))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One durable change: committed at the end, undone by an exception. Waits for other writers at its start.
 
-        Within another one it is a part of that.
+        Within another one it is a part of that. Raises StoreError when nothing of it was changed.
         """
         if self.connection.in_transaction:
             yield self.connection
             return
-        try:
+        with self._own_errors():
             self.connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise UserError(_busy(self._path)) from error
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:  # A full disk may have ended it already.
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _own_errors(self) -> Iterator[None]:
         try:
-            yield self.connection
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
+            yield
+        except sqlite3.Error as error:
+            raise broken(self._path, error) from error
 
     def close(self) -> None:
         """Release the file."""
@@ -116,7 +138,7 @@ class ReadOnlyFile:
                     return rows
             self.close()
             self._open()
-        raise UserError(_busy(self._path))
+        raise StoreError(_busy(self._path))
 
     def close(self) -> None:
         """Release the file."""
@@ -144,11 +166,31 @@ def _packed(cursor: sqlite3.Cursor) -> array[int]:
     return array("q", (number for (number,) in cursor))
 
 
-def unreadable(path: Path, error: sqlite3.Error | OSError) -> UserError:
+def unreadable(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """The user's error for a file that is no store or cannot be read."""
-    return UserError(
-        Problem("store-unreadable", f"cannot read the store {path}: {error}", help="check `store:` in sendplan.yaml")
-    )
+    damaged = isinstance(error, sqlite3.Error) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    help_ = f"{_PUT_BACK}, or check `store:` in sendplan.yaml" if damaged else "check `store:` in sendplan.yaml"
+    return StoreError(Problem("store-unreadable", f"cannot read the store {path}: {error}", help=help_))
+
+
+def broken(path: Path, error: sqlite3.Error) -> StoreError:
+    """The user's error for a store that fails while it is in use."""
+    match _code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreError(_busy(path))
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return unreadable(path, error)
+        case _:
+            help_ = "see that its disk has room and that this user may write to it and to its folder"
+            return StoreError(Problem("store-broken", f"the store {path} cannot be used: {error}", help=help_))
+
+
+_PUT_BACK = "put a backup in its place, without the -wal and -shm files beside it"
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _create(path: Path) -> None:

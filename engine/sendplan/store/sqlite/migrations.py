@@ -17,9 +17,11 @@ from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import MOVES, State
+from sendplan.problems import Problem
+from sendplan.store.protocols import StoreError
 from sendplan.store.sqlite.candidates import PREFIX
 from sendplan.store.sqlite.encoding import Codec, column, quoted, stored_fields
-from sendplan.store.sqlite.files import WritableFile
+from sendplan.store.sqlite.files import Source, WritableFile
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -41,11 +43,23 @@ def migrate(file: WritableFile, fields: Mapping[str, Field], calendar: Calendar)
 
     Everything happens in one transaction, so that two first runs do not meet.
     """
+    check_version(file)
     wanted = {"fields": _layout(fields), "zone": calendar.zone.key}
     if not _pending(file.connection) and wanted == _kept(file.connection):
         return
     with file.transaction() as connection:
         _migrate(connection, fields, calendar, wanted)
+
+
+def check_version(source: Source) -> None:
+    """Raises StoreError for a store that a later version of this program has changed."""
+    if not source.rows("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'"):
+        return
+    applied = source.rows("SELECT name FROM _sqlite_migrations WHERE migration_set = 'sendplan'")
+    later = {name for (name,) in applied} - {step.__name__ for step in STEPS}
+    if later:
+        message = f"the store was changed by a later version of sendplan ({', '.join(sorted(later))})"
+        raise StoreError(Problem("store-newer", message, None, "update sendplan on this computer"))
 
 
 def _migrate(

@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice, takewhile
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sendplan.addresses import mailbox
@@ -40,7 +39,8 @@ from sendplan.store.sqlite.encoding import (
     quoted,
     stored_fields,
 )
-from sendplan.store.sqlite.files import Row
+from sendplan.store.sqlite.files import Row, Source
+from sendplan.store.sqlite.migrations import check_version
 
 EXECUTIONS = "executions"
 """The note of how often a plan was taken in hand."""
@@ -52,23 +52,11 @@ CHUNK = 2_000
 """Rows fetched at once: memory stays flat, and no query stays open while its rows are worked on."""
 
 
-class Source(Protocol):
-    """Where the rows come from: a file that is only read, or a writer's connection."""
-
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query."""
-
-    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
-        """All rows of a query for one whole number, packed."""
-
-    def close(self) -> None:
-        """Release it."""
-
-
 class SqliteReader:
     """Reads a store, also one that is older than this version: what it does not have yet is missing or empty."""
 
     def __init__(self, source: Source, fields: Mapping[str, Field], calendar: Calendar) -> None:
+        check_version(source)
         self._source = source
         self._calendar = calendar
         self._tables = {name: self._columns_of(name) for name in _TABLES}

@@ -37,7 +37,7 @@ class SqliteStore(SqliteLedger):
     ) -> SqliteStore:
         """Open the file and bring it up to date.
 
-        Raises UserError when it is no store or cannot be written.
+        Raises StoreError when it is no store or cannot be written.
         """
         file = WritableFile(path)
         try:

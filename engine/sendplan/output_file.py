@@ -1,0 +1,72 @@
+"""Files that a command was asked to write: whole or not at all, and only in the place of an earlier one of the kind."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from sendplan.problems import Exit, Problem, UserError
+
+_LOOKED_AT = 65_536
+"""Bytes of a file that say what it is."""
+
+
+class Kind(Enum):
+    """What commands write: how it is called, and what the files of that kind have near their beginning."""
+
+    PLAN = "plan", rb'\A\s*\{\s*"format":\s*\d+,\s*"id":'
+    MAIL = "mail", rb"\A(?:[^\r\n]+\r?\n)*?Auto-Submitted: auto-generated\r?\n"
+    PAGE = "page", rb'\A<!doctype html>[^\0]*?<meta name="generator" content="sendplan">'
+    SCENARIO = "scenario", rb"\A# yaml-language-server: [^\0]*?\ndescription: Written from a real order;"
+
+    @property
+    def title(self) -> str:
+        """In the user's words."""
+        return self.value[0]
+
+    def holds(self, content: bytes) -> bool:
+        """Whether this is how a file of the kind begins."""
+        return re.search(self.value[1], content) is not None
+
+
+def write_file(path: Path, kind: Kind, chunks: Iterable[bytes]) -> None:
+    """Write a file of this kind; raises UserError when `path` is another one, OSError when it cannot be written."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as device:  # `/dev/stdout`, a named pipe.
+            device.writelines(chunks)
+        return
+    with replaced(path, lambda present: kind.holds(_beginning(present)), kind.title) as fresh, fresh.open("wb") as file:
+        file.writelines(chunks)
+
+
+@contextmanager
+def replaced(path: Path, is_ours: Callable[[Path], bool], title: str) -> Iterator[Path]:
+    """A new file to be written, which takes the place of `path` in the end, and is gone after an error.
+
+    Raises UserError when a file is there that is neither empty nor an earlier one by `is_ours`.
+    """
+    path = path.resolve()
+    if path.exists() and path.stat().st_size and not is_ours(path):
+        message = f"`{path}` is not a {title} that sendplan has written: it is left as it is"
+        raise UserError(Problem("output-exists", message, None, "name another file, or move that one away"), Exit.USAGE)
+    fresh = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
+    try:
+        yield fresh
+        if path.exists():
+            shutil.copymode(path, fresh)
+        os.replace(fresh, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LOOKED_AT)

@@ -6,7 +6,7 @@ BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check chaos servers bench bench-dispatch clean
+.PHONY: help demo test lint check chaos torture mutants servers bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,13 @@ lint: $(VENV)/test ## Ruff and mypy
 
 chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
 	@$(BIN)/python tests/chaos 1000
+
+MINUTES ?= 5
+torture: $(VENV)/test ## Random orders, runs, kills, backups and restores through the command line, for MINUTES
+	@PYTHONPATH=engine $(BIN)/python tests/torture $(MINUTES)
+
+mutants: $(VENV)/test ## Break the engine in one place after the other, and see that a test fails each time (minutes)
+	@$(BIN)/python tests/mutants
 
 servers: $(VENV)/test ## Send through Postfix, Dovecot and postgrey from Debian, on loopback (needs root and apt-get)
 	@$(BIN)/python tests/servers/debian.py

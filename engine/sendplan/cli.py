@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "pause": "Hold a sender's or rule's messages, or all.",
     "resume": "End a pause.",
     "suppress": "Send nothing to an address any more.",
+    "store": "Copy the store as a whole.",
     "adopt": "Accept a copied or restored store, and begin from now.",
     "smtp-test": "Send a test mail and say which step failed.",
 }

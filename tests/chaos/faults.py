@@ -11,8 +11,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from disks import DISKS, full
 from points import POINTS
 from processes import LEASE_SECONDS, Conditions
+from restores import RESTORES, backup_of_the_last_moment, no_place_for_the_mark, restored
 from server import FAULTS
 from shop import NOW, Row, shop
 
@@ -136,8 +138,8 @@ def full_disk() -> Row:
         code = one.run(conditions=Conditions(file_limit=size + 150_000)).code
         before = len(one.server.accepted())
         one.heal(runs=2)
-        note = f"{before} mails before, exit code {code}" + ("!" if before in (0, 200) or code == 0 else "")
-        return one.row("the disk is full in the middle", note)
+        note = f"{before} mails before, exit code {code}" + ("!" if before in (0, 200) or code != 4 else "")
+        return one.row("the disk is full in the middle", note, may_be_uncertain=False)
 
 
 def locked_database() -> Row:
@@ -154,8 +156,9 @@ def locked_database() -> Row:
             after = len(one.server.accepted()) - before
             other.execute("ROLLBACK")
         one.heal(runs=1)
-        wrong = "!" if after > 2 or code == 0 else ""
-        return one.row("the database is locked in the middle", f"{after} mails under the lock, exit code {code}{wrong}")
+        wrong = "!" if after > 2 or code != 4 else ""
+        note = f"{after} mails under the lock, exit code {code}{wrong}"
+        return one.row("the database is locked in the middle", note, may_be_uncertain=False)
 
 
 def read_only_database() -> Row:
@@ -238,6 +241,11 @@ def all_faults(killed: int) -> Iterator[Fault]:
         if fault not in ("none", "slow"):
             yield partial(broken_server, fault)
     yield from (stopped_longer_than_its_lease, partial(terminated, 1000), partial(paused, 1), partial(paused, 4))
+    for disk in DISKS:
+        yield partial(full, disk)
+    for name in RESTORES:
+        yield partial(restored, name)
+    yield from (backup_of_the_last_moment, no_place_for_the_mark)
     yield from (full_disk, locked_database, read_only_database, paid_before_the_dot, clock_set_back)
     yield from (partial(two_runs_at_once, same_plan=True), partial(two_runs_at_once, same_plan=False))
     yield partial(every_minute, NOW - timedelta(hours=10), 24 * 60, 1, "run every minute for a day")

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -141,15 +141,16 @@ class Shop:
         store.close()
         return number
 
-    def row(self, fault: str, note: str = "", *, may_be_uncertain: bool = True) -> Row:
-        """The figures as they are now."""
+    def row(self, fault: str, note: str = "", *, may_be_uncertain: bool = True, shown: Collection[str] = ()) -> Row:
+        """The figures as they are now; the orders in `shown` were named to a person on the way."""
         accepted = Counter(self.server.accepted())
         status = json.loads(self.run("status", "--format", "json", at=NOW + timedelta(days=9)).printed())
-        shown = {each["key"].partition("/")[0] for each in status["unsettled"]}
+        listed = {each["key"].partition("/")[0] for each in status["unsettled"]}
+        known = listed.union(shown)
         store = self.store()
         unknown = {record.order for record in store.records([State.SENDING, State.UNCERTAIN])}
         store.close()
-        lost = [each for each in self.due if not accepted[each] and each.partition("@")[0].upper() not in shown]
+        lost = [each for each in self.due if not accepted[each] and each.partition("@")[0].upper() not in known]
         return Row(
             fault,
             due=len(self.due),
@@ -157,7 +158,7 @@ class Shop:
             lost=len(lost),
             twice=sum(number > 1 for number in accepted.values()),
             uncertain=len(unknown),
-            listed=len(unknown & shown),
+            listed=len(unknown & listed),
             note=note,
             may_be_uncertain=may_be_uncertain,
         )

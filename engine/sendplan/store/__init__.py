@@ -53,6 +53,21 @@ def open_store(
             assert_never(kind)
 
 
+def back_up(url: str, folder: Path, target: Path) -> None:
+    """Copy the store at `url` to a file, consistently, while others may write.
+
+    Raises StoreError for a store that cannot be read, and UserError when something else is in the place of `target`.
+    """
+    kind = _kind(url)
+    match kind:
+        case StoreKind.SQLITE:
+            from sendplan.store.sqlite.backup import back_up
+
+            back_up(folder / url.removeprefix(kind), target)
+        case _:
+            assert_never(kind)
+
+
 def _kind(url: str) -> StoreKind:
     kind = store_kind(url)
     if kind is None:
@@ -60,4 +75,4 @@ def _kind(url: str) -> StoreKind:
     return kind
 
 
-__all__ = ["Reader", "Store", "StoreError", "open_reader", "open_store"]
+__all__ = ["Reader", "Store", "StoreError", "back_up", "open_reader", "open_store"]

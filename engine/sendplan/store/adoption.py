@@ -19,7 +19,7 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Settings
 from sendplan.store import journal
 from sendplan.store.marks import VAR_MARK, Marks, mark_files, marks_in, read_mark, state_folder
-from sendplan.store.protocols import Reader, Store
+from sendplan.store.protocols import Reader, Store, StoreError
 
 JOURNALS = Path("var/journals")
 IDENTITY = "identity"
@@ -29,9 +29,14 @@ ORDERS_FROM = "orders_from"
 
 
 def doubt(settings: Settings, store: Reader) -> str | None:
-    """Why this store may have forgotten mails that left, as a sentence; None when there is no doubt."""
+    """Why this store may have forgotten mails that left, as a sentence; None when there is no doubt.
+
+    Raises StoreError when it cannot be read.
+    """
     try:
         return _against_marks(settings, store) or _against_journals(settings, store)
+    except StoreError:
+        raise
     except UserError as error:
         return error.problems[0].message
 

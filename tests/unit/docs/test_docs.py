@@ -91,14 +91,18 @@ def test_every_option_of_a_command_is_documented(name: str) -> None:
     section = _sections("commands.md")[f"sendplan {name}"]
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
+    own = command.commands if isinstance(command, click.Group) else {}
+    commands = {f"{name} {each}": found for each, found in own.items()} or {name: command}
+    params = [each for found in commands.values() for each in found.params]
     everywhere = {"--project", "--help", "-h"}
-    options = {each for p in command.params if isinstance(p, click.Option) for each in p.opts} - everywhere
+    options = {each for p in params if isinstance(p, click.Option) for each in p.opts} - everywhere
     named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(re.findall(r"^\| (.*?) \|", section, re.M))))
     assert named == options
-    usage = re.search(rf"`sendplan {name}([^`]*)`", section)
-    assert usage is not None
-    missing = [p for p in command.params if isinstance(p, click.Argument) and not _stands_in(p, usage[1])]
-    assert missing == []
+    for written, found in commands.items():
+        usage = re.search(rf"`sendplan {written}([^`]*)`", section)
+        assert usage is not None
+        missing = [p for p in found.params if isinstance(p, click.Argument) and not _stands_in(p, usage[1])]
+        assert missing == []
 
 
 def _stands_in(argument: click.Argument, usage: str) -> bool:

@@ -42,6 +42,8 @@ class SqliteStore(SqliteLedger):
         file = WritableFile(path)
         try:
             migrate(file, fields, calendar)
+            if file.rows("PRAGMA application_id") != [(0,)]:
+                file.connection.execute("PRAGMA application_id = 0")  # A backup that was put back is one no more.
             return cls(file, fields, calendar, clock)
         except BaseException as error:
             file.close()

@@ -159,8 +159,8 @@ def test_a_lost_mark_is_written_again(filled: Project, sink: Sink) -> None:
 
 def test_the_higher_mark_counts(filled: Project, sink: Sink) -> None:
     """An old mark beside a newer one does not make a restored backup good."""
-    backup(filled)
     filled("run", *NOW)
+    backup(filled)
     old = filled.path("var/last-sent").read_text()
     filled("run", *NEXT_DAY)
     filled.write("var/last-sent", old)

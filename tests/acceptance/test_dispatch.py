@@ -740,6 +740,19 @@ def test_a_stop_leaves_the_rest_open_and_the_plan_can_be_continued(shop: Shop) -
     assert (causes(report), report.interrupted) == ({"E1": Reason.ALREADY_SENT}, False)
 
 
+def test_a_decision_that_grew_old_is_made_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes its time over the mail before does not make a mail leave on what was known a minute ago."""
+    from sendplan.dispatch import worker
+
+    monkeypatch.setattr(worker, "FRESH_SECONDS", 0.0)
+    decided: list[str | None] = []
+    shop.before_mail = lambda entry: decided.append(entry.order)
+    shop.put("E1")
+    report = shop.send(plan(entry("E1")))
+    assert (shop.mailed(), causes(report)) == ([], {"E1": Cause.CHANGING})
+    assert len(decided) > 1
+
+
 def test_a_stop_after_the_intent_finishes_the_mail(shop: Shop, script: list[object]) -> None:
     """SIGTERM between the dot and its answer waits for the answer."""
 

@@ -230,6 +230,14 @@ def test_what_a_vanished_executor_left_becomes_uncertain(stores: Stores, store: 
     assert state(store, "E2") is State.SENDING
 
 
+def test_an_intent_needs_a_live_lease(stores: Stores, store: Store, token: str) -> None:
+    """Whoever was held for longer than its lease sends nothing more, and a token that nobody has neither."""
+    stores.seconds += 61
+    for held in (token, "nobody's"):
+        assert intend(store, held).status is ClaimStatus.LEASE_LOST
+    assert store.histories(["E1"]) == {}
+
+
 def test_a_renewed_lease_keeps_its_messages(stores: Stores, store: Store, token: str) -> None:
     """As long as an executor renews its lease, what it has in flight stays its own."""
     intend(store, token)

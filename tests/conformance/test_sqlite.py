@@ -124,6 +124,20 @@ def test_the_database_refuses_unknown_states_and_rewritten_history(sqlite_stores
                 connection.execute(statement)
 
 
+def test_the_database_refuses_a_second_row_for_a_message(sqlite_stores: Stores) -> None:
+    """Whatever a program does, one message has one row: the last lock, when every other one has failed."""
+    store = sqlite_stores.store()
+    put(store, order())
+    intend(store, lease(store))
+    store.close()
+    columns = "state, at, attempts, reply, queue_id, sender, recipients, actor, wall"
+    insert = f"INSERT INTO messages (order_id, rule, step, token, {columns})"
+    with closing(sqlite3.connect(sqlite_stores.folder / "var/shop.db")) as connection:
+        for token in ("token", "'another'"):
+            with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+                connection.execute(f"{insert} SELECT order_id, rule, step, {token}, {columns} FROM messages")
+
+
 def test_people_can_read_the_orders(sqlite_stores: Stores) -> None:
     """The view `orders_readable` shows dates as days, instants in UTC and money as decimals."""
     store = sqlite_stores.store()

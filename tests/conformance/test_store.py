@@ -406,3 +406,18 @@ def test_imports_behave_like_a_dictionary(store: Store, rows: list[tuple[str, di
 def test_every_field_type_is_tried() -> None:
     """The property above covers each type that the catalogue knows."""
     assert {each.type for each in catalogue().values()} <= VALUES.keys()
+
+
+def test_changes_that_are_broken_off_together_leave_nothing_behind(stores: Stores, store: Store) -> None:
+    """Neither what was changed until then, nor a transaction in which later changes would be lost."""
+
+    def break_off() -> None:
+        with store.together():
+            store.set_meta("first", "lost")
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        break_off()
+    store.set_meta("second", "kept")
+    reader = stores.reader()
+    assert (reader.meta("first"), reader.meta("second")) == (None, "kept")

@@ -7,11 +7,11 @@ has to follow the code that it breaks.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,8 +32,9 @@ def main(words: list[str]) -> int:
             path = ROOT / name
             (shutil.copytree if path.is_dir() else shutil.copy)(path, copy / name)
         tests = sorted({test for each in chosen for test in each.tests})
-        if (code := _tested(copy, tests)) != 0:
-            print(f"the tests do not even pass without a mutant (pytest ended with {code})")
+        whole, printed = _tested(copy, tests)
+        if whole != 0:
+            print(f"{printed}\nthe tests do not even pass without a mutant")
             return 1
         alive = [each.name for each in chosen if not _caught(copy, each)]
     print(
@@ -44,21 +45,21 @@ def main(words: list[str]) -> int:
 
 
 def _caught(copy: Path, mutant: Mutant) -> bool:
-    start = time.monotonic()
     with mutant.applied(copy / "engine" / "sendplan"):
-        code = _tested(copy, mutant.tests)
-    verdict = "caught" if code == _FAILED_TESTS else f"ALIVE (pytest ended with {code})"
-    print(f"{verdict}: {mutant.name} ({time.monotonic() - start:.0f} s)", flush=True)
-    return code == _FAILED_TESTS
+        code, printed = _tested(copy, mutant.tests)
+    if code != _FAILED_TESTS:
+        print(f"{printed}\nALIVE: {mutant.name} (pytest ended with {code})", flush=True)
+        return False
+    (failed, *_) = re.findall(r"^FAILED \S*::(\w+)", printed, re.M)
+    print(f"caught: {mutant.name}, by {failed}", flush=True)
+    return True
 
 
-def _tested(copy: Path, tests: Sequence[str]) -> int:
+def _tested(copy: Path, tests: Sequence[str]) -> tuple[int, str]:
     environment = os.environ | {"PYTHONPATH": str(copy / "engine"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
     ran = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-    if ran.returncode not in (0, _FAILED_TESTS):
-        print(ran.stdout[-2000:] + ran.stderr[-2000:])
-    return ran.returncode
+    return ran.returncode, ran.stdout + ran.stderr
 
 
 if __name__ == "__main__":

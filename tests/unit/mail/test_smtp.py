@@ -209,10 +209,13 @@ def test_a_refusal_names_its_phase_and_the_connection_goes_on(
 
 def test_a_refused_buyer_gets_no_mail_for_the_copy(extensions: tuple[str, ...]) -> None:
     """When only the copy would be delivered, the mail is not sent at all."""
-    with Sink(at(Step.RCPT, Say("550 5.1.1 unknown"), containing="buyer"), extensions=extensions) as sink:
-        outcome = submit(sink, WITH_COPY)
+    refusing = at(Step.RCPT, Say("550 5.1.1 unknown"), containing="buyer")
+    with Sink(refusing, extensions=extensions) as sink, session(sink) as one:
+        outcome = one.submit(WITH_COPY, lambda: True)
         assert isinstance(outcome, Refused)
         assert outcome.scope is Scope.ADDRESS
+        # A server that was promised a body would take whatever is said next for it.
+        assert one.usable == ("PIPELINING" not in extensions)
     assert sink.mails == []
 
 

@@ -26,6 +26,7 @@ WITHOUT_FILE = {
     *("absent-column", "bad-row", "import-file", "import-suspicious", "unknown-column"),
     *("foreign-store", "store-broken", "store-busy", "store-unreadable"),
     *("message-header", "missing-extra", "missing-field", "template-limit", "template-value"),
+    *("mark-unwritable", "output-exists", "store-newer"),
     *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-approved", "over-limit"),
     *("illegal-move", "missing-password", "no-address", "unknown-message", "unknown-order"),
     "scenario",

@@ -168,23 +168,23 @@ def _packed(cursor: sqlite3.Cursor) -> array[int]:
 
 def unreadable(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """The user's error for a file that is no store or cannot be read."""
-    damaged = isinstance(error, sqlite3.Error) and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    damaged = isinstance(error, sqlite3.Error) and _code(error) in _DAMAGED
     help_ = f"{_PUT_BACK}, or check `store:` in sendplan.yaml" if damaged else "check `store:` in sendplan.yaml"
     return StoreError(Problem("store-unreadable", f"cannot read the store {path}: {error}", help=help_))
 
 
 def broken(path: Path, error: sqlite3.Error) -> StoreError:
     """The user's error for a store that fails while it is in use."""
-    match _code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return StoreError(_busy(path))
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return unreadable(path, error)
-        case _:
-            help_ = "see that its disk has room and that this user may write to it and to its folder"
-            return StoreError(Problem("store-broken", f"the store {path} cannot be used: {error}", help=help_))
+    code = _code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(_busy(path))
+    if code in _DAMAGED:
+        return unreadable(path, error)
+    help_ = "see that its disk has room and that this user may write to it and to its folder"
+    return StoreError(Problem("store-broken", f"the store {path} cannot be used: {error}", help=help_))
 
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _PUT_BACK = "put a backup in its place, without the -wal and -shm files beside it"
 
 

@@ -128,7 +128,7 @@ class SqliteImport:
         columns: list[Sequence[object]] = list(zip(*rows, strict=True))
         for index, name in enumerate(names):
             encode = self._codec.encoder(self._fields[name].type)
-            if encode:
+            if encode and columns[index].count(None) < len(rows):
                 columns[index] = [None if value is None else encode(value) for value in columns[index]]
         return zip(*columns, strict=True)
 

@@ -421,8 +421,6 @@ class _Import:
             given = dict(zip(names, values, strict=True))
             stored = before.get(given["id"])
             whole = {**(stored.values if stored else {}), **given}
-            if stored is not None:
-                whole = {"id": stored.id, "account": stored.account, **whole}
             self.previews.append(Preview(line, {k: v for k, v in whole.items() if v is not None}, stored))
 
     # --- what else is told ---

@@ -60,8 +60,7 @@ class SqliteImport:
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
         """id → the order as it is within this import; unknown ids are left out."""
-        fields = list(stored_fields(self._fields).values())
-        columns = OrderColumns([each for each in fields if each.name not in ("id", "account")], self._codec)
+        columns = OrderColumns(list(stored_fields(self._fields).values()), self._codec)
         query = f"SELECT {columns.select} FROM orders WHERE id IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(query, (json.dumps(list(ids)),))
         return {row[0]: columns.order(row) for row in rows}

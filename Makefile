@@ -21,6 +21,7 @@ lint: $(VENV)/test ## Ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@for each in tests/*/conftest.py; do $(BIN)/mypy $$each || exit 1; done
 
 chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
 	@$(BIN)/python tests/chaos 1000

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from projects import DATA, ROOT, Project
+from invoices import SAMPLES, Sample
+from projects import ROOT, Project
 
 from sendplan.commands.init_command import copy_example
 from sendplan.sink import Sink
@@ -34,11 +35,18 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], sink: Sink) -> Proj
     return project
 
 
+@pytest.fixture(params=SAMPLES, ids=["invented", "public"])
+def sample(request: pytest.FixtureRequest) -> Sample:
+    """A file of invoices; the public one is an extra, skipped where it is not beside the repository."""
+    found: Sample = request.param
+    if not found.path.is_file():
+        pytest.skip(f"the larger data set is not beside the repository: {found.path}")
+    return found
+
+
 @pytest.fixture
 def receivables(tmp_path: Path, capsys: pytest.CaptureFixture[str], sink: Sink) -> Project:
-    """A project that duns the invoices of the sample data; skipped where those are not at hand."""
-    if not DATA.is_file():
-        pytest.skip(f"the sample data is not at hand: {DATA.name}")
+    """A project that duns unpaid invoices."""
     shutil.copytree(ROOT / "tests" / "acceptance" / "receivables", tmp_path, dirs_exist_ok=True)
     project = Project(tmp_path, capsys)
     project.edit("sendplan.yaml", "port: 2525", f"port: {sink.port}")

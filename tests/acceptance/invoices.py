@@ -8,6 +8,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 STEPS = ("reminder", "first", "second")
+ROOT = Path(__file__).parents[2]
+
+
+class Sample(NamedTuple):
+    """A file of invoices, with what is counted in it."""
+
+    path: Path
+    invoices: int
+    reminders: dict[int, int]
+    """Days after the due date → invoices that get a reminder in 2013."""
+    moving: date
+    """A day on which ten days instead of seven move two reminders and leave two mails."""
+    sending: date
+    """A day on which eight mails leave."""
+
+
+SAMPLES = (
+    Sample(ROOT / "fixtures" / "accounts-receivable.csv", 300, {7: 67, 0: 89}, date(2013, 5, 12), date(2013, 7, 5)),
+    Sample(
+        ROOT.parent / "shared" / "data" / "accounts-receivable.csv",
+        2466,
+        {7: 79, 0: 222},
+        date(2013, 1, 29),
+        date(2013, 6, 10),
+    ),
+)
+"""Invented invoices, and the larger public data set where somebody has put it beside the repository."""
 
 
 class Invoice(NamedTuple):

@@ -16,8 +16,6 @@ from sendplan import cli
 from sendplan.sink import Sink
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data" / "accounts-receivable.csv"
-"""Public sample data that lies beside the project; tests that need it are skipped without it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Project:
 
 def received(sink: Sink) -> list[EmailMessage]:
     """The mails that the server holds, parsed."""
-    return [email.message_from_bytes(each.content, policy=email.policy.default) for each in sink.mails]  # type: ignore[misc]
+    return [email.message_from_bytes(each.content, policy=email.policy.default) for each in sink.mails]
 
 
 def text_of(mail: EmailMessage) -> str:

@@ -197,8 +197,10 @@ service stats {{
 """
 
 
-_QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop")
-_QUEUES += ("private", "public", "saved", "trace")
+_QUEUES = (
+    *("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop"),
+    *("private", "public", "saved", "trace"),
+)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
 from sendplan.deciding.facts import Facts
+from sendplan.expressions import ParamValue
 from sendplan.fields import FieldType, with_own
 from sendplan.project.settings import Account, Languages, Sender, Settings, Shop
 from sendplan.templates import Context
@@ -18,7 +19,11 @@ from sendplan.units import Duration, Unit
 
 SHOP = Shop("MeinShop", "Europe/Berlin", "DE", unsubscribe=("https://shop.example.com/u/{token}",))
 SENDER = Sender("main", "MeinShop-Team <meinshop@example.com>", "smtp.example.com", 587, "starttls")
-PARAMS = {"wait": Duration(7, Unit.DAYS), "fee": Decimal("5.00"), "home": "https://shop.example.com"}
+PARAMS: dict[str, ParamValue] = {
+    "wait": Duration(7, Unit.DAYS),
+    "fee": Decimal("5.00"),
+    "home": "https://shop.example.com",
+}
 ACCOUNT = Account("ebay-de", "ebay", "main", params=PARAMS)
 SETTINGS = Settings(
     folder=Path(),

@@ -29,9 +29,9 @@ def codes() -> Codes:
     """Every text that is handed to something as its `code`."""
     found = Codes()
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ENGINE.rglob("*.py"))}
-    shared = {name: taker for tree in trees.values() for name, taker in _takers(tree.body).items()}
+    shared: Takers = {name: taker for tree in trees.values() for name, taker in _takers(tree.body).items()}
     for path, tree in trees.items():
-        takers = shared | _takers(ast.walk(tree))
+        takers = {**shared, **_takers(ast.walk(tree))}
         for node in ast.walk(tree):
             for value in _values(node, takers):
                 _note(value, f"{path.relative_to(ENGINE)}:{value.lineno}", found)

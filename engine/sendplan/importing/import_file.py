@@ -232,8 +232,7 @@ class _Import:
 
     def _readers(self, sources: Sequence[Any]) -> list[FieldReader]:
         present = [each for each in sources if self._may_read(each)]
-        texts = self.file.format == "csv" and self.mapping.group is None
-        return [FieldReader(each, self.shape, self.mapping.empty, texts) for each in present]
+        return [FieldReader(each, self.shape, self.mapping.empty) for each in present]
 
     def _may_read(self, source: Any) -> bool:
         """Whether a field is read at all: an optional one is not when the file has nothing of what it names."""
@@ -325,8 +324,7 @@ class _Import:
         if mistakes:
             columns = {name: [values[position] for position in good] for name, values in columns.items()}
         lines = [batch[position][0] for position in good]
-        layouts = _layouts(columns, len(lines)) if self.table is None else [(tuple(columns), None)] if lines else []
-        for names, chosen in layouts:
+        for names, chosen in _layouts(columns, len(lines)):
             values = {name: columns[name] if chosen is None else [columns[name][at] for at in chosen] for name in names}
             self._store(run, values, lines if chosen is None else [lines[at] for at in chosen])
 
@@ -334,7 +332,7 @@ class _Import:
         fields = {each.source.field.name: (each.source.field, each.source.label) for each in self.readers}
         required = (self.mapping.match,) if self.mapping.match is not None else REQUIRED
         check_required(list(columns), list(columns.values()), batch, self.settings.accounts, mistakes, fields, required)
-        if self.mapping.match is None and self.table is None:
+        if self.mapping.match is None:
             for position, (line, _) in enumerate(batch):
                 if columns["id"][position] is ABSENT:
                     mistakes.setdefault(position, []).append(BadRow(line, "`id` is missing"))
@@ -362,7 +360,7 @@ class _Import:
         names = tuple(columns)
         self.carried.update(names)
         self.suspicions.count(columns, len(lines))
-        if self.mapping.asks_rows and any(SEEN in values for values in columns.values()):
+        if any(SEEN in values for values in columns.values()):
             columns = self._first_seen(run, columns)
         rows = list(zip(lines, zip(*columns.values(), strict=True), strict=True))
         before = self._before(run, columns, lines)
@@ -421,6 +419,8 @@ class _Import:
             given = dict(zip(names, values, strict=True))
             stored = before.get(given["id"])
             whole = {**(stored.values if stored else {}), **given}
+            if stored is not None:
+                whole = {"id": stored.id, "account": stored.account, **whole}
             self.previews.append(Preview(line, {k: v for k, v in whole.items() if v is not None}, stored))
 
     # --- what else is told ---
@@ -454,9 +454,9 @@ class _Import:
 
 def _layouts(columns: Columns, length: int) -> Iterator[tuple[tuple[str, ...], list[int] | None]]:
     """The records by the fields that they carry, as names and positions; None for all of them."""
+    lacking = [name for name, values in columns.items() if ABSENT in values]
     if not length:
         return
-    lacking = [name for name, values in columns.items() if ABSENT in values]
     if not lacking:
         yield tuple(columns), None
         return

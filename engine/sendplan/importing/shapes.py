@@ -35,26 +35,19 @@ def _environment(values: Any, rows: Sequence[Mapping[str, Any]], calendar: Calen
     return Environment(values, calendar, {}, lambda sent: None, rows=rows)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Each row is one order."""
 
     positions: Mapping[str, int]
     calendar: Calendar
-    _batch: Sequence[Record] = ()
-    _columns: Sequence[Sequence[object]] = ()
-    """The latest batch, and its cells column by column."""
 
     def has(self, name: str) -> bool:
         return name in self.positions
 
     def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
         index = self.positions.get(path[0])
-        if index is None:
-            return [ABSENT] * len(batch)
-        if batch is not self._batch:
-            self._batch, self._columns = batch, list(zip(*(cells for _, cells in batch), strict=True))
-        return self._columns[index]
+        return [ABSENT] * len(batch) if index is None else [cells[index] for _, cells in batch]
 
     def environment(self, record: Record) -> Environment:
         cells = record[1]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, assert_never
 
 from sendplan.expressions.elements import SEEN, BadValue, elements, filled, scalar, within
 from sendplan.expressions.evaluate import Environment, Missing
-from sendplan.fields import Field, FieldType, decimal_text
+from sendplan.fields import Field, FieldType, Value, decimal_text
 from sendplan.importing.bad_rows import BadRow
 from sendplan.importing.conversion import Converter, rounded
 from sendplan.importing.mapping import (
@@ -36,17 +36,15 @@ _REMEMBERED = 50_000
 class _Memo(dict[Any, Any]):
     """Text → value, each converted once."""
 
-    __slots__ = ("_convert", "_empty")
+    __slots__ = ("_convert",)
 
-    def __init__(self, convert: Callable[[object], Any], empty: frozenset[str]) -> None:
+    def __init__(self, convert: Callable[[object], Any]) -> None:
         self._convert = convert
-        self._empty = empty
 
-    def __missing__(self, raw: str) -> Any:
+    def __missing__(self, raw: Any) -> Any:
         if len(self) >= _REMEMBERED:
             self.clear()
-        text = filled(raw, self._empty)
-        value = self[raw] = None if text is None else self._convert(text)
+        value = self[raw] = self._convert(raw)
         return value
 
 
@@ -57,16 +55,10 @@ class FieldReader:
     source: FieldSource
     shape: Shape
     empty: frozenset[str]
-    texts: bool = False
-    """Whether the file holds nothing but texts."""
     _memo: _Memo = field(init=False)
-    _parts: tuple[FieldReader, ...] = ()
-    """The readers of an order line's fields."""
 
     def __post_init__(self) -> None:
-        if isinstance(self.source.source, LinesSource):
-            self._parts = tuple(FieldReader(each, self.shape, self.empty) for each in self.source.source.fields)
-        self._memo = _Memo(self.source.convert, self.empty)
+        self._memo = _Memo(self._text)
 
     def column(self, batch: Sequence[Record], environments: Sequence[Environment], mistakes: Mistakes) -> Sequence[Any]:
         """The field's values (None clears it, ABSENT leaves it); what is wrong goes to `mistakes`."""
@@ -76,16 +68,7 @@ class FieldReader:
         if isinstance(source, ColumnSource):
             return self._from_column(source, batch, environments, mistakes)
         read = partial(self._evaluated, source)
-        return [
-            ABSENT if self._lacks_all(batch[position][1]) else self._one(read, env, position, batch, mistakes)
-            for position, env in enumerate(environments)
-        ]
-
-    def _lacks_all(self, record: object) -> bool:
-        """Whether an optional expression has nothing to read in this record, so that it says nothing of the field."""
-        if not self.source.optional or type(record) is not dict:
-            return False
-        return all(walked(record, path) is ABSENT for paths in self.source.needs for path in paths)
+        return [self._one(read, env, position, batch, mistakes) for position, env in enumerate(environments)]
 
     def _from_column(
         self, source: ColumnSource, batch: Sequence[Record], environments: Sequence[Environment], mistakes: Mistakes
@@ -96,8 +79,6 @@ class FieldReader:
             raws = self.shape.raws(source.path, batch)
         memo = self._memo
         try:
-            if self.texts:
-                return list(map(memo.__getitem__, raws))
             return [memo[raw] if type(raw) is str else self._other(raw) for raw in raws]
         except BadValue:
             return [self._one(self._value, raw, position, batch, mistakes) for position, raw in enumerate(raws)]
@@ -127,6 +108,10 @@ class FieldReader:
             return None
 
     # --- one value ---
+
+    def _text(self, raw: object) -> Value | None:
+        found = filled(raw, self.empty)
+        return None if found is None else self.source.convert(found)
 
     def _other(self, raw: object) -> Any:
         return raw if raw is ABSENT else self._value(raw)
@@ -187,33 +172,56 @@ class FieldReader:
         found = source.elements(env)
         if type(found) is Missing:
             return None
-        return tuple(line for each in elements(found) if (line := self._line(env, each)))
+        return tuple(line for each in elements(found) if (line := self._line(source, env, each)))
 
-    def _line(self, env: Environment, element: object) -> dict[str, object]:
+    def _line(self, source: LinesSource, env: Environment, element: object) -> dict[str, object]:
         inner = within(env, element)
         line: dict[str, object] = {}
-        for each in self._parts:
+        for each in source.fields:
             try:
-                value = each.part(inner, element)
+                value = _line_value(each, inner, element, self.empty)
             except BadValue as error:
-                error.label = error.label or each.source.label
-                error.what = f"in a line's {each.source.field.name}: {error.what}"
+                error.label = error.label or each.label
+                error.what = f"in a line's {each.field.name}: {error.what}"
                 raise
-            if value is not None and value is not ABSENT:
-                line[each.source.field.name] = value
+            if value is not None:
+                line[each.field.name] = value
         return line
 
-    def part(self, env: Environment, element: object) -> Any:
-        """The value of a line's field."""
-        source = self.source.source
-        if not isinstance(source, ColumnSource):
-            return self._evaluated(source, env)
-        raw = walked(element, source.path)
-        if type(raw) is str:
-            return self._memo[raw]
-        if type(raw) is Decimal and self.source.field.type is FieldType.DECIMAL:
-            raw = rounded(raw)  # a price is shown, never added up
-        return self._value(raw)
+
+def _line_value(source: FieldSource, env: Environment, element: object, empty: frozenset[str]) -> Value | None:
+    reader = FieldReader(source, _NO_SHAPE, empty)
+    match source.source:
+        case ConstantSource(value=value):
+            return value
+        case ColumnSource(path=path):
+            raw = walked(element, path)
+            if type(raw) is Decimal and source.field.type is FieldType.DECIMAL:
+                raw = rounded(raw)  # a price is shown, never added up
+            found = reader._value(raw)
+        case ExpressionSource() as expression:
+            found = reader._expression(expression, env)
+        case TemplateSource() as template:
+            found = reader._template(template, env)
+        case LinesSource():
+            found = None
+    return None if found is ABSENT else found
+
+
+class _NoShape:
+    """A line's fields are read from the element alone."""
+
+    def has(self, name: str) -> bool:
+        return True
+
+    def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
+        return ()
+
+    def environment(self, record: Record) -> Environment:
+        raise AssertionError(record)
+
+
+_NO_SHAPE = _NoShape()
 
 
 def _below(base: object, path: tuple[str, ...]) -> object:

@@ -16,6 +16,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
 from sendplan.comparing.diff import Kind, compare
+from sendplan.fields import Value
 from sendplan.plan import Entry, Plan, Reason, Status
 
 RULES = """\
@@ -40,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     """A project below the root of a git repository that holds its first rules, with six orders."""
     folder = tmp_path / "shop"
     project = loaded(write_project(folder, RULES, templates=("mail", "other")))
-    base = {"account": "web", "email": "b@example.com", "country": "DE", "total": Decimal(20)}
+    base: dict[str, Value] = {"account": "web", "email": "b@example.com", "country": "DE", "total": Decimal(20)}
     fill(
         project,
         {**base, "id": "E1", "ordered": date(2026, 3, 1), "items": 1, "shipped": date(2026, 3, 11)},

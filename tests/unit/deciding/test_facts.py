@@ -54,7 +54,7 @@ def test_defaults(settings: Settings) -> None:
 
 def test_what_is_there_wins_over_defaults(settings: Settings) -> None:
     """A default never replaces a value."""
-    given = {
+    given: dict[str, Any] = {
         "email": "b@example.com",
         "country": "DE",
         "portal": "ebay",
@@ -95,7 +95,7 @@ def test_no_default_without_its_source(settings: Settings) -> None:
 )
 def test_open_amount(settings: Settings, given: dict[str, Any], open_amount: str | None) -> None:
     """What is still to be paid: nothing when paid in full, else the total less what was paid and credited."""
-    exact = {name: Decimal(value) if isinstance(value, str) else value for name, value in given.items()}
+    exact: dict[str, Any] = {name: Decimal(value) if isinstance(value, str) else value for name, value in given.items()}
     found = values(settings, **exact)
     assert found is not None
     assert found.get("open_amount") == (None if open_amount is None else Decimal(open_amount))

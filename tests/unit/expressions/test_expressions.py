@@ -68,7 +68,7 @@ def evaluated(text: str, values: Mapping[str, Value], kind: Kind, sent: Mapping[
 
 def holds(text: str, **values: Any) -> bool | None:
     """The value of a condition; flags are false unless given, as for every order."""
-    flags = {"consent": False, "parked": False, "disputed": False, "vip": False, "tags": ()}
+    flags: dict[str, Value] = {"consent": False, "parked": False, "disputed": False, "vip": False, "tags": ()}
     value = evaluated(text, flags | values, Kind.CONDITION, {}).value
     assert value is None or isinstance(value, bool)
     return value
@@ -458,7 +458,7 @@ def test_every_part_keeps_its_value() -> None:
 
 def test_the_later_of_two_dates() -> None:
     """Shipped on the 13th, feedback on the 15th, seven days: the 22nd."""
-    days = {"shipped": date(2026, 8, 13), "seller_feedback": local(2026, 8, 15, 18, 30)}
+    days: dict[str, Any] = {"shipped": date(2026, 8, 13), "seller_feedback": local(2026, 8, 15, 18, 30)}
     assert moment("max(shipped, seller_feedback) + 7 days", **days) == date(2026, 8, 22)
 
 
@@ -484,7 +484,8 @@ def test_units(text: str, value: Moment) -> None:
 
 def test_a_date_counts_from_its_local_start() -> None:
     """Midnight in the shop's zone is where a date begins when it is compared."""
-    order = {"paid": date(2026, 8, 22), "shipped": local(2026, 8, 22, 0, 0), "delivered": local(2026, 8, 21, 23, 59)}
+    midnight, minute_before = local(2026, 8, 22, 0, 0), local(2026, 8, 21, 23, 59)
+    order: dict[str, Any] = {"paid": date(2026, 8, 22), "shipped": midnight, "delivered": minute_before}
     assert holds("paid == shipped", **order) is True
     assert holds("delivered < paid", **order) is True
     assert moment("max(paid, delivered)", **order) == date(2026, 8, 22)
@@ -500,7 +501,7 @@ def test_max_and_min_need_all_their_arguments() -> None:
 def test_if_set_leaves_an_argument_out() -> None:
     """An argument with `if set` counts only when it is there; without any argument the date is missing."""
     assert moment("max(ordered, paid if set)", ordered=date(2026, 8, 1)) == date(2026, 8, 1)
-    later = {"ordered": date(2026, 8, 1), "paid": date(2026, 8, 9)}
+    later: dict[str, Any] = {"ordered": date(2026, 8, 1), "paid": date(2026, 8, 9)}
     assert moment("max(ordered, paid if set)", **later) == date(2026, 8, 9)
     assert moment("max(ordered, paid if set)", paid=date(2026, 8, 9)) is None
     traced = evaluated("max(shipped if set, paid + 1 day if set)", {}, Kind.MOMENT, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -59,7 +60,7 @@ def has(order: dict[str, Any], expected: dict[str, Any], store: Settings) -> boo
 
 def _value(name: str, raw: Any, settings: Settings) -> Any:
     if name == "lines":
-        line = {"quantity": int, "price": lambda text: as_json(Decimal(text))}
+        line: dict[str, Callable[[str], object]] = {"quantity": int, "price": lambda text: as_json(Decimal(text))}
         return [{key: line.get(key, str)(text) for key, text in each.items()} for each in raw]
     return as_json(convert(settings.fields[name], raw, settings.calendar))
 

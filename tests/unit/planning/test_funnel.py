@@ -11,6 +11,7 @@ from small_projects import fill, loaded, write_project
 from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
+from sendplan.fields import Value
 
 RULES = """\
 rules:
@@ -24,8 +25,13 @@ DAY = date(2026, 3, 1)
 def folder(tmp_path: Path) -> Path:
     """A project whose orders fell at every kind of reason."""
     project = loaded(write_project(tmp_path, RULES))
-    shipped = [{"shipped": DAY + timedelta(days=n)} for n in (0, 12, 9, 11, 10, 8)]
-    others = [{}, {"cancelled": DAY}, {"cancelled": DAY, "shipped": DAY}, {"parked": True, "shipped": DAY}]
+    shipped: list[dict[str, Value]] = [{"shipped": DAY + timedelta(days=n)} for n in (0, 12, 9, 11, 10, 8)]
+    others: list[dict[str, Value]] = [
+        {},
+        {"cancelled": DAY},
+        {"cancelled": DAY, "shipped": DAY},
+        {"parked": True, "shipped": DAY},
+    ]
     fill(
         project,
         *(

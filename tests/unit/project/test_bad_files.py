@@ -1,7 +1,8 @@
 """`fixtures/bad`: one bad file for each error, beside it the report that it must give.
 
-`NAME.yaml` is read by itself, against the schema that its first line names; `NAME.txt` is the report. A folder holds
-what differs from the good project in `base`, and `expected.txt`.
+Each is a `FAMILY/CASE`; the family is the code of the problem, or `several`. `CASE.yaml` is read by itself, against the
+schema that its first line names, and `CASE.txt` is the report. A folder `CASE` holds what differs from the good project
+in `base`, and `expected.txt`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from sendplan.reading import schemas, source
 from sendplan.report import problems_text
 
 BAD = Path(__file__).parents[3] / "fixtures" / "bad"
-FILES = sorted(BAD.glob("*.yaml"))
-PROJECTS = sorted(path.parent for path in BAD.glob("*/expected.txt"))
+FILES = sorted(path for path in BAD.glob("*/*.yaml") if path.parent.name != "base")
+PROJECTS = sorted(path.parent for path in BAD.glob("*/*/expected.txt"))
 WITHOUT_FILE = {
     *("file-unreadable", "no-project", "project-exists"),
     *("unknown-revision", "renamed-without-formerly"),
@@ -34,7 +35,7 @@ WITHOUT_FILE = {
 """No project shows these: they need a file system, an import, a store, an order, a plan, or a person."""
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_bad_file(path: Path) -> None:
     """A bad file gives exactly the report beside it."""
     document, problems = source.load(path, path.name)
@@ -44,7 +45,7 @@ def test_bad_file(path: Path) -> None:
     assert problems_text(problems, color=False) == path.with_suffix(".txt").read_text(encoding="utf-8").rstrip("\n")
 
 
-@pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PROJECTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_bad_project(path: Path, tmp_path: Path) -> None:
     """A bad project gives exactly the report beside it."""
     shutil.copytree(BAD / "base", tmp_path, dirs_exist_ok=True)
@@ -60,11 +61,21 @@ def test_the_good_project_is_good() -> None:
 
 def test_every_code_has_a_bad_file() -> None:
     """No error goes without an example of how it comes about."""
-    reports = [*BAD.glob("*.txt"), *BAD.glob("*/expected.txt")]
+    reports = [*BAD.glob("*/*.txt"), *BAD.glob("*/*/expected.txt")]
     shown = {code for path in reports for code in re.findall(r"\[([a-z-]+)\] ", path.read_text(encoding="utf-8"))}
     assert set(CODES) - shown == WITHOUT_FILE
 
 
+def test_every_case_is_in_the_family_of_its_problem() -> None:
+    """Whoever looks for examples of a problem finds them in the folder of its code, and no example lies outside."""
+    families = {path.name for path in BAD.iterdir()} - {"base"}
+    assert families - {"several"} <= set(CODES)
+    cases = [(path.with_suffix(".txt"), path.parent.name) for path in FILES]
+    for report, family in [*cases, *((path / "expected.txt", path.parent.name) for path in PROJECTS)]:
+        shown = set(re.findall(r"\[([a-z-]+)\] ", report.read_text(encoding="utf-8")))
+        assert family in shown or (family == "several" and len(shown) > 1), report
+
+
 def test_reports_belong_to_bad_files() -> None:
     """No report is left over from a file that is gone."""
-    assert [path.stem for path in sorted(BAD.glob("*.txt"))] == [path.stem for path in FILES]
+    assert set(BAD.glob("*/*.txt")) == {path.with_suffix(".txt") for path in FILES}

@@ -107,6 +107,7 @@ def places(text: str) -> list[tuple[int, int]]:
     waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
     while waiting:
         node = waiting.pop()
+        assert node is not None
         start, end = node.start_mark.index, node.end_mark.index
         found[start, start + len(text[start:end].rstrip())] = None
         if isinstance(node, yaml.MappingNode):

@@ -29,7 +29,7 @@ MAPPING = {
     "accounts": ["web"],
     "fields": {"id": "No", "total": {"column": "Sum", "decimal": ","}, "account": {"value": "web"}},
 }
-VALUES = (
+VALUES: tuple[object, ...] = (
     None,
     True,
     False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -311,7 +312,8 @@ DATA = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3) | st.dictio
 def scalars(data: object, path: source.KeyPath = ()) -> list[tuple[source.KeyPath, str]]:
     if isinstance(data, str):
         return [(path, data)]
-    pairs = data.items() if isinstance(data, dict) else enumerate(data)  # type: ignore[call-overload]
+    assert isinstance(data, dict | list)
+    pairs: Iterable[tuple[str | int, object]] = data.items() if isinstance(data, dict) else enumerate(data)
     return [found for key, inner in pairs for found in scalars(inner, (*path, key))]
 
 

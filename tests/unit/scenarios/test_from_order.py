@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -164,7 +165,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp"
     )
 )
 def test_every_recorded_scenario_passes(
-    shop: Project, tmp_path_factory: pytest.TempPathFactory, fields: dict[str, Value]
+    shop: Project, tmp_path_factory: pytest.TempPathFactory, fields: dict[str, Any]
 ) -> None:
     """Whatever the order holds, the written scenario can be read and passes as it is."""
     result = played(shop, recorded(shop, **fields), tmp_path_factory.mktemp("recorded"))

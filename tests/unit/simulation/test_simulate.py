@@ -33,7 +33,7 @@ def runs_of(project: Project, cron: str = DAILY, first: date = FIRST, days: int 
 
 
 def order(id_: str, **values: Value) -> StoredOrder:
-    known = {"email": "buyer@example.com", "country": "DE", "total": Decimal("20.00"), "items": 1}
+    known: dict[str, Value] = {"email": "buyer@example.com", "country": "DE", "total": Decimal("20.00"), "items": 1}
     return StoredOrder(id_, "web", 1, {"id": id_, "account": "web", **known, **values})
 
 
@@ -256,7 +256,10 @@ def test_the_ledger_starts_as_it_stood(tmp_path: Path) -> None:
     """What was sent before the first day is in the ledger, what came later is not, and a failure then open is one."""
     project = loaded(write_project(tmp_path, rules_file(LADDER)))
     days = {"E1": 3, "E2": 3, "E3": 3, "E4": 3}
-    fill(project, *({"id": id_, "account": "web", "ordered": date(2026, 3, day)} for id_, day in days.items()))
+    orders: list[dict[str, Value]] = [
+        {"id": id_, "account": "web", "ordered": date(2026, 3, day)} for id_, day in days.items()
+    ]
+    fill(project, *orders)
     config = project.settings
     store = open_store(config.store, config.folder, config.fields, config.calendar)
     key = ("dunning", "reminder")

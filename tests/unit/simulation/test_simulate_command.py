@@ -15,6 +15,7 @@ from small_projects import fill, git, loaded, write_project
 from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
+from sendplan.fields import Value
 from sendplan.simulation.chart import text_bar
 from sendplan.simulation.volumes import Span, periods
 
@@ -38,11 +39,11 @@ def folder(tmp_path: Path) -> Path:
     """A project with orders over two weeks, below the root of a git repository that holds its first rules."""
     folder = tmp_path / "shops" / "web"
     project = loaded(write_project(folder, RULES))
-    orders = []
+    orders: list[dict[str, Value]] = []
     for n in range(14):
         ordered = DAY + timedelta(days=n)
-        paid = {"paid": ordered + timedelta(days=n)} if n % 3 else {}
-        country = {"country": "DE" if n % 4 else "FR"} if n else {}
+        paid: dict[str, Value] = {"paid": ordered + timedelta(days=n)} if n % 3 else {}
+        country: dict[str, Value] = {"country": "DE" if n % 4 else "FR"} if n else {}
         orders.append(
             {
                 "id": f"E{n}",

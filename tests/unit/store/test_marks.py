@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -50,7 +51,7 @@ def test_the_mark_in_the_state_directory_is_on_the_disk_when_it_has_risen(
         real(file)
 
     kept = Marks(shop, "one")
-    monkeypatch.setattr(marks.os, "fdatasync", fdatasync)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
     for high_water in (5, 5, 4, 6):
         kept.rise(high_water)
     assert synced == [[5], [6]]
@@ -95,7 +96,7 @@ def test_a_mark_of_an_earlier_version_keeps_its_number(shop: Settings) -> None:
 def test_half_a_mark_is_none(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk takes only a part of a new mark, nothing stays that would later be called unreadable."""
     with monkeypatch.context() as patch:
-        patch.setattr(marks.os, "pwrite", lambda file, content, at, pwrite=os.pwrite: pwrite(file, content[:9], at))
+        patch.setattr(os, "pwrite", lambda file, content, at, pwrite=os.pwrite: pwrite(file, content[:9], at))
         with pytest.raises(OSError, match="No space left"):
             Marks(shop, "one")
     assert numbers(shop) == []
@@ -111,7 +112,7 @@ def test_a_process_that_holds_a_mark_for_ever_is_not_waited_for(
     monkeypatch.setattr(marks, "LOCK_SECONDS", 0.0)
     _, in_state = mark_files(shop, "one")
     with in_state.open("rb") as other:
-        marks.fcntl.flock(other, marks.fcntl.LOCK_EX)
+        fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(OSError):
             kept.rise(1)
         with pytest.raises(UserError, match="cannot be read"):

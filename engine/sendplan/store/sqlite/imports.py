@@ -60,7 +60,8 @@ class SqliteImport:
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
         """id → the order as it is within this import; unknown ids are left out."""
-        columns = OrderColumns(list(stored_fields(self._fields).values()), self._codec)
+        fields = list(stored_fields(self._fields).values())
+        columns = OrderColumns([each for each in fields if each.name not in ("id", "account")], self._codec)
         query = f"SELECT {columns.select} FROM orders WHERE id IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(query, (json.dumps(list(ids)),))
         return {row[0]: columns.order(row) for row in rows}
@@ -127,7 +128,7 @@ class SqliteImport:
         columns: list[Sequence[object]] = list(zip(*rows, strict=True))
         for index, name in enumerate(names):
             encode = self._codec.encoder(self._fields[name].type)
-            if encode and columns[index].count(None) < len(rows):
+            if encode:
                 columns[index] = [None if value is None else encode(value) for value in columns[index]]
         return zip(*columns, strict=True)
 

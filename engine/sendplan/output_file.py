@@ -17,7 +17,7 @@ _LOOKED_AT = 65_536
 """Bytes of a file that say what it is."""
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What commands write: how it is called, and what the files of that kind have near their beginning."""
 
     PLAN = "plan", rb'\A\s*\{\s*"format":\s*\d+,\s*"id":'
@@ -35,7 +35,7 @@ class Kind(Enum):
         return re.search(self.value[1], content) is not None
 
 
-def write_file(path: Path, kind: Kind, chunks: Iterable[bytes]) -> None:
+def write_file(path: Path, kind: FileKind, chunks: Iterable[bytes]) -> None:
     """Write a file of this kind; raises UserError when `path` is another one, OSError when it cannot be written."""
     if path.exists() and not path.is_file():
         with path.open("wb") as device:  # `/dev/stdout`, a named pipe.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from sendplan.problems import Problem, Severity
+from sendplan.text import clean, counted
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _COLORS = {Severity.ERROR: "\x1b[1;31m", Severity.WARNING: "\x1b[1;33m"}
 _RESET = "\x1b[0m"
 
@@ -45,19 +44,6 @@ def problems_json(problems: Iterable[Problem]) -> dict[str, Any]:
 def problems_github(problems: Iterable[Problem]) -> str:
     """One workflow command a problem, which GitHub shows beside the line; empty without problems."""
     return "\n".join(map(_annotation, _ordered(problems)))
-
-
-def clean(text: str) -> str:
-    """Text from outside without characters that could move the cursor, colour the terminal or turn the line around.
-
-    Half a character, which no terminal takes, goes with them.
-    """
-    return _CONTROL.sub("\ufffd", text)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 order`, `12,410 orders`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _ordered(problems: Iterable[Problem]) -> list[Problem]:

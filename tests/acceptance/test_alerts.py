@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sendplan.commands import run_command
 from sendplan.dispatch import executor
 from sendplan.dispatch.model import Pauses
-from sendplan.sink import Say, Sink, Step, at
+from sendplan.sink import Say, Sink, at
+from sendplan.sink import SmtpStep as Step
 
 SETTINGS = """\
 shop: {{name: MeinShop, timezone: Europe/Berlin, country: DE}}

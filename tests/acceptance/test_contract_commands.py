@@ -17,7 +17,8 @@ from sendplan import cli
 from sendplan.commands.output import print_table
 from sendplan.commands.sending import print_report
 from sendplan.dispatch import DispatchReport
-from sendplan.sink import Drop, Say, Sink, Step, at
+from sendplan.sink import Drop, Say, Sink, at
+from sendplan.sink import SmtpStep as Step
 
 NOW = ("--now", "2026-08-10T10:00")
 

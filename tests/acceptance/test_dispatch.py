@@ -31,7 +31,8 @@ from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Limits, Sender
 from sendplan.scopes import Scope
-from sendplan.sink import Action, Drop, Moment, Say, Sink, Step, at
+from sendplan.sink import Action, Cue, Drop, Say, Sink, at
+from sendplan.sink import SmtpStep as Step
 from sendplan.store import Store, open_store
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
@@ -140,13 +141,13 @@ class Shop:
 
 
 @pytest.fixture
-def script() -> list[Callable[[Moment], Action | None]]:
+def script() -> list[Callable[[Cue], Action | None]]:
     """What the server does wrong; a test puts its script in."""
     return []
 
 
 @pytest.fixture
-def shop(tmp_path: Path, script: list[Callable[[Moment], Action | None]]) -> Iterator[Shop]:
+def shop(tmp_path: Path, script: list[Callable[[Cue], Action | None]]) -> Iterator[Shop]:
     with Sink(lambda moment: script[0](moment) if script else None) as sink:
         yield Shop(tmp_path, sink)
 
@@ -287,7 +288,7 @@ def test_after_a_pause_each_connection_ends_at_most_one_mail(
     """A pause in the middle of a run lets only mails through whose end was already allowed, one a connection."""
     before: list[int] = []
 
-    def pause_at_the_twentieth(moment: Moment) -> None:
+    def pause_at_the_twentieth(moment: Cue) -> None:
         if moment.step is Step.STORED and moment.mails == 20 and not before:
             store = shop.store()
             store.pause(paused, at=NOW)
@@ -572,7 +573,7 @@ def test_a_sender_that_stopped_is_kept_and_tried_with_one_mail(
     shop.now += timedelta(hours=1)
     at_once: list[int] = []
 
-    def watch(moment: Moment) -> None:
+    def watch(moment: Cue) -> None:
         if moment.step is Step.CONNECT:
             at_once.append(moment.mails)
 
@@ -698,7 +699,7 @@ def test_a_late_answer_settles_what_was_uncertain(shop: Shop, script: list[objec
     """A process that was held longer than its lease still brings in the answer that it gets when it goes on."""
     states: list[State | None] = []
 
-    def recover_meanwhile(moment: Moment) -> None:
+    def recover_meanwhile(moment: Cue) -> None:
         if moment.step is Step.STORED and not states:
             shop.seconds += 3600
             store = shop.store()
@@ -756,7 +757,7 @@ def test_a_decision_that_grew_old_is_made_again(shop: Shop, monkeypatch: pytest.
 def test_a_stop_after_the_intent_finishes_the_mail(shop: Shop, script: list[object]) -> None:
     """SIGTERM between the dot and its answer waits for the answer."""
 
-    def stop(moment: Moment) -> None:
+    def stop(moment: Cue) -> None:
         if moment.step is Step.DOT:
             shop.stop.set()
 

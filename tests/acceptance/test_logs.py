@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from projects import ROOT, Project
 
-from sendplan.sink import Action, Moment, Say, Sink, Step, at
+from sendplan.sink import Action, Cue, Say, Sink, at
+from sendplan.sink import SmtpStep as Step
 
 NOW = ("--now", "2026-08-24 12:00")
 SECRET = "correct-horse-battery"
@@ -28,10 +29,10 @@ def local_parts(shop: Project) -> set[str]:
     return {each for each in re.findall(r"([\w.+-]+)@", text) if len(each) > 2}
 
 
-def repeats_the_address(step: Step, line: str) -> Callable[[Moment], Action | None]:
+def repeats_the_address(step: Step, line: str) -> Callable[[Cue], Action | None]:
     """A server that repeats the buyer's address in what it says."""
 
-    def play(moment: Moment) -> Action | None:
+    def play(moment: Cue) -> Action | None:
         found = re.search(r"<?([^<>\s:]+@[^<>\s]+)", moment.argument)
         return Say(line.format(found[1])) if moment.step is step and found else None
 
@@ -188,8 +189,8 @@ def test_a_password_never_shows(
         assert "Traceback" not in shown.err
 
 
-def repeats_password(reply: str, encoded: str) -> Callable[[Moment], Action | None]:
-    def play(moment: Moment) -> Action | None:
+def repeats_password(reply: str, encoded: str) -> Callable[[Cue], Action | None]:
+    def play(moment: Cue) -> Action | None:
         return Say(reply.format(f"{SECRET} {encoded}")) if moment.step is Step.AUTH else None
 
     return play

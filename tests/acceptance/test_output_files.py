@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from projects import ROOT, Project
 
-from sendplan.output_file import Kind, write_file
+from sendplan.output_file import FileKind, write_file
 
 NOW = ("--now", "2026-08-24 12:00")
 WRITERS = {
@@ -78,7 +78,7 @@ def test_a_rehearsal_overwrites_only_mails(filled: Project) -> None:
 def test_what_cannot_be_finished_leaves_what_was_there(tmp_path: Path) -> None:
     """When the disk is full half-way the earlier file is still whole, and no scrap is left."""
     path = tmp_path / "plan.json"
-    write_file(path, Kind.PLAN, [b'{\n "format": 1,\n "id": "1"}'])
+    write_file(path, FileKind.PLAN, [b'{\n "format": 1,\n "id": "1"}'])
     before = path.read_bytes()
 
     def half() -> Iterator[bytes]:
@@ -86,7 +86,7 @@ def test_what_cannot_be_finished_leaves_what_was_there(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left") as caught:
-        write_file(path, Kind.PLAN, half())
+        write_file(path, FileKind.PLAN, half())
     assert (path.read_bytes(), caught.value.filename) == (before, str(path))
     assert os.listdir(tmp_path) == ["plan.json"]
 

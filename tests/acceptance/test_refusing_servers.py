@@ -13,13 +13,14 @@ from projects import Project
 from sendplan.commands.context import load_settings, reader_for
 from sendplan.ledger import State
 from sendplan.scopes import Scope
-from sendplan.sink import Action, Moment, Say, Sink, Step, at
+from sendplan.sink import Action, Cue, Say, Sink, at
+from sendplan.sink import SmtpStep as Step
 
 NOW = ("--now", "2026-08-24 12:00")
 DUE = 12
 """Mails that are due then."""
 
-Script = Callable[[Moment], Action | None]
+Script = Callable[[Cue], Action | None]
 
 
 SETTINGS = """\
@@ -140,7 +141,7 @@ def by_number(line: str, *, every: int, step: Step = Step.RCPT) -> Script:
     """Refuse each buyer once whose turn it is, by the number of buyers seen."""
     seen: dict[str, int] = {}
 
-    def play(moment: Moment) -> Action | None:
+    def play(moment: Cue) -> Action | None:
         if moment.step is not step:
             return None
         first = moment.argument not in seen

@@ -12,7 +12,8 @@ from projects import Project
 
 from sendplan.dispatch import executor
 from sendplan.dispatch.model import Pauses
-from sendplan.sink import Say, Sink, Step, at
+from sendplan.sink import Say, Sink, at
+from sendplan.sink import SmtpStep as Step
 
 NOW = ("--now", "2026-08-10T10:00")
 

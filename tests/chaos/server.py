@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sendplan.sink import Action, Drop, Flood, Mail, Moment, Say, Script, Sink, Stall, Step
+from sendplan.sink import Action, Cue, Drop, Flood, Mail, Say, Script, Sink, Stall
+from sendplan.sink import SmtpStep as Step
 
 _PHASES = (Step.CONNECT, Step.EHLO, Step.MAIL, Step.RCPT, Step.DATA, Step.BODY, Step.DOT)
 
@@ -26,7 +27,7 @@ def _now_and_then(step: Step, action: Action, every: int = 5) -> Callable[[], Sc
     def script() -> Script:
         seen, lock = [0], threading.Lock()
 
-        def play(moment: Moment) -> Action | None:
+        def play(moment: Cue) -> Action | None:
             if moment.step is not step:
                 return None
             with lock:
@@ -44,7 +45,7 @@ def _after_mails(mails: int) -> Callable[[], Script]:
     def script() -> Script:
         taken: dict[int, int] = {}
 
-        def play(moment: Moment) -> Action | None:
+        def play(moment: Cue) -> Action | None:
             if moment.step is Step.STORED:
                 taken[moment.connection] = taken.get(moment.connection, 0) + 1
             hang_up = moment.step is Step.MAIL and taken.get(moment.connection, 0) >= mails
@@ -58,7 +59,7 @@ def _after_mails(mails: int) -> Callable[[], Script]:
 def _slow() -> Script:
     """A server that takes five milliseconds for each mail."""
 
-    def play(moment: Moment) -> None:
+    def play(moment: Cue) -> None:
         if moment.step is Step.DOT:
             time.sleep(0.005)
 

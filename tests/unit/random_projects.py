@@ -11,14 +11,14 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar, Window
-from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, stored_fields
+from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
 from sendplan.ledger import MessageKey, Record, State
 from sendplan.planning.planner import Clock
 from sendplan.problems import Span
 from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.project import Project
-from sendplan.project.regions import Entry, Region
+from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
 from sendplan.units import Duration, Unit
@@ -176,7 +176,7 @@ class Maker:
         return f"{negation}({self.random.choice(choices)()})"
 
     def compiled(self, text: str, kind: Kind, messages: Mapping[str, tuple[MessageKey, ...]]) -> Expression:
-        scope = Scope(FIELDS, self.params, messages, frozenset())
+        scope = Names(FIELDS, self.params, messages, frozenset())
         expression, problems = compile_expression(text, kind, scope, lambda start, end: SPAN)
         assert expression is not None, (text, problems)
         return expression
@@ -230,11 +230,11 @@ class Maker:
             if (parsed := parse_postcodes(text, ()))
         ]
         entries = (
-            Entry(frozenset({"DE"}), (self.random.choice(ranges),)),
-            Entry(frozenset({"DE"}), (), ("Packstation",)),
-            Entry(frozenset({"DE"})),
-            Entry(frozenset({"AT", "CH"})),
-            Entry(postcodes=tuple(self.random.sample(ranges, 2))),
+            RegionEntry(frozenset({"DE"}), (self.random.choice(ranges),)),
+            RegionEntry(frozenset({"DE"}), (), ("Packstation",)),
+            RegionEntry(frozenset({"DE"})),
+            RegionEntry(frozenset({"AT", "CH"})),
+            RegionEntry(postcodes=tuple(self.random.sample(ranges, 2))),
         )
         named = [
             Region(f"g{number}", tuple(self.random.sample(entries, self.random.randint(1, 2))))

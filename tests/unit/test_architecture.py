@@ -83,6 +83,14 @@ def test_no_two_folders_import_each_other() -> None:
     assert [(told, uses[other, own]) for (own, other), told in sorted(uses.items()) if (other, own) in uses] == []
 
 
+def test_a_driver_stays_in_the_store() -> None:
+    """Nobody outside the store knows which database it is, or catches an error of its driver."""
+    drivers = {"sqlite3", "sqlite_utils", "psycopg"}
+    waiting_rows = "sendplan.importing.grouping"  # a temporary database of its own
+    users = {name for name, imports in graph().items() if drivers & imports} - {waiting_rows}
+    assert [name for name in users if _folder(name) != "store"] == []
+
+
 def test_no_circle_of_imports() -> None:
     """No module needs itself in the end, not even through an import inside a function."""
     circles = [

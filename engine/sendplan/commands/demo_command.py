@@ -14,7 +14,7 @@ import click
 from sendplan import checking, resources
 from sendplan.commands.context import reader_of, store_for
 from sendplan.commands.init_command import copy_example
-from sendplan.commands.output import clean, print_problems
+from sendplan.commands.output import print_problems
 from sendplan.commands.plan_command import print_plan
 from sendplan.commands.sending import deliver_with_progress, print_report
 from sendplan.commands.status_command import print_overview
@@ -27,6 +27,7 @@ from sendplan.problems import Exit
 from sendplan.project import project as projects
 from sendplan.project.project import Project
 from sendplan.sink import Sink
+from sendplan.text import clean
 
 NOW = "2026-08-24 12:00"
 SHOWN = "E-2050/feedback-reminder"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
-from sendplan.commands.output import clean, print_json, print_problems
+from sendplan.commands.output import print_json, print_problems
 from sendplan.comparing import diff_report
 from sendplan.comparing.diff import Diff, compare, compare_rules
 from sendplan.comparing.revisions import broken_there, project_at
@@ -15,6 +15,7 @@ from sendplan.plan import Plan
 from sendplan.planning.plan_file import read_plan
 from sendplan.problems import Exit
 from sendplan.store import open_reader
+from sendplan.text import clean
 
 
 @click.command("diff")

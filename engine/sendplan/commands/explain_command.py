@@ -17,7 +17,7 @@ from sendplan.commands.context import (
     project_option,
     reader_of,
 )
-from sendplan.commands.output import clean, print_json
+from sendplan.commands.output import print_json
 from sendplan.ledger import Move
 from sendplan.plan import parse_key
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
@@ -27,6 +27,7 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.project.rules import BrokenRule
 from sendplan.store import Reader
+from sendplan.text import clean
 
 
 @click.command("explain")

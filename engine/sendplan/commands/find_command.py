@@ -14,9 +14,10 @@ from sendplan.commands.context import (
     project_option,
     reader_of,
 )
-from sendplan.commands.output import clean, print_json
+from sendplan.commands.output import print_json
 from sendplan.planning.finding import MOST, find, found_json, rule_lines, title
 from sendplan.problems import Exit
+from sendplan.text import clean
 
 
 @click.command("find")

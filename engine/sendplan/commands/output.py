@@ -18,7 +18,7 @@ import click
 from sendplan.addresses import mask_all
 from sendplan.events import emit, json_only
 from sendplan.problems import Problem
-from sendplan.report import clean as clean
+from sendplan.text import clean
 
 _PIPE_WIDTH = 160
 """Columns of a table that no terminal shows."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from sendplan.calendar import Calendar
 from sendplan.commands.context import (
     clock_of,
     format_option,
@@ -21,15 +21,18 @@ from sendplan.commands.context import (
     project_option,
     reader_of,
 )
-from sendplan.commands.output import clean, print_json, print_problems, print_table
-from sendplan.output_file import Kind, write_file
+from sendplan.commands.output import print_json, print_problems, print_table
+from sendplan.output_file import FileKind, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project.project import Project
+from sendplan.text import clean
 
 if TYPE_CHECKING:
     from sendplan.planning.funnel import Funnel
+
+Funnels: TypeAlias = "tuple[Funnel, ...]"
 
 HEADINGS = {
     Status.SEND: "Send now",
@@ -51,70 +54,6 @@ CSV_COLUMNS = (
     "to",
     "why",
 )
-
-
-@click.command("plan")
-@now_option
-@click.option("--rule", "rules", multiple=True, metavar="R", help="Only this rule; may be given several times.")
-@click.option("--account", metavar="A", help="Only this account's orders.")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file for `send`.")
-@click.option(
-    "--funnel", is_flag=True, help="Count per rule how many orders stopped at which reason, instead of a plan."
-)
-@click.option("--show-addresses", is_flag=True, help="Show e-mail addresses unmasked.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to send.")
-@format_option("table", "json", "csv")
-@project_option
-def command(
-    now: str | None,
-    rules: tuple[str, ...],
-    account: str | None,
-    output: Path | None,
-    funnel: bool,
-    show_addresses: bool,
-    detailed_exitcode: bool,
-    format_: str,
-    project_dir: Path | None,
-) -> int:
-    """Show what would be sent now, to whom, and why; what is left for later, held or in error. Sends nothing."""
-    if funnel and output is not None:
-        raise click.UsageError("--funnel counts decisions and makes no plan file; leave out one of --funnel and -o")
-    project, problems = load_project(project_dir)
-    reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
-    selected, account = known_rules(project, rules), known_account(project, account)
-    if funnel:
-        from sendplan.planning.funnel import funnels
-
-        decided = decide_orders(project, reader, clock, rules=selected, account=account)
-        found = funnels(decided, project.settings.calendar)
-        _print_funnels(found, project, format_)
-        sends = any(stage.reason is Reason.SEND for each in found for stage in each.stages)
-    else:
-        plan = make_plan(project, reader, clock, rules=selected, account=account, show_addresses=show_addresses)
-        _output_plan(plan, output, format_)
-        sends = bool(plan.with_status(Status.SEND))
-    return _exit_code(project, problems, detailed_exitcode and sends)
-
-
-def _exit_code(project: Project, problems: Iterable[Problem], different: bool) -> int:
-    if problems and project.broken:
-        print_problems([each for each in problems if each.is_error], "text", err=True)
-        return Exit.FINDINGS
-    return Exit.DIFFERENT if different else Exit.DONE
-
-
-def _output_plan(plan: Plan, output: Path | None, format_: str) -> None:
-    if output is not None:
-        write_file(output, Kind.PLAN, plan.chunks())
-    if format_ == "json":
-        for chunk in plan.chunks():
-            click.echo(chunk, nl=False)
-    elif format_ == "csv":
-        write_csv(plan.entries, sys.stdout)
-    else:
-        print_plan(plan)
-        if output is not None:
-            click.echo(f"Written to {output}; send it with: sendplan send {output}")
 
 
 def print_plan(plan: Plan) -> None:
@@ -163,29 +102,19 @@ def _short(moment: str | None) -> str:
     return (moment or "")[:16].replace("T", " ")
 
 
-def write_csv(entries: Iterable[Entry], out: TextIO) -> None:
-    """The entries as CSV, one line each."""
-    writer = csv.DictWriter(out, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+def _plan_json(plan: Plan) -> None:
+    for chunk in plan.chunks():
+        click.echo(chunk, nl=False)
+
+
+def _plan_csv(plan: Plan) -> None:
+    """The entries, one line each."""
+    writer = csv.DictWriter(sys.stdout, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(entry.to_json() for entry in entries)
+    writer.writerows(entry.to_json() for entry in plan.entries)
 
 
-def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> None:
-    calendar = project.settings.calendar
-    if format_ == "json":
-        from sendplan.planning.funnel import funnels_json
-
-        print_json(funnels_json(found, calendar))
-        return
-    rows = [(each, stage) for each in found for stage in each.stages]
-    if format_ == "csv":
-        writer = csv.writer(out := io.StringIO(), lineterminator="\n")
-        writer.writerow(("rule", "reason", "orders", "nearest"))
-        for each, stage in rows:
-            names = " ".join(near.order for near in stage.nearest)
-            writer.writerow((each.rule, stage.reason.value, stage.count, names))
-        click.echo(out.getvalue(), nl=False)
-        return
+def _funnel_table(found: Funnels, calendar: Calendar) -> None:
     for each in found:
         click.echo(f"{each.rule}: {each.text()}\n")
         print_table(
@@ -199,5 +128,92 @@ def _print_funnels(found: Iterable[Funnel], project: Project, format_: str) -> N
                 for stage in each.stages
             ],
         )
-    if not rows:
+    if not any(each.stages for each in found):
         click.echo("No orders to examine")
+
+
+def _funnel_json(found: Funnels, calendar: Calendar) -> None:
+    from sendplan.planning.funnel import funnels_json
+
+    print_json(funnels_json(found, calendar))
+
+
+def _funnel_csv(found: Funnels, calendar: Calendar) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("rule", "reason", "orders", "nearest"))
+    for each in found:
+        for stage in each.stages:
+            writer.writerow(
+                (each.rule, stage.reason.value, stage.count, " ".join(near.order for near in stage.nearest))
+            )
+
+
+PLAN_FORMATS: Mapping[str, Callable[[Plan], None]] = {"table": print_plan, "json": _plan_json, "csv": _plan_csv}
+FUNNEL_FORMATS: Mapping[str, Callable[[Funnels, Calendar], None]] = {
+    "table": _funnel_table,
+    "json": _funnel_json,
+    "csv": _funnel_csv,
+}
+"""The formats that there are; the first one is the default."""
+
+
+@click.command("plan")
+@now_option
+@click.option("--rule", "rules", multiple=True, metavar="R", help="Only this rule; may be given several times.")
+@click.option("--account", metavar="A", help="Only this account's orders.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file for `send`.")
+@click.option(
+    "--funnel", is_flag=True, help="Count per rule how many orders stopped at which reason, instead of a plan."
+)
+@click.option("--show-addresses", is_flag=True, help="Show e-mail addresses unmasked.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 when there is something to send.")
+@format_option(*dict.fromkeys((*PLAN_FORMATS, *FUNNEL_FORMATS)))
+@project_option
+def command(
+    now: str | None,
+    rules: tuple[str, ...],
+    account: str | None,
+    output: Path | None,
+    funnel: bool,
+    show_addresses: bool,
+    detailed_exitcode: bool,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
+    """Show what would be sent now, to whom, and why; what is left for later, held or in error. Sends nothing."""
+    if funnel and output is not None:
+        raise click.UsageError("--funnel counts decisions and makes no plan file; leave out one of --funnel and -o")
+    formats = FUNNEL_FORMATS if funnel else PLAN_FORMATS
+    if format_ not in formats:
+        what = "--funnel" if funnel else "a plan"
+        raise click.UsageError(f"{what} has no format `{format_}`; choose one of {', '.join(formats)}")
+    project, problems = load_project(project_dir)
+    reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
+    selected, account = known_rules(project, rules), known_account(project, account)
+    if funnel:
+        from sendplan.planning.funnel import funnels
+
+        decided = decide_orders(project, reader, clock, rules=selected, account=account)
+        found = funnels(decided, project.settings.calendar)
+        FUNNEL_FORMATS[format_](found, project.settings.calendar)
+        sends = any(stage.reason is Reason.SEND for each in found for stage in each.stages)
+    else:
+        plan = make_plan(project, reader, clock, rules=selected, account=account, show_addresses=show_addresses)
+        _output_plan(plan, output, format_)
+        sends = bool(plan.with_status(Status.SEND))
+    return _exit_code(project, problems, detailed_exitcode and sends)
+
+
+def _output_plan(plan: Plan, output: Path | None, format_: str) -> None:
+    if output is not None:
+        write_file(output, FileKind.PLAN, plan.chunks())
+    PLAN_FORMATS[format_](plan)
+    if output is not None and format_ == "table":
+        click.echo(f"Written to {output}; send it with: sendplan send {output}")
+
+
+def _exit_code(project: Project, problems: Iterable[Problem], different: bool) -> int:
+    if problems and project.broken:
+        print_problems([each for each in problems if each.is_error], "text", err=True)
+        return Exit.FINDINGS
+    return Exit.DIFFERENT if different else Exit.DONE

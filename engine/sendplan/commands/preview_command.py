@@ -8,12 +8,13 @@ import click
 
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
-from sendplan.commands.output import clean, print_json
+from sendplan.commands.output import print_json
 from sendplan.mail.compose import compose, templates_of
-from sendplan.output_file import Kind, write_file
+from sendplan.output_file import FileKind, write_file
 from sendplan.plan import parse_key
 from sendplan.planning.planner import decide_orders
 from sendplan.problems import Exit
+from sendplan.text import clean
 
 
 @click.command("preview")
@@ -37,7 +38,7 @@ def command(key: str, now: str | None, output: Path | None, format_: str, projec
     step = next(step for step in rule.written if step.id == (step_id or ""))
     message, rendered = compose(project, templates_of(project), decided.facts, rule, step, now=clock.now)
     if output is not None:
-        write_file(output, Kind.MAIL, [message.bytes])
+        write_file(output, FileKind.MAIL, [message.bytes])
     head = message.bytes.split(b"\r\n\r\n", 1)[0].decode()
     if format_ == "json":
         parts = {"subject": rendered.subject, "text": rendered.text, "html": rendered.html}

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from sendplan import report
-from sendplan.commands.output import clean, print_problems
+from sendplan.commands.output import print_problems
 from sendplan.importing.import_file import ImportReport, Preview
 from sendplan.importing.values import as_json
+from sendplan.text import clean, counted
 
 
 def print_import(file: str, done: ImportReport) -> None:
@@ -26,7 +27,7 @@ def print_import(file: str, done: ImportReport) -> None:
     said = f"{done.inserted} new, {done.updated} updated, {done.unchanged} unchanged, {done.bad} bad"
     passed = f", {done.passed_over} passed over" if done.passed_over else ""
     stored = "" if done.stored else "; nothing was stored"
-    click.echo(f"{clean(file)}: {report.counted(done.rows, 'row')}: {said}{passed}{stored}")
+    click.echo(f"{clean(file)}: {counted(done.rows, 'row')}: {said}{passed}{stored}")
 
 
 def _preview(preview: Preview) -> Iterator[str]:

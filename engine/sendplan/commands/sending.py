@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from sendplan.commands.context import progress_bar
-from sendplan.commands.output import clean, print_json, print_table, remark
+from sendplan.commands.output import print_json, print_table, remark
 from sendplan.dispatch import DispatchReport, Ending, Result
 from sendplan.dispatch.delivery import Rehearsal, deliver
 from sendplan.plan import Plan, Status
 from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
+from sendplan.text import clean
 
 
 def check_brake(plan: Plan, project: Project, approved: int | None) -> None:

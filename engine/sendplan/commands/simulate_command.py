@@ -14,19 +14,28 @@ import click
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar, cron_error
 from sendplan.commands.context import format_option, load_project, progress_bar, project_option
-from sendplan.commands.output import clean, print_json, print_problems, print_table
+from sendplan.commands.output import print_json, print_problems, print_table
 from sendplan.comparing.revisions import broken_there, project_at
 from sendplan.fields import Moment
-from sendplan.output_file import Kind, write_file
+from sendplan.output_file import FileKind, write_file
 from sendplan.planning.planner import never_carried
 from sendplan.problems import Exit
 from sendplan.project.project import Project
-from sendplan.report import counted
 from sendplan.simulation.chart import text_bar
 from sendplan.simulation.simulate import Send, Simulation, closed_windows, simulate, starts_of, usual_runs
 from sendplan.simulation.simulation_page import page
-from sendplan.simulation.volumes import Compared, Row, Volumes, message_rows, period_rows, periods, region_rows, volumes
+from sendplan.simulation.volumes import (
+    ComparedVolumes,
+    Row,
+    Volumes,
+    message_rows,
+    period_rows,
+    periods,
+    region_rows,
+    volumes,
+)
 from sendplan.store import Reader, open_reader
+from sendplan.text import clean, counted
 
 BAR_WIDTH = 40
 
@@ -88,7 +97,7 @@ def command(
     else:
         _print(project, span, done, other, rules_from, rhythm)
     if html is not None:
-        write_file(html, Kind.PAGE, [_page(project, span, done, other, rules_from, warnings).encode()])
+        write_file(html, FileKind.PAGE, [_page(project, span, done, other, rules_from, warnings).encode()])
         click.echo(f"Written to {html}", err=format_ == "json")
     for warning in warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
@@ -198,9 +207,9 @@ def _send_json(send: Send, calendar: Calendar) -> dict[str, Any]:
     }
 
 
-def _compared(project: Project, done: Simulation, other: Simulation | None, rules_from: str | None) -> Compared:
+def _compared(project: Project, done: Simulation, other: Simulation | None, rules_from: str | None) -> ComparedVolumes:
     calendar = project.settings.calendar
-    return Compared(
+    return ComparedVolumes(
         volumes(done.sends, calendar), volumes(other.sends, calendar) if other is not None else None, rules_from or ""
     )
 
@@ -231,7 +240,7 @@ def _print(
     _print_rows(spans.span, compared, period_rows(compared, spans), bars=True)
 
 
-def _print_rows(name: str, compared: Compared, rows: list[Row], *, bars: bool = False) -> None:
+def _print_rows(name: str, compared: ComparedVolumes, rows: list[Row], *, bars: bool = False) -> None:
     """A table of numbers, ranged right; with `bars` the chart beside it."""
     headings = compared.headings()
     cells = [compared.numbers(present, other) for _, present, other, _ in rows]

@@ -8,10 +8,11 @@ import click
 
 from sendplan.addresses import address_error
 from sendplan.commands.context import format_option, load_settings, project_option, reader_for, store_for
-from sendplan.commands.output import clean, print_json
+from sendplan.commands.output import print_json
 from sendplan.mail.diagnosis import smtp_test
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project.settings import Settings
+from sendplan.text import clean
 
 
 @click.command("smtp-test")

@@ -10,13 +10,13 @@ import click
 
 from sendplan.calendar import Calendar
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
-from sendplan.commands.output import clean, print_json, print_table
+from sendplan.commands.output import print_json, print_table
 from sendplan.ledger import Record
 from sendplan.operating.overview import Overview, overview_of
 from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
-from sendplan.report import counted
 from sendplan.store.protocols import ImportRecord, PlanRecord
+from sendplan.text import clean, counted
 
 SHOWN_RUNS = 5
 

@@ -9,9 +9,10 @@ import click
 
 from sendplan.addresses import address_error
 from sendplan.commands.context import format_option, load_settings, project_option, store_of
-from sendplan.commands.output import clean, print_json, print_table
+from sendplan.commands.output import print_json, print_table
 from sendplan.problems import Exit
 from sendplan.store import Store
+from sendplan.text import clean
 
 
 @click.command("suppress")

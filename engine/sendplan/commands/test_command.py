@@ -20,13 +20,14 @@ from sendplan.commands.context import (
     project_option,
     reader_of,
 )
-from sendplan.commands.output import clean, print_json
-from sendplan.output_file import Kind, write_file
+from sendplan.commands.output import print_json
+from sendplan.output_file import FileKind, write_file
 from sendplan.problems import Exit
 from sendplan.project.project import Project
 from sendplan.scenarios import play
 from sendplan.scenarios.coverage import Coverage
 from sendplan.scenarios.play import Scenario, ScenarioResult
+from sendplan.text import clean
 
 
 @click.command("test")
@@ -82,7 +83,7 @@ def _write_scenario(project: Project, order: str, now: str | None, output: Path 
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_file(output, Kind.SCENARIO, [text.encode()])
+        write_file(output, FileKind.SCENARIO, [text.encode()])
         click.echo(f"Written to {output}; play it with: sendplan test {output}")
     return Exit.DONE
 

@@ -21,11 +21,11 @@ from sendplan.store.protocols import OrderSource
 COMPARED = ("status", "step", "klass", "template", "sender", "language")
 """What makes a message another one, besides the day on which it leaves."""
 
-Place: TypeAlias = tuple[str, str]
+OrderRule: TypeAlias = tuple[str, str]
 """(order, present rule): each plan lists at most one message there, since a ladder speaks through its next step."""
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What became of a message."""
 
     ADDED = "added"
@@ -52,7 +52,7 @@ class Unlisted:
 class Change:
     """One message that differs between two plans."""
 
-    kind: Kind
+    kind: ChangeKind
     old: Entry | None
     new: Entry | None
     old_day: str | None
@@ -80,18 +80,18 @@ class Diff:
     kept: Mapping[str, int]
     """Rule → messages that are in both plans, unchanged."""
 
-    def counts(self, rule: str | None = None) -> dict[Kind, int]:
+    def counts(self, rule: str | None = None) -> dict[ChangeKind, int]:
         """How many messages there are of each kind, in all or of one rule."""
         found = Counter(each.kind for each in self.changes if rule in (None, each.entry.rule))
         kept = sum(self.kept.values()) if rule is None else self.kept.get(rule, 0)
-        return {kind: kept if kind is Kind.KEPT else found[kind] for kind in Kind}
+        return {kind: kept if kind is ChangeKind.KEPT else found[kind] for kind in ChangeKind}
 
     def rules(self) -> list[str]:
         """The rules of which there is something to tell."""
         return sorted({each.entry.rule for each in self.changes} | {rule for rule, count in self.kept.items() if count})
 
 
-Elsewhere: TypeAlias = Callable[[list[Place]], Mapping[Place, Unlisted]]
+Elsewhere: TypeAlias = Callable[[list[OrderRule]], Mapping[OrderRule, Unlisted]]
 """What a rule set decided on messages that its plan does not list."""
 
 
@@ -118,11 +118,11 @@ def compare(
         was, now = before.get(place), after.get(place)
         unlisted = gone.get(place) if now is None else come.get(place) if was is None else None
         change = _change(was, now, unlisted)
-        if change.kind is Kind.KEPT:
+        if change.kind is ChangeKind.KEPT:
             kept[place[1]] += 1
         else:
             changes.append(change)
-    kinds = list(Kind)
+    kinds = list(ChangeKind)
     changes.sort(
         key=lambda each: (each.entry.rule, kinds.index(each.kind), each.new_day or "9999", each.entry.order or "")
     )
@@ -141,13 +141,13 @@ def _change(was: Entry | None, now: Entry | None, unlisted: Unlisted | None) -> 
             if getattr(was, name) != getattr(now, name)
         }
     if old_day is not None and new_day is not None and old_day != new_day:
-        kind = Kind.MOVED
+        kind = ChangeKind.MOVED
     elif was is None:
-        kind = Kind.ADDED
+        kind = ChangeKind.ADDED
     elif now is None:
-        kind = Kind.DROPPED
+        kind = ChangeKind.DROPPED
     else:
-        kind = Kind.CHANGED if fields else Kind.KEPT
+        kind = ChangeKind.CHANGED if fields else ChangeKind.KEPT
     return Change(kind, was, now, old_day, new_day, fields, unlisted)
 
 
@@ -188,12 +188,12 @@ def _renamed(old: Project, new: Project) -> dict[str, str]:
 
 
 def _unlisted(
-    project: Project, source: OrderSource, clock: Clock, places: list[Place], names: Mapping[str, str]
-) -> dict[Place, Unlisted]:
+    project: Project, source: OrderSource, clock: Clock, places: list[OrderRule], names: Mapping[str, str]
+) -> dict[OrderRule, Unlisted]:
     """Decide on these orders again; `names` leads from a place's rule to its id in this project."""
     orders = source.orders_by_id({order for order, _ in places})
     decided = {each.facts.id: each.decisions for each in decide_orders(project, source, clock, orders=orders)}
-    found: dict[Place, Unlisted] = {}
+    found: dict[OrderRule, Unlisted] = {}
     for order, rule in places:
         name = names.get(rule, rule)
         decision = next((each for each in decided.get(order, ()) if each.rule.id == name), None)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, assert_never
 
-from sendplan.comparing.diff import Change, Diff, Kind
+from sendplan.comparing.diff import Change, ChangeKind, Diff
 from sendplan.plan import Plan
 
-SIGNS = {Kind.ADDED: "+", Kind.DROPPED: "-", Kind.MOVED: ">", Kind.CHANGED: "~"}
+SIGNS = {ChangeKind.ADDED: "+", ChangeKind.DROPPED: "-", ChangeKind.MOVED: ">", ChangeKind.CHANGED: "~"}
 LISTED = 50
 """Rows of a Markdown table; a merge request is no place for thousands."""
 
@@ -29,7 +29,7 @@ def markdown(old: Plan, new: Plan, diff: Diff, names: tuple[str, str]) -> str:
     lines = ["### What this changes in the mails", "", _markdown(_heading(old, new, names)), ""]
     if not diff.changes:
         return "\n".join([*lines, _total(diff)])
-    lines += [f"| Rule | {' | '.join(kind.capitalize() for kind in Kind)} |", f"|---|{'--:|' * len(Kind)}"]
+    lines += [f"| Rule | {' | '.join(kind.capitalize() for kind in ChangeKind)} |", f"|---|{'--:|' * len(ChangeKind)}"]
     lines += [f"| {rule} | {' | '.join(map(str, diff.counts(rule).values()))} |" for rule in diff.rules()]
     for rule in diff.rules():
         changes = _of(diff, rule)
@@ -104,7 +104,7 @@ def _counts(diff: Diff, rule: str) -> str:
 def _total(diff: Diff) -> str:
     counts = diff.counts()
     if not diff.changes:
-        return f"No difference: {counts[Kind.KEPT]:,} kept"
+        return f"No difference: {counts[ChangeKind.KEPT]:,} kept"
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
 
 
@@ -118,12 +118,12 @@ def _what(change: Change) -> str:
 
 def _days(change: Change) -> Iterator[str]:
     match change.kind:
-        case Kind.MOVED:
+        case ChangeKind.MOVED:
             yield f"{change.old_day} → {change.new_day}"
-        case Kind.DROPPED | Kind.ADDED:
-            day = change.old_day if change.kind is Kind.DROPPED else change.new_day
+        case ChangeKind.DROPPED | ChangeKind.ADDED:
+            day = change.old_day if change.kind is ChangeKind.DROPPED else change.new_day
             yield day or change.entry.status.value
-        case Kind.CHANGED | Kind.KEPT:
+        case ChangeKind.CHANGED | ChangeKind.KEPT:
             pass
         case _:
             assert_never(change.kind)

@@ -22,7 +22,7 @@ _ALWAYS_READ = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class CandidateSearch:
     """The candidates of one rule, or of all rules, and what must be decided to decide on them."""
 
     rule: str | None
@@ -49,12 +49,12 @@ def searches(
     *,
     rules: Collection[str] | None = None,
     account: str | None = None,
-) -> Iterator[Search]:
+) -> Iterator[CandidateSearch]:
     """Where a plan finds everything that it lists; `rules` and `account` narrow what is looked at."""
     wanted = {name for name in accounts_with_orders if account is None or name == account}
     unknown = wanted - project.settings.accounts.keys()
     if unknown:
-        yield Search(
+        yield CandidateSearch(
             None, frozenset(unknown), (everything(unknown),), None if rules is None else frozenset(rules), None, None
         )
     by_id = {name: {rule.id: rule for rule in project.rules_for(name)} for name in sorted(wanted - unknown)}
@@ -66,7 +66,7 @@ def searches(
                 decided = closure(id_, by_id[min(accounts)])
                 ledger = frozenset(key[0] for each in decided.values() for key in _ledger_keys(each))
                 fields = _fields(decided.values(), project.settings)
-                yield Search(id_, accounts, found, frozenset(decided), ledger, fields)
+                yield CandidateSearch(id_, accounts, found, frozenset(decided), ledger, fields)
 
 
 def indexes(project: Project, now: datetime) -> tuple[Index, ...]:

@@ -14,7 +14,7 @@ from sendplan.addresses import address_error, mailbox
 from sendplan.calendar import Window
 from sendplan.deciding.decision import Check, Decision, Situation
 from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
-from sendplan.expressions import And, Environment, Expression, Missing, Result
+from sendplan.expressions import And, Environment, Evaluated, Expression, Missing
 from sendplan.fields import PERSONAL, Moment
 from sendplan.ledger import Record, State
 from sendplan.plan import Reason
@@ -98,7 +98,7 @@ class _Decider:
             hold=self.hold,
         )
 
-    def _evaluate(self, expression: Expression) -> Result:
+    def _evaluate(self, expression: Expression) -> Evaluated:
         self.read |= expression.fields()
         result = expression.evaluate(self.environment)
         for node in expression.sent():
@@ -241,7 +241,7 @@ class _Decider:
 
     def _waiting(self) -> Check:
         asked = (self.rule.due,) if self.furthest < 0 else ()
-        due: Result = self._evaluate(self.rule.due) if asked else self._due_after_previous()
+        due: Evaluated = self._evaluate(self.rule.due) if asked else self._due_after_previous()
         if self.pending:
             return Check(Reason.WAITING, False, f"{_quoted(dict.fromkeys(self.pending))} has not gone out yet", asked)
         if isinstance(due, Missing):

@@ -38,7 +38,7 @@ from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
 from sendplan.fields import FieldType
 from sendplan.ledger import MessageKey
 from sendplan.project.postcodes import Postcodes
-from sendplan.project.regions import Entry, Region
+from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.units import Duration, Unit
@@ -288,7 +288,7 @@ def in_regions(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> B
     elsewhere: frozenset[str] = frozenset()
     """Countries of which no address comes so far down the list."""
     for region in regions:
-        entries = region.entries if region.entries is not None else (Entry(),)
+        entries = region.entries if region.entries is not None else (RegionEntry(),)
         if region.name in allowed:
             parts += (_at(entry, elsewhere) for entry in entries)
         for entry in entries:
@@ -297,7 +297,7 @@ def in_regions(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> B
     return any_of(parts)
 
 
-def _at(entry: Entry, elsewhere: frozenset[str]) -> Bound:
+def _at(entry: RegionEntry, elsewhere: frozenset[str]) -> Bound:
     if entry.countries:
         countries = entry.countries - elsewhere
         country: Bound = Listed("country", countries) if countries else NEVER

@@ -17,7 +17,7 @@ from sendplan.mail.credentials import check_passwords, password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, mailbox
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
-from sendplan.output_file import Kind, write_file
+from sendplan.output_file import FileKind, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Sender
@@ -83,7 +83,7 @@ def rehearse_to_folder(
 
     def write(entry: Entry, message: Message) -> Result:
         name = f"{numbers[entry.key]:0{width}}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.key)[:120]}.eml"
-        write_file(folder / name, Kind.MAIL, [message.bytes])
+        write_file(folder / name, FileKind.MAIL, [message.bytes])
         return Result(entry.key, Ending.SENT, f"written to {folder / name}")
 
     ending = stop or threading.Event()

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from sendplan.expressions.evaluate import Environment, Meaning, Missing, Result, Seen, Traced, condition, meaning
+from sendplan.expressions.evaluate import Environment, Evaluated, Meaning, Missing, Seen, Traced, condition, meaning
 from sendplan.expressions.evaluate import traced as _traced
 from sendplan.expressions.grammar import parse
 from sendplan.expressions.nodes import And, FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, walk
-from sendplan.expressions.types import Scope, check, kind_of_value
+from sendplan.expressions.types import Names, check, kind_of_value
 from sendplan.fields import Field
 from sendplan.problems import Problem, Span
 
@@ -18,14 +18,14 @@ __all__ = [
     "And",
     "Condition",
     "Environment",
+    "Evaluated",
     "Expression",
     "Kind",
     "Missing",
+    "Names",
     "Node",
     "ParamRef",
     "ParamValue",
-    "Result",
-    "Scope",
     "Seen",
     "Sent",
     "Traced",
@@ -57,13 +57,13 @@ class Expression:
         object.__setattr__(self, "_sent", tuple(node for node in nodes if isinstance(node, Sent)))
         object.__setattr__(self, "_meaning", self._first)
 
-    def _first(self, env: Environment) -> Result:
+    def _first(self, env: Environment) -> Evaluated:
         """The first evaluation: most expressions of a large project are only checked."""
         made = condition(self.root) if self.kind is Kind.CONDITION else meaning(self.root)
         object.__setattr__(self, "_meaning", made)
         return made(env)
 
-    def evaluate(self, env: Environment) -> Result:
+    def evaluate(self, env: Environment) -> Evaluated:
         """Its value; of a condition True, False or Missing (unknown). That of every part enters `env.seen`."""
         return self._meaning(env)
 
@@ -88,7 +88,7 @@ Condition: TypeAlias = Expression
 """An expression whose kind is CONDITION."""
 
 
-def compile_expression(text: str, kind: Kind, scope: Scope, locate: Locate) -> tuple[Expression | None, list[Problem]]:
+def compile_expression(text: str, kind: Kind, scope: Names, locate: Locate) -> tuple[Expression | None, list[Problem]]:
     """The checked expression, or None, with every mistake in it as a problem."""
     root, mistakes = parse(text)
     if root is not None:

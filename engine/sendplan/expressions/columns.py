@@ -11,15 +11,15 @@ from typing import Any, TypeAlias
 
 from sendplan.expressions.elements import (
     Arithmetic,
-    Cell,
+    ColumnRef,
     Converted,
     EachRow,
     FirstSeen,
     Kept,
-    Part,
+    LetRef,
+    PartRef,
     Reduced,
-    Rows,
-    Step,
+    RowsRef,
 )
 from sendplan.expressions.grammar import Mistake
 from sendplan.expressions.nodes import (
@@ -248,7 +248,7 @@ class _Typer:
                 return self.extreme(node, want)
             case FieldRef(name=name) if name in self.scope.parts:
                 placed = self.of_parts_above(name).place(self.scope.parts[name], want, many=many)
-                return Part(node.start, node.end, name, placed)
+                return LetRef(node.start, node.end, name, placed)
             case Literal(value=value):
                 return self.fit(node, node, kind_of_value(value), want)
             case FieldRef(name="seen"):
@@ -391,12 +391,12 @@ class _Typer:
                 if not self.scope.table or self.scope.element:
                     where = "inside `[ ]` and `each:`" if self.scope.element else "in json and xml, which have lists"
                     self.note(node, f"there is no `rows` {where}", 'a column of that name is `col("rows")`')
-                return Rows(node.start, node.end)
+                return RowsRef(node.start, node.end)
             case FieldRef(name=name) | Column(name=name):
-                return Cell(node.start, node.end, name, self.scope.empty)
+                return ColumnRef(node.start, node.end, name, self.scope.empty)
             case Get(base=base, name=name):
                 self.has_parts(node, base)
-                return Step(node.start, node.end, self.place(base, None), name, self.scope.empty)
+                return PartRef(node.start, node.end, self.place(base, None), name, self.scope.empty)
             case Where(base=base, condition=condition):
                 self.has_parts(node, base)
                 inner = self.within(self.scope.of_element())

@@ -11,7 +11,16 @@ from decimal import Decimal, DecimalException
 from operator import add, mul, sub, truediv
 from typing import Any
 
-from sendplan.expressions.evaluate import Environment, Meaning, Missing, OwnMeaning, Result, condition, meaning, ordinal
+from sendplan.expressions.evaluate import (
+    Environment,
+    Evaluated,
+    Meaning,
+    Missing,
+    OwnMeaning,
+    condition,
+    meaning,
+    ordinal,
+)
 from sendplan.expressions.nodes import Node
 
 OWN_TEXT = ""
@@ -31,7 +40,7 @@ class BadValue(ValueError):  # noqa: N818 - it is told as a row's mistake
 
 
 @dataclass(frozen=True, slots=True)
-class Cell(OwnMeaning):
+class ColumnRef(OwnMeaning):
     """A column of the order, row or element at hand."""
 
     name: str
@@ -42,7 +51,7 @@ class Cell(OwnMeaning):
 
 
 @dataclass(frozen=True, slots=True)
-class Step(OwnMeaning):
+class PartRef(OwnMeaning):
     """A part of a record, or of every record of a list."""
 
     base: Node
@@ -88,7 +97,7 @@ class Reduced(OwnMeaning):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows(OwnMeaning):
+class RowsRef(OwnMeaning):
     """`rows`: every row of the order."""
 
     def compute(self) -> Meaning:
@@ -104,7 +113,7 @@ class FirstSeen(OwnMeaning):
 
 
 @dataclass(frozen=True, slots=True)
-class Part(OwnMeaning):
+class LetRef(OwnMeaning):
     """A name under `let:`, whose value is the order's wherever it is used."""
 
     name: str
@@ -175,20 +184,20 @@ def _cleaned(value: object, empty: frozenset[str]) -> object | None:
     return cleaned if any(each is not None for each in cleaned) else None
 
 
-def _cell(node: Cell) -> Meaning:
+def _cell(node: ColumnRef) -> Meaning:
     name, empty, missing = node.name, node.empty, Missing((node.name,))
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         value = _cleaned(env.values.get(name), empty)
         return missing if value is None else value  # type: ignore[return-value]
 
     return evaluate
 
 
-def _step(node: Step) -> Meaning:
+def _step(node: PartRef) -> Meaning:
     base, name, empty, missing = meaning(node.base), node.name, node.empty, Missing((node.name,))
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         value: Any = base(env)
         if type(value) is Missing:
             return value
@@ -217,7 +226,7 @@ def part_of(value: object, name: str) -> object | None:
 def _where(node: Kept) -> Meaning:
     base, kept = meaning(node.base), condition(node.condition)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         value: Any = base(env)
         if type(value) is Missing:
             return value
@@ -233,7 +242,7 @@ def within(env: Environment, element: object) -> Environment:
     return Environment(values, env.calendar, env.params, env.sent, order=env.order or env)
 
 
-def _rows(node: Rows) -> Meaning:
+def _rows(node: RowsRef) -> Meaning:
     return lambda env: list((env.order or env).rows)  # type: ignore[return-value]
 
 
@@ -241,10 +250,10 @@ def _first_seen(node: FirstSeen) -> Meaning:
     return lambda env: SEEN  # type: ignore[return-value]
 
 
-def _part(node: Part) -> Meaning:
+def _part(node: LetRef) -> Meaning:
     value, key = meaning(node.value), object()
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         order = env.order or env
         if key not in order.parts:
             order.parts[key] = value(order)
@@ -256,7 +265,7 @@ def _part(node: Part) -> Meaning:
 def _each_row(node: EachRow) -> Meaning:
     value = meaning(node.value)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         found: list[object] = []
         for row in (env.order or env).rows:
             each: Any = value(within(env, row))
@@ -280,7 +289,7 @@ def _converted(node: Converted) -> Meaning:
             error.raw = raw if error.raw is None else error.raw
             raise
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         found: Any = value(env)
         if type(found) is Missing:
             return found
@@ -302,7 +311,7 @@ def _converted(node: Converted) -> Meaning:
 def _called(node: Reduced) -> Meaning:
     arguments, reduce = [meaning(each) for each in node.arguments], _REDUCE[node.name]
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         values = [each(env) for each in arguments]
         result = reduce([each for value in values for each in elements(value)], env)
         if result is None:
@@ -347,7 +356,7 @@ def _arithmetic(node: Arithmetic) -> Meaning:
         except DecimalException as error:
             raise BadValue(f"cannot be calculated: {first} {node.operator} {second}") from error
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         first: Any = one(env)
         second: Any = other(env)
         for each in (first, second):

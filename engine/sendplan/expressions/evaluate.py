@@ -45,11 +45,11 @@ class Missing:
     """The fields (or sent messages) whose absence makes it so."""
 
 
-Result: TypeAlias = Value | Duration | Missing
-Seen: TypeAlias = dict[int, Result]
+Evaluated: TypeAlias = Value | Duration | Missing
+Seen: TypeAlias = dict[int, Evaluated]
 """The value of every part that was evaluated, by the identity of its node."""
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class Environment:
     """In a mapping file, the whole order's environment while the names are those of one of its rows or elements."""
     rows: Sequence[Mapping[str, Any]] = ()
     """In a mapping file, the rows of the order."""
-    parts: dict[object, Result] = field(default_factory=dict)
+    parts: dict[object, Evaluated] = field(default_factory=dict)
     """In a mapping file, the values of `let` that were asked for."""
 
 
-Meaning: TypeAlias = Callable[[Environment], Result]
+Meaning: TypeAlias = Callable[[Environment], Evaluated]
 """A part of an expression as a function: its value, which also enters `env.seen`."""
 
 
@@ -92,7 +92,7 @@ def meaning(node: Node) -> Meaning:
     compute = node.compute() if isinstance(node, OwnMeaning) else _MEANING[type(node)](node)
     key = id(node)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         value = env.seen[key] = compute(env)
         return value
 
@@ -111,7 +111,7 @@ _MOMENTS = (FieldRef, Sent, Add, Extreme, Conditional)
 """What may be a moment. A flag always has a value, so what is missing here is a moment."""
 
 
-def _asked(node: Node, value: Result) -> Result:
+def _asked(node: Node, value: Evaluated) -> Evaluated:
     if type(value) is Missing:
         return False if isinstance(node, _MOMENTS) else value
     return True if isinstance(value, date) else value
@@ -138,7 +138,7 @@ def _sent(node: Sent) -> Meaning:
 def _not(node: Not) -> Meaning:
     operand = condition(node.operand)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         value = operand(env)
         return value if type(value) is Missing else not value
 
@@ -149,7 +149,7 @@ def _joined(node: And | Or) -> Meaning:
     """`and` is decided by false, `or` by true; else unknown as soon as one part is."""
     parts, decisive = [condition(part) for part in node.parts], isinstance(node, Or)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         values = [part(env) for part in parts]
         return decisive if decisive in values else _missing(values) or not decisive
 
@@ -166,7 +166,7 @@ def _in(node: In) -> Meaning:
     texts = item_values(node.items) if isinstance(node.items, tuple) else frozenset()
     numbers = frozenset(map(number, texts))
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         value = left(env)
         if type(value) is Missing:
             return value
@@ -178,9 +178,9 @@ def _in(node: In) -> Meaning:
 
 
 def _compare(node: Compare) -> Meaning:
-    left, right, compare = meaning(node.left), meaning(node.right), _OPERATORS[node.operator]
+    left, right, compare = meaning(node.left), meaning(node.right), COMPARISONS[node.operator]
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         values = left(env), right(env)
         return _missing(values) or compare(*(ordinal(value, env.calendar) for value in values))
 
@@ -190,7 +190,7 @@ def _compare(node: Compare) -> Meaning:
 def _has(node: Has) -> Meaning:
     left, right = meaning(node.left), meaning(node.right)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         values = left(env), right(env)
         return _missing(values) or values[1] in values[0]  # type: ignore[operator]
 
@@ -200,7 +200,7 @@ def _has(node: Has) -> Meaning:
 def _add(node: Add) -> Meaning:
     left, right = meaning(node.left), meaning(node.right)
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         first, second = left(env), right(env)
         missing = _missing((first, second))
         if missing:
@@ -219,7 +219,7 @@ def _extreme(node: Extreme) -> Meaning:
     arguments = [(meaning(argument.value), argument.if_set) for argument in node.arguments]
     choose = max if node.name == "max" else min
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         values = [(value(env), if_set) for value, if_set in arguments]
         counted = [value for value, if_set in values if not (if_set and type(value) is Missing)]
         counted = counted or [value for value, _ in values]
@@ -233,7 +233,7 @@ def _conditional(node: Conditional) -> Meaning:
     asked, value = condition(node.condition), meaning(node.value)
     otherwise = meaning(node.otherwise) if node.otherwise is not None else None
 
-    def evaluate(env: Environment) -> Result:
+    def evaluate(env: Environment) -> Evaluated:
         answer = asked(env)
         if type(answer) is Missing:
             return answer
@@ -262,7 +262,7 @@ _MEANING: Mapping[type[Node], Callable[[Any], Meaning]] = {
 }
 
 
-def _missing(values: Iterable[Result]) -> Missing | None:
+def _missing(values: Iterable[Evaluated]) -> Missing | None:
     """None, or what the values miss together."""
     missing = [value for value in values if type(value) is Missing]
     if not missing:
@@ -272,7 +272,7 @@ def _missing(values: Iterable[Result]) -> Missing | None:
     return Missing(tuple(dict.fromkeys(name for each in missing for name in each.names)))
 
 
-def ordinal(value: Result, calendar: Calendar) -> Any:
+def ordinal(value: Evaluated, calendar: Calendar) -> Any:
     """A value in comparable form: a date counts from its local start."""
     return calendar.instant(value) if isinstance(value, date) else value
 

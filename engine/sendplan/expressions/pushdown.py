@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from sendplan.calendar import Calendar
@@ -28,6 +27,7 @@ from sendplan.expressions.bounds import (
     all_of,
     any_of,
 )
+from sendplan.expressions.evaluate import COMPARISONS
 from sendplan.expressions.inverse import before_adding
 from sendplan.expressions.nodes import (
     Add,
@@ -52,7 +52,6 @@ from sendplan.units import Duration
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _TURNED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 
 OPEN_BALANCE = Balance("total", ("paid_amount", "credited"))
 """`open_amount` where it is not settled by `paid` alone, and not negative."""
@@ -119,7 +118,7 @@ class Pushdown:
     def _comparison(self, node: Compare, operator: str) -> Bound:
         right, left = self._constant(node.right), self._constant(node.left)
         if left is not None and right is not None:
-            return ALWAYS if _OPERATORS[operator](left, right) else NEVER
+            return ALWAYS if COMPARISONS[operator](left, right) else NEVER
         if right is not None:
             return self.compared(node.left, operator, right)
         if left is not None:
@@ -240,7 +239,7 @@ class Pushdown:
         if field.type is FieldType.TEXT and operator not in ("==", "!="):
             return self.present(FieldRef(0, 0, name))
         if name == "portal":
-            return self._portal(Compared(name, operator, value), lambda portal: _OPERATORS[operator](portal, value))
+            return self._portal(Compared(name, operator, value), lambda portal: COMPARISONS[operator](portal, value))
         return self._by_default(name, lambda column: self._visible(column, Compared(column, operator, value)))
 
     def _portal(self, named: Bound, matches: Callable[[str], bool]) -> Bound:
@@ -271,8 +270,8 @@ class Pushdown:
         paid, amount = FieldRef(0, 0, "paid"), FieldRef(0, 0, "paid_amount")
         if operator in ("<", "<="):
             settled = all_of((self.present(paid), self.absent(amount)))
-            return any_of((settled, balance)) if _OPERATORS[operator](0, value) else NEVER
-        if _OPERATORS[operator](0, value):
+            return any_of((settled, balance)) if COMPARISONS[operator](0, value) else NEVER
+        if COMPARISONS[operator](0, value):
             return self.present(FieldRef(0, 0, OPEN_AMOUNT.name))
         return all_of((any_of((self.absent(paid), self.present(amount))), balance))
 

@@ -48,7 +48,7 @@ KIND_OF_FIELD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Names:
     """The names that an expression may use."""
 
     fields: Mapping[str, Field]
@@ -73,7 +73,7 @@ def kind_of_value(value: ParamValue) -> Kind:
     return Kind.LIST if isinstance(value, tuple) else Kind.TEXT
 
 
-def check(root: Node, scope: Scope, expected: Kind) -> tuple[Node, list[Mistake]]:
+def check(root: Node, scope: Names, expected: Kind) -> tuple[Node, list[Mistake]]:
     """The tree with its names resolved, and every mistake in it; `expected` is what the whole must be."""
     checker = _Checker(scope)
     if expected is Kind.CONDITION:
@@ -88,7 +88,7 @@ def check(root: Node, scope: Scope, expected: Kind) -> tuple[Node, list[Mistake]
 class _Checker:
     """Returns kinds bottom-up; None stands for a part whose mistake is already noted."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Names) -> None:
         self.scope = scope
         self.mistakes: list[Mistake] = []
 

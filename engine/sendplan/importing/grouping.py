@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 
 from sendplan.expressions.elements import filled
 from sendplan.importing.conversion import plain_text
-from sendplan.importing.shapes import Group, Record
+from sendplan.importing.shapes import Group, RawOrder
 from sendplan.importing.tables import OddRow
 
 Named: TypeAlias = tuple[int, dict[str, Any], OddRow | None]
 """A row's line, the cells that the mapping reads by column, and what is wrong with the row as a whole."""
 
 
-def groups(rows: Iterable[Named], key: str, empty: frozenset[str], stray: Callable[[int], None]) -> Iterator[Record]:
+def groups(rows: Iterable[Named], key: str, empty: frozenset[str], stray: Callable[[int], None]) -> Iterator[RawOrder]:
     """The rows of each order together, orders in the file's sequence; a row before every order goes to `stray`.
 
     An empty cell in the column `key` continues the order above.

@@ -20,14 +20,14 @@ from sendplan.importing.grouping import groups
 from sendplan.importing.mapping import FileMapping, importable, unmapped
 from sendplan.importing.mapping_file import read_mapping
 from sendplan.importing.selecting import Selection
-from sendplan.importing.shapes import ABSENT, Groups, Record, Rows, Shape, Trees, walked
+from sendplan.importing.shapes import ABSENT, Groups, RawOrder, Rows, Shape, Trees, walked
 from sendplan.importing.suspicions import Suspicions
 from sendplan.importing.tables import OddRow, Table
 from sendplan.importing.values import FieldReader, Mistakes, check_required
 from sendplan.problems import Problem, Severity, UserError, did_you_mean
 from sendplan.project.settings import Settings
-from sendplan.report import clean
 from sendplan.store.protocols import ImportRun, Refusal, RefusedRow, Store, StoredOrder
+from sendplan.text import clean
 
 BATCH = 2_000
 """Records converted and stored at once."""
@@ -181,7 +181,7 @@ class _Import:
 
     # --- opening ---
 
-    def _open(self) -> Iterator[Record]:
+    def _open(self) -> Iterator[RawOrder]:
         """The records that are kept, in the file's own form."""
         calendar, format_ = self.settings.calendar, self.file.format
         if format_ in ("csv", "xlsx"):
@@ -197,7 +197,7 @@ class _Import:
         read = {"json": json_records, "jsonl": json_line_records, "xml": xml_records}[format_]
         yield from self.selection.records(read(self.file, self.mapping.orders))
 
-    def _open_table(self) -> Iterator[Record]:
+    def _open_table(self) -> Iterator[RawOrder]:
         self.table = table = Table(self.file, self.mapping.table)
         self.selection = Selection(self.mapping, Rows({}, self.settings.calendar), self.bad)
         rows = table.start()
@@ -297,7 +297,7 @@ class _Import:
             missing = [self._lacks(key, paths, span) for key, paths, span in self.unmet]
             raise UserError(list(dict.fromkeys(missing)))
 
-    def _meet(self, batch: Sequence[Record]) -> None:
+    def _meet(self, batch: Sequence[RawOrder]) -> None:
         """Forget the paths that some record has."""
         for _, record in batch:
             if not self.unmet:
@@ -306,7 +306,7 @@ class _Import:
 
     # --- a batch ---
 
-    def _take(self, run: ImportRun, batch: list[Record]) -> None:
+    def _take(self, run: ImportRun, batch: list[RawOrder]) -> None:
         if self.unmet:
             self._meet(batch)
         self.suspicions.see(batch if self.table is None else ())
@@ -328,7 +328,7 @@ class _Import:
             values = {name: columns[name] if chosen is None else [columns[name][at] for at in chosen] for name in names}
             self._store(run, values, lines if chosen is None else [lines[at] for at in chosen])
 
-    def _check_required(self, columns: Columns, batch: Sequence[Record], mistakes: Mistakes) -> None:
+    def _check_required(self, columns: Columns, batch: Sequence[RawOrder], mistakes: Mistakes) -> None:
         fields = {each.source.field.name: (each.source.field, each.source.label) for each in self.readers}
         required = (self.mapping.match,) if self.mapping.match is not None else REQUIRED
         check_required(list(columns), list(columns.values()), batch, self.settings.accounts, mistakes, fields, required)
@@ -337,7 +337,7 @@ class _Import:
                 if columns["id"][position] is ABSENT:
                     mistakes.setdefault(position, []).append(BadRow(line, "`id` is missing"))
 
-    def _matched(self, run: ImportRun, columns: Columns, batch: Sequence[Record], mistakes: Mistakes) -> Columns:
+    def _matched(self, run: ImportRun, columns: Columns, batch: Sequence[RawOrder], mistakes: Mistakes) -> Columns:
         """The columns with the ids of the orders that are found by `match`."""
         match = self.mapping.match
         assert match is not None

@@ -49,7 +49,7 @@ class ConstantSource:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateSource:
+class TextSource:
     """A text put together from columns: each literal text with the value that follows it."""
 
     parts: tuple[tuple[str, Meaning | None], ...]
@@ -63,7 +63,7 @@ class LinesSource:
     fields: tuple[FieldSource, ...]
 
 
-Source: TypeAlias = ColumnSource | ExpressionSource | ConstantSource | TemplateSource | LinesSource
+Source: TypeAlias = ColumnSource | ExpressionSource | ConstantSource | TextSource | LinesSource
 
 
 @dataclass(frozen=True, slots=True)

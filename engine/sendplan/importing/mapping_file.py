@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sendplan import resources
 from sendplan.expressions.columns import ColumnScope, Conversions, Needs, Paths, is_path, reads_every_row, typed
-from sendplan.expressions.elements import Cell, Step
+from sendplan.expressions.elements import ColumnRef, PartRef
 from sendplan.expressions.evaluate import Meaning, meaning
 from sendplan.expressions.grammar import Mistake, parse
 from sendplan.expressions.nodes import Column, FieldRef, Get, Kind, Node, walk
@@ -30,7 +30,7 @@ from sendplan.importing.mapping import (
     FileMapping,
     LinesSource,
     Source,
-    TemplateSource,
+    TextSource,
     importable,
 )
 from sendplan.importing.numbers import number_reader
@@ -487,7 +487,7 @@ class _Builder:
         if values is None:
             self._check_result(field, kind, path)
         label = _expression_text(text).strip()
-        if is_path(root) and isinstance(made, Cell | Step) and not self._starts_with_part(root, scope):
+        if is_path(root) and isinstance(made, ColumnRef | PartRef) and not self._starts_with_part(root, scope):
             return self._source(field, ColumnSource(_steps(made)), root, scope, notation, values, options, path, label)
         source = ExpressionSource(meaning(made), rounded=field.type is FieldType.DECIMAL)
         return self._source(field, source, root, scope, notation, values, options, path, label)
@@ -574,7 +574,7 @@ class _Builder:
         values = options.get("values")
         return FieldSource(
             field,
-            TemplateSource(tuple(parts)),
+            TextSource(tuple(parts)),
             self._convert(field, self._field_notation(options), values),
             text,
             tuple(needs.found),
@@ -657,7 +657,13 @@ def translated(values: Mapping[str, Any], convert_: Converter) -> Converter:
 
 
 def _steps(node: Node) -> tuple[str, ...]:
-    return (*_steps(node.base), node.name) if isinstance(node, Step) else (node.name,) if isinstance(node, Cell) else ()
+    return (
+        (*_steps(node.base), node.name)
+        if isinstance(node, PartRef)
+        else (node.name,)
+        if isinstance(node, ColumnRef)
+        else ()
+    )
 
 
 def _expression_text(text: str) -> str:

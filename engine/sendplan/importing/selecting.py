@@ -9,7 +9,7 @@ from sendplan.expressions.elements import BadValue
 from sendplan.expressions.evaluate import Meaning
 from sendplan.importing.bad_rows import BadRow, BadRows
 from sendplan.importing.mapping import FileMapping
-from sendplan.importing.shapes import Group, Record, Shape
+from sendplan.importing.shapes import Group, RawOrder, Shape
 from sendplan.importing.tables import OddRow
 
 
@@ -25,7 +25,7 @@ class Selection:
     """Rows that `only` passed over although they continue an order that is kept."""
     kept: int = 0
 
-    def records(self, records: Iterable[Record | OddRow]) -> Iterator[Record]:
+    def records(self, records: Iterable[RawOrder | OddRow]) -> Iterator[RawOrder]:
         """The records for which `only` is true; a row that is not whole is bad unless it is passed over."""
         only = self.mapping.only
         for each in records:
@@ -35,7 +35,7 @@ class Selection:
                 self.kept += 1
                 yield each
 
-    def groups(self, records: Iterable[Record]) -> Iterator[Record]:
+    def groups(self, records: Iterable[RawOrder]) -> Iterator[RawOrder]:
         """The same for orders of several rows: first rows for which `only` is false are passed over, then orders."""
         for line, group in records:
             kept = self._rows(group)
@@ -85,13 +85,13 @@ class Selection:
                 return
         self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help)])
 
-    def _asked(self, only: Meaning, record: Record) -> bool:
+    def _asked(self, only: Meaning, record: RawOrder) -> bool:
         answer = self._answer(only, record)
         if answer is not None and answer is not True:
             self.passed_over += 1
         return answer is True
 
-    def _answer(self, only: Meaning, record: Record) -> object | None:
+    def _answer(self, only: Meaning, record: RawOrder) -> object | None:
         """What `only` says of a record; None when it cannot be told, and the record is bad."""
         try:
             return only(self.shape.environment(record))

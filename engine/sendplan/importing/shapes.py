@@ -14,7 +14,7 @@ from sendplan.importing.tables import OddRow
 ABSENT = object()
 """A column or path that the record does not have, which leaves the field as it was."""
 
-Record: TypeAlias = tuple[int, Any]
+RawOrder: TypeAlias = tuple[int, Any]
 """The line on which it begins, and a row's cells, a group of rows, or a record."""
 
 
@@ -24,10 +24,10 @@ class Shape(Protocol):
     def has(self, name: str) -> bool:
         """Whether a column of this name may be there."""
 
-    def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
+    def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
         """What stands at the path in each record, or ABSENT."""
 
-    def environment(self, record: Record) -> Environment:
+    def environment(self, record: RawOrder) -> Environment:
         """The record as expressions see it."""
 
 
@@ -45,11 +45,11 @@ class Rows:
     def has(self, name: str) -> bool:
         return name in self.positions
 
-    def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
+    def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
         index = self.positions.get(path[0])
         return [ABSENT] * len(batch) if index is None else [cells[index] for _, cells in batch]
 
-    def environment(self, record: Record) -> Environment:
+    def environment(self, record: RawOrder) -> Environment:
         cells = record[1]
         values = {name: cells[index] for name, index in self.positions.items()}
         return _environment(values, (values,), self.calendar)
@@ -103,11 +103,11 @@ class Groups:
     def has(self, name: str) -> bool:
         return name in self.columns
 
-    def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
+    def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
         name = path[0]
         return [group.get(name) if name in self.columns else ABSENT for _, group in batch]
 
-    def environment(self, record: Record) -> Environment:
+    def environment(self, record: RawOrder) -> Environment:
         group = record[1]
         return _environment(group, group.rows, self.calendar)
 
@@ -121,10 +121,10 @@ class Trees:
     def has(self, name: str) -> bool:
         return True
 
-    def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
+    def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
         return [walked(record, path) for _, record in batch]
 
-    def environment(self, record: Record) -> Environment:
+    def environment(self, record: RawOrder) -> Environment:
         return _environment(record[1], (), self.calendar)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sendplan.importing.mapping import ConstantSource, FieldSource
-from sendplan.importing.shapes import ABSENT, Record
+from sendplan.importing.shapes import ABSENT, RawOrder
 
 _LOOKED_AT = 1_000
 """Orders of JSON and XML whose keys are noted."""
@@ -26,7 +26,7 @@ class Suspicions:
     seen: int = 0
     stored: int = 0
 
-    def see(self, batch: Sequence[Record]) -> None:
+    def see(self, batch: Sequence[RawOrder]) -> None:
         """Note the first names of some records."""
         for _, record in batch[: _LOOKED_AT - self.seen]:
             self.keys |= dict.fromkeys(record)

@@ -21,9 +21,9 @@ from sendplan.importing.mapping import (
     FieldSource,
     LinesSource,
     Source,
-    TemplateSource,
+    TextSource,
 )
-from sendplan.importing.shapes import ABSENT, Group, Record, Shape, walked
+from sendplan.importing.shapes import ABSENT, Group, RawOrder, Shape, walked
 from sendplan.problems import did_you_mean
 
 Mistakes: TypeAlias = dict[int, list[BadRow]]
@@ -60,7 +60,9 @@ class FieldReader:
     def __post_init__(self) -> None:
         self._memo = _Memo(self._text)
 
-    def column(self, batch: Sequence[Record], environments: Sequence[Environment], mistakes: Mistakes) -> Sequence[Any]:
+    def column(
+        self, batch: Sequence[RawOrder], environments: Sequence[Environment], mistakes: Mistakes
+    ) -> Sequence[Any]:
         """The field's values (None clears it, ABSENT leaves it); what is wrong goes to `mistakes`."""
         source = self.source.source
         if isinstance(source, ConstantSource):
@@ -71,7 +73,11 @@ class FieldReader:
         return [self._one(read, env, position, batch, mistakes) for position, env in enumerate(environments)]
 
     def _from_column(
-        self, source: ColumnSource, batch: Sequence[Record], environments: Sequence[Environment], mistakes: Mistakes
+        self,
+        source: ColumnSource,
+        batch: Sequence[RawOrder],
+        environments: Sequence[Environment],
+        mistakes: Mistakes,
     ) -> Sequence[Any]:
         if source.base is not None:
             raws: Sequence[object] = [_below(source.base(env), source.path) for env in environments]
@@ -84,7 +90,7 @@ class FieldReader:
             return [self._one(self._value, raw, position, batch, mistakes) for position, raw in enumerate(raws)]
 
     def _one(
-        self, read: Callable[[Any], Any], given: Any, position: int, batch: Sequence[Record], mistakes: Mistakes
+        self, read: Callable[[Any], Any], given: Any, position: int, batch: Sequence[RawOrder], mistakes: Mistakes
     ) -> Any:
         try:
             return read(given)
@@ -138,7 +144,7 @@ class FieldReader:
         match source:
             case ExpressionSource():
                 return self._expression(source, env)
-            case TemplateSource():
+            case TextSource():
                 return self._template(source, env)
             case LinesSource():
                 return self._lines(source, env)
@@ -156,7 +162,7 @@ class FieldReader:
             found = rounded(found)
         return self._value(found)
 
-    def _template(self, source: TemplateSource, env: Environment) -> Any:
+    def _template(self, source: TextSource, env: Environment) -> Any:
         """None when one of its cells is empty, as half an address is none."""
         texts: list[str] = []
         for literal, meaning in source.parts:
@@ -201,7 +207,7 @@ def _line_value(source: FieldSource, env: Environment, element: object, empty: f
             found = reader._value(raw)
         case ExpressionSource() as expression:
             found = reader._expression(expression, env)
-        case TemplateSource() as template:
+        case TextSource() as template:
             found = reader._template(template, env)
         case LinesSource():
             found = None
@@ -214,10 +220,10 @@ class _NoShape:
     def has(self, name: str) -> bool:
         return True
 
-    def raws(self, path: tuple[str, ...], batch: Sequence[Record]) -> Sequence[object]:
+    def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
         return ()
 
-    def environment(self, record: Record) -> Environment:
+    def environment(self, record: RawOrder) -> Environment:
         raise AssertionError(record)
 
 
@@ -231,7 +237,7 @@ def _below(base: object, path: tuple[str, ...]) -> object:
 def check_required(
     names: Sequence[str],
     columns: Sequence[Sequence[Any]],
-    batch: Sequence[Record],
+    batch: Sequence[RawOrder],
     accounts: Mapping[str, Any],
     mistakes: Mistakes,
     fields: Mapping[str, tuple[Field, str]],
@@ -256,7 +262,7 @@ def check_required(
 
 
 def _note_missing(
-    name: str, values: Sequence[Any], batch: Sequence[Record], mistakes: Mistakes, field: tuple[Field, str]
+    name: str, values: Sequence[Any], batch: Sequence[RawOrder], mistakes: Mistakes, field: tuple[Field, str]
 ) -> None:
     for position, value in enumerate(values):
         told = mistakes.get(position, ())

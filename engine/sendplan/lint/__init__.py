@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sendplan.lint import comments, conditions, dunning, ladders, law, naming, offsets, senders, unused, windows
+from sendplan.lint import (
+    advertising,
+    comments,
+    conditions,
+    dunning,
+    ladders,
+    offsets,
+    renamed_rules,
+    senders,
+    unused,
+    windows,
+)
 from sendplan.lint.subject import Subject, read_subject
 from sendplan.problems import Problem
 
@@ -21,11 +32,11 @@ LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     ladders.unreachable_steps,
     windows.closed_windows,
     windows.short_expiries,
-    law.missing_unsubscribe_blocks,
-    law.advertising,
+    advertising.missing_unsubscribe_blocks,
+    advertising.advertising,
     dunning.unfresh_payments,
     dunning.missing_levels,
-    naming.renamed_rules,
+    renamed_rules.renamed_rules,
     senders.another_from,
     unused.templates,
     unused.windows,

@@ -15,6 +15,7 @@ from sendplan.mail import replies
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, dial, reason_of, tls_context, tls_error
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.secrets import Secrets
+from sendplan.text import one_line
 
 if TYPE_CHECKING:
     from sendplan.project.settings import Sender
@@ -217,7 +218,7 @@ class Connection(smtplib.SMTP):
         return code, text
 
     def _error(self, trouble: Trouble, detail: str) -> SmtpError:
-        return SmtpError(self.phase, trouble, replies.clean(detail))
+        return SmtpError(self.phase, trouble, one_line(detail))
 
     def _refused(self, reply: Reply) -> SmtpError:
         return SmtpError(self.phase, Trouble.REFUSED, f"the server replied {reply}", reply)

@@ -16,10 +16,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from sendplan.mail import replies
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.scoping import scope
 from sendplan.scopes import Scope
+from sendplan.text import one_line
 
 _Address: TypeAlias = tuple[int, Any]
 """Family and what `connect` takes."""
@@ -108,7 +108,7 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
         sock = _first_connected(addresses, deadline)
     except OSError as error:
         trouble = Trouble.TIMED_OUT if isinstance(error, TimeoutError) else Trouble.UNREACHABLE
-        detail = f"no answer from {replies.clean(host)} port {port}: {reason_of(error)}"
+        detail = f"no answer from {one_line(host)} port {port}: {reason_of(error)}"
         raise SmtpError(Phase.CONNECT, trouble, detail) from None
     sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -181,7 +181,7 @@ def _resolve(host: str, port: int, timeout: float) -> list[_Address]:
     thread.join(timeout)
     answer = found[0] if found else TimeoutError("the name server did not answer")
     if isinstance(answer, Exception):
-        detail = f"the name {replies.clean(host)} was not found: {reason_of(answer)}"
+        detail = f"the name {one_line(host)} was not found: {reason_of(answer)}"
         raise SmtpError(Phase.RESOLVE, Trouble.UNRESOLVED, detail)
     return answer
 

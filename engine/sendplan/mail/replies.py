@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from sendplan.addresses import mask_all
+from sendplan.text import one_line
 
 EnhancedCode: TypeAlias = tuple[int, int, int]
 """class, subject, detail of RFC 3463: (5, 1, 1) is "no such mailbox"."""
@@ -51,7 +52,6 @@ class Reply:
 
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _TEXT_LIMIT = 400
 
 
@@ -61,7 +61,7 @@ def parse(code: int, text: bytes) -> Reply:
 
     The enhanced status code (RFC 2034) leads each line of the text; the first one counts.
     """
-    lines = [mask_all(clean(line)) for line in text.decode("utf-8", "replace").split("\n")]
+    lines = [mask_all(one_line(line)) for line in text.decode("utf-8", "replace").split("\n")]
     found = _ENHANCED.match(lines[0])
     enhanced = None
     if found:
@@ -80,8 +80,3 @@ def code_of(text: str) -> str:
     """Basic and enhanced code of a reply that was written as text."""
     found = re.match(r"\d{3}(?: \d+\.\d+\.\d+)?", text)
     return found[0] if found else ""
-
-
-def clean(text: str) -> str:
-    """Foreign text made safe for a log or a terminal: control and direction characters become blanks."""
-    return _UNPRINTABLE.sub(" ", text).strip()

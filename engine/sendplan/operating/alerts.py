@@ -22,9 +22,9 @@ from sendplan.operating.overview import Concern, Overview
 from sendplan.problems import UserError
 from sendplan.project.project import Project
 from sendplan.project.settings import Sender
-from sendplan.report import clean, counted
 from sendplan.scopes import Scope
 from sendplan.store.protocols import Store
+from sendplan.text import clean, counted
 
 ALERTED = "alerted"
 """The store's note of the day on which the last alert went."""

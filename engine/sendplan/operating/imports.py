@@ -11,8 +11,8 @@ from sendplan.addresses import mask_all
 from sendplan.importing.import_file import ImportReport, import_file
 from sendplan.problems import Problem
 from sendplan.project.settings import ImportSource, Settings
-from sendplan.report import clean
 from sendplan.store.protocols import Imported, ImportProblem, ImportRecord, Store
+from sendplan.text import clean
 
 TOLD = 20
 """Refused rows that the log keeps one by one; it counts the others."""

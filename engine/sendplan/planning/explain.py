@@ -10,7 +10,7 @@ from typing import Any
 from sendplan.calendar import Calendar
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
-from sendplan.expressions import Expression, Result, Traced
+from sendplan.expressions import Evaluated, Expression, Traced
 from sendplan.expressions.nodes import FieldRef, Literal, ParamRef, Sent
 from sendplan.fields import PERSONAL
 from sendplan.plan import Reason
@@ -22,7 +22,7 @@ _LOOKS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class NextChange:
     """The next moment at which a decision becomes another one, if no data changes until then."""
 
     at: datetime
@@ -30,7 +30,7 @@ class Change:
     reason: Reason
 
 
-def next_change(decision: Decision, settings: Settings) -> Change | None:
+def next_change(decision: Decision, settings: Settings) -> NextChange | None:
     """Decide again, on the same data, whenever time alone may make a difference."""
     later = decision
     for _ in range(_LOOKS):
@@ -40,7 +40,7 @@ def next_change(decision: Decision, settings: Settings) -> Change | None:
         situation = decision.situation.later(moment, decision.key)
         later = decide(decision.rule, settings, situation)
         if later.reason is not decision.reason:
-            return Change(moment, later.reason)
+            return NextChange(moment, later.reason)
     return None
 
 
@@ -53,7 +53,7 @@ def message_of(decision: Decision) -> str:
 
 
 def explanation_text(
-    decision: Decision, change: Change | None, calendar: Calendar, told: set[tuple[str, ...]] | None = None
+    decision: Decision, change: NextChange | None, calendar: Calendar, told: set[tuple[str, ...]] | None = None
 ) -> str:
     """One rule's decision with every check, and the values under every part of the conditions.
 
@@ -110,7 +110,7 @@ def value_text(traced: Traced, calendar: Calendar) -> str:
     return _plain(traced.value, calendar)
 
 
-def _plain(value: Result, calendar: Calendar) -> str:
+def _plain(value: Evaluated, calendar: Calendar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
@@ -155,7 +155,7 @@ QUESTIONS: Mapping[Reason, str] = {
 # --- JSON ---
 
 
-def explanation_json(decision: Decision, change: Change | None, calendar: Calendar) -> dict[str, Any]:
+def explanation_json(decision: Decision, change: NextChange | None, calendar: Calendar) -> dict[str, Any]:
     """The same for machines."""
     return {
         "rule": decision.rule.id,

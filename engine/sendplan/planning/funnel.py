@@ -16,7 +16,7 @@ from sendplan.deciding.decision import Decision
 from sendplan.fields import Moment
 from sendplan.plan import Reason
 from sendplan.planning.planner import OrderDecisions
-from sendplan.report import counted
+from sendplan.text import counted
 
 NEAREST = 3
 """Orders that are named at each reason."""

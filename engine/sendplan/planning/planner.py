@@ -25,8 +25,8 @@ from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.project import languages
 from sendplan.project.project import Project
-from sendplan.report import counted
 from sendplan.store.protocols import OrderSource, StoredOrder
+from sendplan.text import counted
 
 _CHUNK = 500
 """Orders whose ledger rows are read at once."""

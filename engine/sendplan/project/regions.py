@@ -13,7 +13,7 @@ ADDRESS_FIELDS = ("country", "postcode", "street")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RegionEntry:
     """One alternative of a region; every key that is given must match."""
 
     countries: frozenset[str] = frozenset()
@@ -26,7 +26,7 @@ class Region:
     """A named set of addresses; `entries` is None for `any`."""
 
     name: str
-    entries: tuple[Entry, ...] | None
+    entries: tuple[RegionEntry, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def locate(regions: Sequence[Region], address: Mapping[str, Value]) -> Located:
     return Located(None, why="no region matches this address")
 
 
-def _match(entry: Entry, address: Mapping[str, Value]) -> str | Located | None:
+def _match(entry: RegionEntry, address: Mapping[str, Value]) -> str | Located | None:
     """What matched; or Located(unknown) when only a missing field stands between this entry and a match; or None."""
     said: list[str] = []
     missing: str | None = None

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Any
 
-from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value, stored_fields
+from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, kind_of_value, stored_fields
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.project.languages import choose
@@ -36,7 +36,7 @@ def build_rules(
     """
     messages = {ref: keys for rule in files.written for ref, keys in _messages(rule).items()}
     ladders = frozenset(rule.id for rule in files.written if rule.steps)
-    scope = Scope(settings.fields, params, messages, ladders, files.broken_ids())
+    scope = Names(settings.fields, params, messages, ladders, files.broken_ids())
     rules: list[Rule] = []
     broken: list[BrokenRule] = []
     problems: list[Problem] = []
@@ -101,7 +101,7 @@ class _Builder:
         written: Written,
         settings: Settings,
         settings_document: Document,
-        scope: Scope,
+        scope: Names,
         templates: frozenset[str],
     ) -> None:
         self.written = written

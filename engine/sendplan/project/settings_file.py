@@ -9,13 +9,13 @@ from typing import Any
 
 from sendplan.addresses import address_error, address_of, names_several
 from sendplan.calendar import Window, cron_error, joined_hours
-from sendplan.expressions import Expression, Kind, ParamValue, Scope, compile_expression, kind_of_value
+from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, kind_of_value
 from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import providers, shop_section
 from sendplan.project.postcodes import parse_postcodes
-from sendplan.project.regions import Entry, Region
+from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.settings import (
     Account,
     Hold,
@@ -101,7 +101,7 @@ class _Reader:
         """All sections; None when the shop itself cannot be read."""
         fields = self._fields()
         params = {name: self._param(value) for name, value in self.data.get("params", {}).items()}
-        scope = Scope(fields, params, messages=None)
+        scope = Names(fields, params, messages=None)
         shop, calendar = shop_section.shop_and_calendar(self.data.get("shop"), self._note_in("shop"))
         senders = {name: self._sender(name, each) for name, each in self.data.get("senders", {}).items()}
         accounts = {name: self._account(name, each, params, senders) for name, each in self._section("accounts")}
@@ -316,7 +316,7 @@ class _Reader:
             return Region(name, None)
         return Region(name, tuple(self._region_entry((*path, n), each) for n, each in enumerate(given)))
 
-    def _region_entry(self, path: KeyPath, given: Mapping[str, Any]) -> Entry:
+    def _region_entry(self, path: KeyPath, given: Mapping[str, Any]) -> RegionEntry:
         postcodes = []
         countries = frozenset(_listed(given.get("country")))
         for number, text in enumerate(_listed(given.get("postcode"))):
@@ -330,16 +330,16 @@ class _Reader:
                 self.note("wrong-value", place, f"`{text}` is not a postcode or a range of postcodes", help_)
             else:
                 postcodes.append(parsed)
-        return Entry(countries, tuple(postcodes), tuple(_listed(given.get("street_has"))))
+        return RegionEntry(countries, tuple(postcodes), tuple(_listed(given.get("street_has"))))
 
-    def _condition(self, path: KeyPath, text: str, scope: Scope) -> Expression | None:
+    def _condition(self, path: KeyPath, text: str, scope: Names) -> Expression | None:
         expression, problems = compile_expression(
             text, Kind.CONDITION, scope, lambda start, end: self.document.within(path, start, end)
         )
         self.problems += problems
         return expression
 
-    def _class(self, name: str, given: Mapping[str, Any], scope: Scope, shop: Shop | None) -> MessageClass:
+    def _class(self, name: str, given: Mapping[str, Any], scope: Names, shop: Shop | None) -> MessageClass:
         path = ("classes", name)
         required = given.get("unsubscribe") == "required"
         if required and shop is not None and not shop.unsubscribe:
@@ -349,7 +349,7 @@ class _Reader:
         requires = self._condition((*path, "requires"), given["requires"], scope) if "requires" in given else None
         return MessageClass(name, requires, required)
 
-    def _hold(self, name: str, given: Mapping[str, Any], scope: Scope) -> Hold:
+    def _hold(self, name: str, given: Mapping[str, Any], scope: Names) -> Hold:
         when = self._condition(("holds", name, "when"), given["when"], scope)
         return Hold(name, when, given.get("reason", name))  # type: ignore[arg-type]
 

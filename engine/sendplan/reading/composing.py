@@ -47,7 +47,7 @@ class Plain(str):
         return int(self) if match["integer"] else Decimal(self)
 
 
-class Mark(Protocol):
+class YamlMark(Protocol):
     """A position as the parser gives it, all counted in characters from 0."""
 
     @property
@@ -63,8 +63,8 @@ class Leaf:
     """Where a scalar stands, quotes included."""
 
     value: str
-    start: Mark
-    end: Mark
+    start: YamlMark
+    end: YamlMark
     style: str
     """`'`, `"`, `|`, `>`, or empty for an unquoted scalar."""
 
@@ -73,8 +73,8 @@ class Leaf:
 class Branch:
     """Where a mapping or list stands, and the places of what it holds."""
 
-    start: Mark
-    end: Mark
+    start: YamlMark
+    end: YamlMark
     children: dict[str, tuple[Leaf, Place]] | list[Place]
     """Of a mapping, by key: the place of the key and that of its value."""
 
@@ -82,7 +82,7 @@ class Branch:
 Place: TypeAlias = Leaf | Branch
 
 
-def span_between(file: str, lines: list[str], start: Mark, end: Mark) -> Span:
+def span_between(file: str, lines: list[str], start: YamlMark, end: YamlMark) -> Span:
     """The place between two marks, as far as it lies on the first line."""
     text = lines[start.line] if start.line < len(lines) else ""
     stop = end.column if end.line == start.line else len(text.rstrip())
@@ -153,7 +153,7 @@ class Composer:
                     self._stop("yaml-documents", "a file holds one document; `---` starts a second one", event)
         return self._result
 
-    def _span(self, start: Mark, end: Mark) -> Span:
+    def _span(self, start: YamlMark, end: YamlMark) -> Span:
         return span_between(self._file, self._lines, start, end)
 
     def _report(self, code: str, message: str, place: Place, help: str = "") -> None:
@@ -224,7 +224,7 @@ class Composer:
         self._stack.append(_Frame(data, place, bool(event.flow_style), event.anchor, self._count))
         self._count += 1
 
-    def _close(self, end: Mark) -> None:
+    def _close(self, end: YamlMark) -> None:
         frame = self._stack.pop()
         frame.place.end = end
         for key, last in frame.joined.items():

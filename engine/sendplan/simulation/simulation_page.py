@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from html import escape
 
-from sendplan.report import counted
 from sendplan.simulation.chart import Series, svg
-from sendplan.simulation.volumes import Compared, Periods, Row, Volumes, message_rows, period_rows, region_rows
+from sendplan.simulation.volumes import ComparedVolumes, Periods, Row, Volumes, message_rows, period_rows, region_rows
+from sendplan.text import counted
 
 COLOURS = 7
 """Rules with a colour of their own; the least frequent of more share one."""
@@ -49,7 +49,7 @@ _SERIES_STYLE = "".join(f".s{n} {{ fill: var(--s{n}) }} " for n in range(COLOURS
 def page(
     title: str,
     subtitle: str,
-    compared: Compared,
+    compared: ComparedVolumes,
     periods: Periods,
     steps: Mapping[str, Sequence[str]],
     warnings: Sequence[str],
@@ -111,7 +111,7 @@ def _legend(series: Sequence[Series], other: Series | None) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def _table(name: str, compared: Compared, rows: Iterable[Row]) -> str:
+def _table(name: str, compared: ComparedVolumes, rows: Iterable[Row]) -> str:
     head = "".join(f'<th scope="col" class="number">{escape(each)}</th>' for each in compared.headings())
     body = "".join(
         f'<tr><th scope="row" class="{"step" if is_part else "whole"}">{escape(label)}</th>'

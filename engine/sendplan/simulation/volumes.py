@@ -36,7 +36,7 @@ class Volumes:
         return sum(self.by_rule.values())
 
 
-class Span(StrEnum):
+class PeriodLength(StrEnum):
     """Lengths of a period."""
 
     DAY = "Day"
@@ -48,7 +48,7 @@ class Span(StrEnum):
 class Periods:
     """The days of a simulation, put together where they are many."""
 
-    span: Span
+    span: PeriodLength
     starts: tuple[date, ...]
     """The first day of each period."""
     last: date
@@ -87,14 +87,14 @@ def periods(first: date, last: date) -> Periods:
     """Days while they are few, else weeks from Monday, else months; the first and last may be cut short."""
     days: Sequence[date] = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     if len(days) <= _MOST_DAYS:
-        return Periods(Span.DAY, tuple(days), last)
+        return Periods(PeriodLength.DAY, tuple(days), last)
     weekly = len(days) <= _MOST_WEEKS * 7
     starts = tuple(day for day in days if day == first or (day.weekday() == 0 if weekly else day.day == 1))
-    return Periods(Span.WEEK if weekly else Span.MONTH, starts, last)
+    return Periods(PeriodLength.WEEK if weekly else PeriodLength.MONTH, starts, last)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedVolumes:
     """The volumes of the project's rules, and of the rule set that they are compared with."""
 
     present: Volumes
@@ -116,7 +116,7 @@ Row = tuple[str, int, int, bool]
 """A name, its numbers in both rule sets, and whether it is a part of the row above."""
 
 
-def message_rows(compared: Compared, steps: Mapping[str, Sequence[str]]) -> list[Row]:
+def message_rows(compared: ComparedVolumes, steps: Mapping[str, Sequence[str]]) -> list[Row]:
     """Every rule and, below it, every step of its ladder, also without messages; `steps` names both in their order."""
     present, other = compared.present, compared.other
     old_rules, old_messages = (other.by_rule, other.by_message) if other else ({}, {})
@@ -131,14 +131,14 @@ def message_rows(compared: Compared, steps: Mapping[str, Sequence[str]]) -> list
     return rows
 
 
-def region_rows(compared: Compared) -> list[Row]:
+def region_rows(compared: ComparedVolumes) -> list[Row]:
     """Every region with messages."""
     present = compared.present.by_region
     other: Mapping[str, int] = compared.other.by_region if compared.other else {}
     return [(name, present.get(name, 0), other.get(name, 0), False) for name in sorted({*present, *other})]
 
 
-def period_rows(compared: Compared, periods: Periods) -> list[Row]:
+def period_rows(compared: ComparedVolumes, periods: Periods) -> list[Row]:
     """Every period, also without messages."""
     present = periods.totals(compared.present.by_day)
     other = periods.totals(compared.other.by_day if compared.other else {})

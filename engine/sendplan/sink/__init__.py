@@ -4,7 +4,7 @@ It writes down each mail before it answers, so that its log is the truth about w
 """
 
 from sendplan.sink.dialogue import Mail
-from sendplan.sink.script import Action, Drop, Flood, Moment, Say, Script, Stall, Step, at
+from sendplan.sink.script import Action, Cue, Drop, Flood, Say, Script, SmtpStep, Stall, at
 from sendplan.sink.server import Sink
 
-__all__ = ["Action", "Drop", "Flood", "Mail", "Moment", "Say", "Script", "Sink", "Stall", "Step", "at"]
+__all__ = ["Action", "Cue", "Drop", "Flood", "Mail", "Say", "Script", "Sink", "SmtpStep", "Stall", "at"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sendplan.sink.script import Action, Drop, Flood, Say, Stall, Step
+from sendplan.sink.script import Action, Drop, Flood, Say, SmtpStep, Stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Server(Protocol):
     def store(self, mail: Mail) -> int:
         """Write down an accepted mail; how many there are now."""
 
-    def interfere(self, step: Step, argument: str, connection: int) -> Action | None:
+    def interfere(self, step: SmtpStep, argument: str, connection: int) -> Action | None:
         """What the script wants at this moment."""
 
 
@@ -75,7 +75,7 @@ class Dialogue:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.server.tls is not None and self.server.implicit_tls:
                 self.encrypt()
-            self.answer(Step.CONNECT, "", "220 sink.example ESMTP")
+            self.answer(SmtpStep.CONNECT, "", "220 sink.example ESMTP")
             while True:
                 self.command(self.line().decode("utf-8", "replace"))
         except (_HangUpError, OSError):
@@ -89,9 +89,9 @@ class Dialogue:
         self.server.heard(f"{verb} {'***' if verb == 'AUTH' else argument}".rstrip())
         match verb:
             case "EHLO" | "HELO":
-                self.answer(Step.EHLO, argument, self.greeting(verb))
+                self.answer(SmtpStep.EHLO, argument, self.greeting(verb))
             case "STARTTLS" if self.server.tls is not None and not self.encrypted:
-                self.answer(Step.STARTTLS, argument, "220 go ahead")
+                self.answer(SmtpStep.STARTTLS, argument, "220 go ahead")
                 self.received.clear()
                 self.encrypt()
             case "AUTH" if self.server.logins is not None:
@@ -104,11 +104,11 @@ class Dialogue:
                 self.data()
             case "RSET":
                 self.reset()
-                self.answer(Step.RSET, "", "250 2.0.0 forgotten")
+                self.answer(SmtpStep.RSET, "", "250 2.0.0 forgotten")
             case "NOOP":
                 self.say("250 2.0.0 here")
             case "QUIT":
-                self.answer(Step.QUIT, "", "221 2.0.0 bye")
+                self.answer(SmtpStep.QUIT, "", "221 2.0.0 bye")
                 raise _HangUpError
             case _:
                 self.say("502 5.5.1 not known here")
@@ -141,9 +141,9 @@ class Dialogue:
             password = self.asked("334 UGFzc3dvcmQ6")
         assert self.server.logins is not None
         if self.server.logins.get(user) == password:
-            self.logged_in = self.answer(Step.AUTH, user, "235 2.7.0 welcome")
+            self.logged_in = self.answer(SmtpStep.AUTH, user, "235 2.7.0 welcome")
         else:
-            self.answer(Step.AUTH, user, "535 5.7.8 user name or password wrong")
+            self.answer(SmtpStep.AUTH, user, "535 5.7.8 user name or password wrong")
 
     def asked(self, challenge: str) -> str:
         self.say(challenge)
@@ -152,46 +152,46 @@ class Dialogue:
     def mail(self, argument: str) -> None:
         if not self.logged_in:
             self.say("530 5.7.0 log in first")
-        elif self.answer(Step.MAIL, argument, "250 2.1.0 sender ok"):
+        elif self.answer(SmtpStep.MAIL, argument, "250 2.1.0 sender ok"):
             self.reset()
             self.sender = _address(argument)
 
     def recipient(self, argument: str) -> None:
         if self.sender is None:
             self.say("503 5.5.1 MAIL first")
-        elif self.answer(Step.RCPT, argument, "250 2.1.5 recipient ok"):
+        elif self.answer(SmtpStep.RCPT, argument, "250 2.1.5 recipient ok"):
             self.recipients.append(_address(argument))
 
     def data(self) -> None:
         if not self.recipients:
             self.say("554 5.5.1 no valid recipients")
-        elif self.answer(Step.DATA, "", "354 end with a dot"):
+        elif self.answer(SmtpStep.DATA, "", "354 end with a dot"):
             self.body()
 
     def body(self) -> None:
         while not self.received:
             self.receive()
-        self.play(Step.BODY, bytes(self.received[:100]).decode("utf-8", "replace"))
+        self.play(SmtpStep.BODY, bytes(self.received[:100]).decode("utf-8", "replace"))
         content = self.until_dot()
         assert self.sender is not None
         mail = Mail(self.sender, tuple(self.recipients), content, self.number)
         self.reset()
         if len(content) > self.server.size_limit:
             self.say("552 5.3.4 too large")
-        elif self.play(Step.DOT, mail.recipients[0]):
+        elif self.play(SmtpStep.DOT, mail.recipients[0]):
             return
         else:
             count = self.server.store(mail)
-            self.answer(Step.STORED, mail.recipients[0], f"250 2.0.0 Ok: queued as SINK{count}")
+            self.answer(SmtpStep.STORED, mail.recipients[0], f"250 2.0.0 Ok: queued as SINK{count}")
 
-    def answer(self, step: Step, argument: str, normal: str) -> bool:
+    def answer(self, step: SmtpStep, argument: str, normal: str) -> bool:
         """Say the normal thing unless the script interferes; whether it was the normal one."""
         if self.play(step, argument):
             return False
         self.say(normal)
         return True
 
-    def play(self, step: Step, argument: str) -> bool:
+    def play(self, step: SmtpStep, argument: str) -> bool:
         """Let the script act; whether it did."""
         match self.server.interfere(step, argument, self.number):
             case None:

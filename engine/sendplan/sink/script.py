@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 
-class Step(StrEnum):
+class SmtpStep(StrEnum):
     """Where a script may interfere."""
 
     CONNECT = "CONNECT"
@@ -55,10 +55,10 @@ Action: TypeAlias = Say | Drop | Stall | Flood
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Cue:
     """What a script decides on."""
 
-    step: Step
+    step: SmtpStep
     argument: str
     """What the client said after the command; the first bytes of the message at `BODY`."""
     connection: int
@@ -67,11 +67,11 @@ class Moment:
     """Accepted so far, over all connections."""
 
 
-Script: TypeAlias = Callable[[Moment], Action | None]
+Script: TypeAlias = Callable[[Cue], Action | None]
 """None: answer as a healthy server does."""
 
 
-def at(step: Step, *actions: Action | None, containing: str = "") -> Script:
+def at(step: SmtpStep, *actions: Action | None, containing: str = "") -> Script:
     """A script that plays `actions` one after the other at `step`, the last one again and again.
 
     With `containing`, only where the client's argument holds this text.
@@ -79,7 +79,7 @@ def at(step: Step, *actions: Action | None, containing: str = "") -> Script:
     remaining = list(actions)
     lock = threading.Lock()
 
-    def play(moment: Moment) -> Action | None:
+    def play(moment: Cue) -> Action | None:
         if moment.step is not step or containing not in moment.argument:
             return None
         with lock:

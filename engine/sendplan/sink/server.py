@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sendplan.sink.dialogue import Dialogue, Mail, hang_up
-from sendplan.sink.script import Action, Moment, Script, Step
+from sendplan.sink.script import Action, Cue, Script, SmtpStep
 
 
 class Sink:
@@ -105,11 +105,11 @@ class Sink:
             self.mails.append(mail)
             return len(self.mails)
 
-    def interfere(self, step: Step, argument: str, connection: int) -> Action | None:
+    def interfere(self, step: SmtpStep, argument: str, connection: int) -> Action | None:
         """What the script wants at this moment."""
         if self.script is None:
             return None
-        return self.script(Moment(step, argument, connection, len(self.mails)))
+        return self.script(Cue(step, argument, connection, len(self.mails)))
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -12,7 +12,7 @@ from sendplan.store.protocols import StoredOrder
 
 
 class MemoryOrders:
-    """Orders and a ledger that a virtual clock changes between two plans."""
+    """Orders and a ledger that a virtual clock changes between two plans; an `OrderSource` (`store/protocols.py`)."""
 
     def __init__(self) -> None:
         self._orders: dict[str, StoredOrder] = {}
@@ -41,11 +41,9 @@ class MemoryOrders:
     # --- OrderSource ---
 
     def orders(self) -> Iterator[StoredOrder]:
-        """Every order, by id."""
         return (self._orders[id_] for id_ in sorted(self._orders))
 
     def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
-        """These orders, by id."""
         return (self._orders[id_] for id_ in sorted(set(ids)) if id_ in self._orders)
 
     def candidates(
@@ -55,15 +53,12 @@ class MemoryOrders:
         return self.orders()
 
     def accounts(self) -> frozenset[str]:
-        """The accounts that have orders."""
         return frozenset(order.account for order in self._orders.values())
 
     def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
-        """The ledger's rows of these orders."""
         return {id_: History(dict(self._records[id_])) for id_ in ids if id_ in self._records}
 
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
-        """account → field → when it last came."""
         return self._imported
 
     def overrides(self) -> Overrides:
@@ -71,12 +66,10 @@ class MemoryOrders:
         return Overrides()
 
     def records(self, states: Iterable[State]) -> Iterator[Record]:
-        """Ledger rows in these states, oldest first."""
         wanted = frozenset(states)
         found = [each for rows in self._records.values() for each in rows.values() if each.state in wanted]
         return iter(sorted(found, key=lambda record: (record.at, record.order, record.rule, record.step)))
 
     def counts(self) -> Mapping[str, int]:
-        """Number of orders and of ledger rows by state."""
         states = [record.state.value for rows in self._records.values() for record in rows.values()]
         return {"orders": len(self._orders), **{state: states.count(state) for state in sorted(set(states))}}

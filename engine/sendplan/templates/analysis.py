@@ -11,7 +11,7 @@ from jinja2.visitor import NodeVisitor
 
 from sendplan.problems import Problem, did_you_mean
 from sendplan.templates.sandbox import LAYOUT, MailEnvironment
-from sendplan.templates.source import TemplateSource
+from sendplan.templates.template_source import TemplateSource
 from sendplan.templates.values import line_fields
 
 _FORBIDDEN: Mapping[type[nodes.Node], str] = {

@@ -33,7 +33,7 @@ _BEHIND_HOST = re.compile(r"(?:https?://[^/?#]+[/?#]|mailto:[^?]+\?)", re.IGNORE
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ParsedText:
     """A template's output with stand-ins for its values, which is the same for most mails."""
 
     tree: SyntaxTreeNode
@@ -48,7 +48,7 @@ class Document:
         return [Printed(place(printed), trusted=True) for place in self.places]
 
 
-def parse(source: str, tick: Callable[[], None]) -> Document:
+def parse(source: str, tick: Callable[[], None]) -> ParsedText:
     """A template's output parsed, once for all mails in which only the values differ.
 
     `tick` is called for every block and piece of text, and raises when it takes too long.
@@ -70,13 +70,13 @@ class _Tick:
 
 
 @lru_cache(maxsize=256)
-def _parsed(source: str, tick: _Tick) -> Document:
+def _parsed(source: str, tick: _Tick) -> ParsedText:
     parser = _parser()
     tokens = parser.parse(source, {"tick": tick.tick})
     tree = SyntaxTreeNode(deepcopy(tokens))
     places: list[Callable[[Sequence[Printed]], str]] = []
     _number(tokens, places)
-    return Document(tree, str(parser.renderer.render(tokens, parser.options, {})), tuple(places))
+    return ParsedText(tree, str(parser.renderer.render(tokens, parser.options, {})), tuple(places))
 
 
 def fill_text(source: str, printed: Sequence[Printed]) -> str:

@@ -18,11 +18,10 @@ from markupsafe import Markup
 from sendplan.problems import Problem, Severity, Span, UserError, did_you_mean
 from sendplan.project import languages
 from sendplan.project.settings import Settings
-from sendplan.templates import source
 from sendplan.templates.analysis import Analysis
 from sendplan.templates.localise import Localiser, is_known
-from sendplan.templates.sandbox import LAYOUT, RENDERING, LimitError, Limits, MailEnvironment, Rendering, guarded
-from sendplan.templates.source import TemplateSource
+from sendplan.templates.sandbox import LAYOUT, RENDERING, LimitError, MailEnvironment, Rendering, RenderLimits, guarded
+from sendplan.templates.template_source import TemplateSource, is_part, read_template
 from sendplan.templates.values import Context, Namespace, Personal, known_fields, namespace
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class _Compiled:
 class Templates:
     """The files of `templates/`, each read and compiled once; safe to use from several threads."""
 
-    def __init__(self, folder: Path, settings: Settings, limits: Limits = Limits()) -> None:  # noqa: B008
+    def __init__(self, folder: Path, settings: Settings, limits: RenderLimits = RenderLimits()) -> None:  # noqa: B008
         self._folder = folder
         self._settings = settings
         self._limits = limits
@@ -76,7 +75,7 @@ class Templates:
         """Everything that is wrong with any file: front matter, syntax, names, unknown fields."""
         paths = sorted(self._paths) + [LAYOUT] * (self._folder / LAYOUT).is_file()
         misplaced = [problem for path in paths if path != LAYOUT for problem in self._name_problems(path)]
-        usable = [path for path in paths if path == LAYOUT or source.is_part(path) or languages.language_of(path)]
+        usable = [path for path in paths if path == LAYOUT or is_part(path) or languages.language_of(path)]
         return [*misplaced, *(problem for path in usable for problem in self._load(path).problems)]
 
     def _name_problems(self, path: str) -> Iterator[Problem]:
@@ -86,7 +85,7 @@ class Templates:
         if account and account not in self._settings.accounts:
             help_ = did_you_mean(account, self._settings.accounts)
             yield _warning(f"`{file}` is never used: there is no account `{account}`", file, help_)
-        if source.is_part(path):
+        if is_part(path):
             return
         language = languages.language_of(path)
         if language is None:
@@ -160,12 +159,12 @@ class Templates:
         if path == LAYOUT and not (self._folder / LAYOUT).is_file():
             read, problems = TemplateSource(LAYOUT, (_BARE_LAYOUT,), "", _BARE_LAYOUT), list[Problem]()
         else:
-            read, problems = source.read(self._folder, path)
-        has_subject = path != LAYOUT and not source.is_part(path)
+            read, problems = read_template(self._folder, path)
+        has_subject = path != LAYOUT and not is_part(path)
         if problems:
             return _Compiled(read, tuple(problems), None, None)
         # Parts are Markdown, which the layout is not.
-        parts = frozenset(each for each in self._paths if source.is_part(each) and path != LAYOUT)
+        parts = frozenset(each for each in self._paths if is_part(each) and path != LAYOUT)
         analysis = Analysis(self._environment, self._known, parts, read)
         subject = analysis.parse("\n" * (read.subject_line - 1) + read.subject, path) if has_subject else None
         body = analysis.parse(read.body, path)

@@ -42,7 +42,7 @@ class LimitError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RenderLimits:
     """When a template is cut off."""
 
     seconds: float = 2.0
@@ -63,7 +63,7 @@ class Rendering:
     """One template at work: how values print, what has been printed, and how much is left."""
 
     localiser: Localiser
-    limits: Limits = Limits()
+    limits: RenderLimits = RenderLimits()
     printed: list[Printed] = field(default_factory=list)
     size: int = 0
     started: float = field(default_factory=time.monotonic)

@@ -15,7 +15,7 @@ from small_projects import fill, git, loaded, write_project
 from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
-from sendplan.comparing.diff import Kind, compare
+from sendplan.comparing.diff import ChangeKind, compare
 from sendplan.fields import Value
 from sendplan.plan import Entry, Plan, Reason, Status
 
@@ -242,7 +242,10 @@ PLANS = st.lists(ENTRIES, max_size=6, unique_by=lambda entry: entry.key).map(
 def test_nothing_is_lost(old: Plan, new: Plan) -> None:
     """Every message of both plans is counted once, and the way back mirrors the way there."""
     there, back = compare(old, new).counts(), compare(new, old).counts()
-    shared = there[Kind.KEPT] + there[Kind.MOVED] + there[Kind.CHANGED]
-    assert (shared + there[Kind.DROPPED], shared + there[Kind.ADDED]) == (len(old.entries), len(new.entries))
-    assert back == {**there, Kind.ADDED: there[Kind.DROPPED], Kind.DROPPED: there[Kind.ADDED]}
+    shared = there[ChangeKind.KEPT] + there[ChangeKind.MOVED] + there[ChangeKind.CHANGED]
+    assert (shared + there[ChangeKind.DROPPED], shared + there[ChangeKind.ADDED]) == (
+        len(old.entries),
+        len(new.entries),
+    )
+    assert back == {**there, ChangeKind.ADDED: there[ChangeKind.DROPPED], ChangeKind.DROPPED: there[ChangeKind.ADDED]}
     assert compare(old, old).changes == ()

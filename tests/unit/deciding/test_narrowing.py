@@ -25,9 +25,9 @@ from sendplan.expressions.inverse import before_adding
 from sendplan.fields import Value
 from sendplan.planning.planner import decide_orders, make_plan, plan_from
 from sendplan.project.postcodes import Postcodes, parse_postcodes
-from sendplan.project.regions import ADDRESS_FIELDS, Entry, Region, locate
+from sendplan.project.regions import ADDRESS_FIELDS, Region, RegionEntry, locate
 from sendplan.store import open_store
-from sendplan.store.sqlite.candidates import CandidateQueries, definitions
+from sendplan.store.sqlite.candidate_queries import CandidateQueries, definitions
 from sendplan.store.sqlite.encoding import Codec, encode_instant
 from sendplan.store.sqlite.files import ReadOnlyFile
 from sendplan.store.sqlite.reader import SqliteReader
@@ -120,7 +120,7 @@ POSTCODES = st.text("0125809 D-ABab\t\u2013\uff11", max_size=9) | st.sampled_fro
 )
 
 
-def found_in(entries: Sequence[Entry], addresses: Sequence[Mapping[str, Value]]) -> list[int]:
+def found_in(entries: Sequence[RegionEntry], addresses: Sequence[Mapping[str, Value]]) -> list[int]:
     """Which of the addresses are candidates of a rule for the region of these entries."""
     regions = (Region("here", tuple(entries)), Region("elsewhere", None))
     queries = CandidateQueries([FIELDS[name] for name in ADDRESS_FIELDS], frozenset(), has_ledger=False)
@@ -137,16 +137,16 @@ def found_in(entries: Sequence[Entry], addresses: Sequence[Mapping[str, Value]])
 @settings(max_examples=2 * EXAMPLES)
 @given(
     entry=st.builds(
-        Entry,
+        RegionEntry,
         st.frozensets(st.sampled_from(["DE", "AT"]), max_size=1),
         st.lists(RANGES, max_size=2).map(tuple),
         st.lists(WORDS, max_size=2).map(tuple),
     ),
     address=st.fixed_dictionaries({"country": st.just("DE")}, optional={"postcode": POSTCODES, "street": STREETS}),
 )
-@example(Entry(postcodes=(ISLANDS,)), {"country": "DE", "postcode": "D-259 85"})
-@example(Entry(street_words=("kiosk",)), {"country": "DE", "street": "Am \u212aio\u017fk 1"})
-def test_an_address_in_a_region_is_found(entry: Entry, address: dict[str, Value]) -> None:
+@example(RegionEntry(postcodes=(ISLANDS,)), {"country": "DE", "postcode": "D-259 85"})
+@example(RegionEntry(street_words=("kiosk",)), {"country": "DE", "street": "Am \u212aio\u017fk 1"})
+def test_an_address_in_a_region_is_found(entry: RegionEntry, address: dict[str, Value]) -> None:
     """However a postcode or street is written, an order of an allowed region is among the candidates."""
     located = locate((Region("here", (entry,)), Region("elsewhere", None)), address)
     assert found_in([entry], [address]) or located.region != "here"
@@ -159,7 +159,7 @@ def test_every_character_that_folds_to_a_letter_is_known() -> None:
 
 def test_regions_are_told_apart_by_postcode_and_street() -> None:
     """An everyday address elsewhere is no candidate of a region of islands and parcel stations."""
-    island = [Entry(frozenset({"DE"}), (ISLANDS,)), Entry(street_words=("Packstation",))]
+    island = [RegionEntry(frozenset({"DE"}), (ISLANDS,)), RegionEntry(street_words=("Packstation",))]
     city = {"country": "DE", "postcode": "10115", "street": "Hauptstraße 5"}
     assert found_in(island, [city, city | {"postcode": "25985"}, city | {"street": "PACKSTATION 7"}]) == [1, 2]
 

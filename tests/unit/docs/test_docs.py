@@ -15,7 +15,7 @@ from doc_pages import PAGES, ROOT, Block, Session, blocks, matches
 from sendplan import checking, resources
 from sendplan.cli import COMMANDS, cli
 from sendplan.commands.init_command import copy_example
-from sendplan.expressions import Kind, Scope, compile_expression
+from sendplan.expressions import Kind, Names, compile_expression
 from sendplan.fields import FieldType
 from sendplan.importing.mapping_file import read_mapping
 from sendplan.ledger import MOVES
@@ -285,7 +285,7 @@ def test_expressions_are_understood(shown: Shown, tmp_path: Path) -> None:
     messages = {
         "/".join(filter(None, key)): (key,) for rule in project.rules for step in rule.written for key in step.keys[:1]
     }
-    scope = Scope(project.settings.fields, project.settings.params, messages)
+    scope = Names(project.settings.fields, project.settings.params, messages)
     for text in shown.block.text.splitlines():
         tried = [compile_expression(text, kind, scope, _nowhere) for kind in (Kind.CONDITION, Kind.MOMENT)]
         assert any(expression is not None for expression, _ in tried), [

@@ -19,8 +19,8 @@ from sendplan.expressions import (
     Expression,
     Kind,
     Missing,
+    Names,
     ParamValue,
-    Scope,
     Sent,
     Traced,
     children,
@@ -44,7 +44,7 @@ PARAMS: Mapping[str, ParamValue] = {
     "sizes": (1, 2),
 }
 OWN = {"loyalty": FieldType.TEXT, "warranty_ends": FieldType.MOMENT, "vip": FieldType.FLAG, "codes": FieldType.LIST}
-SCOPE = Scope(
+SCOPE = Names(
     with_own(OWN),
     PARAMS,
     {"thanks": (("thanks", ""), ("old-thanks", "")), "dunning/first": (("dunning", "first"),)},

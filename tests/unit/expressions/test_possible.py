@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendplan.calendar import Calendar
-from sendplan.expressions import Environment, Expression, Kind, Missing, ParamValue, Scope, compile_expression
+from sendplan.expressions import Environment, Expression, Kind, Missing, Names, ParamValue, compile_expression
 from sendplan.expressions.possible import Possible
 from sendplan.fields import FieldType, Value, with_own
 from sendplan.problems import Span
@@ -23,7 +23,7 @@ TRUE, FALSE, UNKNOWN = True, False, None
 
 def compiled(text: str) -> Expression:
     messages = {"a": (("a", ""),)}
-    scope = Scope(FIELDS, PARAMS, messages)
+    scope = Names(FIELDS, PARAMS, messages)
     expression, problems = compile_expression(text, Kind.CONDITION, scope, lambda start, end: Span("f", 1, 1, 2))
     assert problems == []
     assert expression is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sendplan import checking, cli
+from sendplan import checking, cli, lint
 from sendplan.lint import LINTS
-from sendplan.lint.naming import renames
+from sendplan.lint.renamed_rules import renames
 
 ROOT = Path(__file__).parents[3]
 BASE = ROOT / "fixtures" / "bad" / "base"
@@ -48,8 +51,17 @@ def test_the_example_shop_is_free_of_warnings() -> None:
 
 
 def test_every_lint_stands_in_the_list_once() -> None:
-    """No lint runs twice."""
-    assert len(set(LINTS)) == len(LINTS)
+    """No lint that somebody wrote is forgotten, and none runs twice."""
+    folder = [importlib.import_module(f"sendplan.lint.{each.name}") for each in pkgutil.iter_modules(lint.__path__)]
+    written = {
+        function
+        for module in folder
+        for name, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+        if inspect.get_annotations(function) == {"subject": "Subject", "return": "Iterator[Problem]"}
+    }
+    assert set(LINTS) == written
+    assert len(LINTS) == len(written)
 
 
 def test_warnings_fail_only_strict_checks(shop: Path, said: Callable[..., list[str]]) -> None:

@@ -19,7 +19,8 @@ from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Session
 from sendplan.problems import UserError
 from sendplan.project.settings import Sender
-from sendplan.sink import Action, Drop, Moment, Say, Sink, Stall, Step, at
+from sendplan.sink import Action, Cue, Drop, Say, Sink, Stall, at
+from sendplan.sink import SmtpStep as Step
 
 SHORT = Timeouts(connect=0.3, command=0.3, data=0.3, body=5, result=0.3)
 
@@ -29,7 +30,7 @@ def sender(sink: Sink, **changed: object) -> Sender:
     return replace(plain, **changed)  # type: ignore[arg-type]
 
 
-def check(script: Callable[[Moment], Action | None] | None = None, **changed: object) -> TestResult:
+def check(script: Callable[[Cue], Action | None] | None = None, **changed: object) -> TestResult:
     with Sink(script, logins={"shop": "right"} if "username" in changed else None) as sink:
         return smtp_test(sender(sink, **changed), None, SHORT)
 
@@ -79,7 +80,7 @@ def test_a_working_sender_gets_its_test_mail() -> None:
         (at(Step.DOT, Drop()), "data", "try again"),
     ],
 )
-def test_a_failed_step_is_named(script: Callable[[Moment], Action | None], step: str, advice: str) -> None:
+def test_a_failed_step_is_named(script: Callable[[Cue], Action | None], step: str, advice: str) -> None:
     """A refusal or a lost connection is reported with its step and something to do."""
     result = check(script)
     assert (result.ok, result.step) == (False, step)

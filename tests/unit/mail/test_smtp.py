@@ -24,7 +24,8 @@ from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn, wire_form
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
-from sendplan.sink import Drop, Flood, Moment, Say, Sink, Stall, Step, at
+from sendplan.sink import Cue, Drop, Flood, Say, Sink, Stall, at
+from sendplan.sink import SmtpStep as Step
 
 SHORT = Timeouts(connect=5, command=0.2, data=0.2, body=5, result=0.2)
 """For servers that stall."""
@@ -268,7 +269,7 @@ def test_a_server_that_leaves_during_the_body_has_not_got_the_mail() -> None:
     """A server that hangs up between body and dot never makes an outcome unknown, not even after the intent."""
     intended = threading.Event()
 
-    def hang_up_after_the_intent(moment: Moment) -> Drop | None:
+    def hang_up_after_the_intent(moment: Cue) -> Drop | None:
         return Drop() if moment.step is Step.BODY and intended.wait(5) else None
 
     def before_dot() -> bool:
@@ -579,7 +580,7 @@ def test_an_unknown_name_is_unresolved(host: str) -> None:
 def test_the_script_sees_how_many_mails_were_taken() -> None:
     """A server may close after some mails; the next one is certainly not sent."""
 
-    def after_two(moment: Moment) -> Drop | None:
+    def after_two(moment: Cue) -> Drop | None:
         return Drop() if moment.step is Step.MAIL and moment.mails == 2 else None
 
     with Sink(after_two) as sink, session(sink) as one:

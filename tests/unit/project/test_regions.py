@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendplan.project.postcodes import Postcodes, normal_postcode, parse_postcodes
-from sendplan.project.regions import Entry, Located, Region, locate
+from sendplan.project.regions import Located, Region, RegionEntry, locate
 
 DE = frozenset({"DE"})
 
@@ -20,11 +20,11 @@ def codes(*written: str, country: str = "DE") -> tuple[Postcodes, ...]:
 ISLAND = Region(
     "island",
     (
-        Entry(DE, codes("18565", "25980-25999")),
-        Entry(DE, street_words=("Packstation", "Postfiliale")),
+        RegionEntry(DE, codes("18565", "25980-25999")),
+        RegionEntry(DE, street_words=("Packstation", "Postfiliale")),
     ),
 )
-DOMESTIC = Region("domestic", (Entry(DE),))
+DOMESTIC = Region("domestic", (RegionEntry(DE),))
 SHOP = (ISLAND, DOMESTIC, Region("abroad", None))
 
 
@@ -86,7 +86,7 @@ def test_street_words(street: str, expected: str) -> None:
 
 def test_keys_of_an_entry_must_all_match() -> None:
     """Keys within an entry narrow it, entries are alternatives."""
-    both = Region("both", (Entry(DE, codes("10000-19999"), ("Hafen",)), Entry(frozenset({"CH"}))))
+    both = Region("both", (RegionEntry(DE, codes("10000-19999"), ("Hafen",)), RegionEntry(frozenset({"CH"}))))
     inside = {"country": "DE", "postcode": "12345"}
     assert locate([both], {**inside, "street": "Am Hafen 1"}).region == "both"
     assert locate([both], {**inside, "street": "Weg 1"}).region is None
@@ -96,7 +96,7 @@ def test_keys_of_an_entry_must_all_match() -> None:
 
 def test_entry_without_country() -> None:
     """An entry may speak of postcodes in any country."""
-    anywhere = Region("anywhere", (Entry(postcodes=codes("1000-1999")),))
+    anywhere = Region("anywhere", (RegionEntry(postcodes=codes("1000-1999")),))
     assert locate([anywhere], {"country": "AT", "postcode": "1010"}).region == "anywhere"
 
 
@@ -124,7 +124,7 @@ def test_missing_field_that_decides_nothing() -> None:
     assert region(country="DE", postcode="25980") == "island"
     assert region(country="DE", postcode="50667", street="Weg 1") == "domestic"
     assert missing(DOMESTIC, ISLAND, country="DE") is None
-    other = Region("other", (Entry(DE, codes("10000"), ("Hafen",)), Entry(DE)))
+    other = Region("other", (RegionEntry(DE, codes("10000"), ("Hafen",)), RegionEntry(DE)))
     assert locate([other], {"country": "DE", "postcode": "20000"}).region == "other"
 
 
@@ -169,7 +169,7 @@ def test_the_region_says_why() -> None:
 )
 def test_postcodes_of_many_countries(country: str, written: str, postcode: str, *, inside: bool) -> None:
     """A postcode is understood as people of its country write it, in the settings and in orders."""
-    region = Region("r", (Entry(frozenset({country}), codes(written, country=country)),))
+    region = Region("r", (RegionEntry(frozenset({country}), codes(written, country=country)),))
     assert (locate([region], {"country": country, "postcode": postcode}).region == "r") is inside
 
 
@@ -191,7 +191,7 @@ def test_entries_of_any_country() -> None:
 def test_ranges_are_ranges_of_numbers(first: int, last: int, postcode: int) -> None:
     """Of postcodes of one length, a range holds those between its ends."""
     parsed = codes(f"{min(first, last):05}-{max(first, last):05}")
-    inside = locate([Region("r", (Entry(postcodes=parsed),))], {"country": "DE", "postcode": f"{postcode:05}"})
+    inside = locate([Region("r", (RegionEntry(postcodes=parsed),))], {"country": "DE", "postcode": f"{postcode:05}"})
     assert (inside.region == "r") is (min(first, last) <= postcode <= max(first, last))
 
 

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from sendplan import cli
 from sendplan.fields import Value
 from sendplan.simulation.chart import text_bar
-from sendplan.simulation.volumes import Span, periods
+from sendplan.simulation.volumes import PeriodLength, periods
 
 RULES = """\
 rules:
@@ -282,9 +282,9 @@ def test_periods() -> None:
     year = periods(date(2026, 1, 1), date(2026, 12, 31))
     years = periods(date(2024, 1, 15), date(2026, 12, 31))
     assert [(each.span, len(each.starts)) for each in (month, year, years)] == [
-        (Span.DAY, 31),
-        (Span.WEEK, 53),
-        (Span.MONTH, 36),
+        (PeriodLength.DAY, 31),
+        (PeriodLength.WEEK, 53),
+        (PeriodLength.MONTH, 36),
     ]
     assert [str(day) for day in year.starts[:3]] == ["2026-01-01", "2026-01-05", "2026-01-12"]
     assert [str(day) for day in years.starts[:2]] == ["2024-01-15", "2024-02-01"]

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from sendplan import resources
 from sendplan.project import languages
 from sendplan.templates import Rendered, Templates
-from sendplan.templates.source import is_part
+from sendplan.templates.template_source import is_part
 
 FOLDER = resources.shipped() / "templates"
 PATHS = sorted(path for path in languages.listing(FOLDER) if not is_part(path))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mail_samples import SHOP, context, settings, without
 
 from sendplan.templates import TemplateError, Templates, unsubscribe_links
-from sendplan.templates.sandbox import Limits
+from sendplan.templates.sandbox import RenderLimits
 
 EVERYWHERE = """---
 subject: Hallo
@@ -272,7 +272,7 @@ def test_a_template_that_runs_away_is_cut_off(tmp_path: Path, name: str) -> None
     (tmp_path / "_loop.md").write_text(NESTED.replace("{}", ""), encoding="utf-8")
     (tmp_path / "_self.md").write_text('{% include "_self.md" %}', encoding="utf-8")
     # On a slow machine the time must not run out before another limit is reached.
-    limits = Limits(seconds=0.2 if "it ran for more than" in message else 3600)
+    limits = RenderLimits(seconds=0.2 if "it ran for more than" in message else 3600)
     with pytest.raises(TemplateError, match=re.escape(message)):
         Templates(tmp_path, settings(tmp_path), limits).render("a.de.md", "de", context())
 

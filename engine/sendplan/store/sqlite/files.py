@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from sendplan.problems import Problem
 from sendplan.store.protocols import StoreError
 
-Row: TypeAlias = tuple[Any, ...]
+TableRow: TypeAlias = tuple[Any, ...]
 _Mark: TypeAlias = tuple[int, int, int]
 _Found = TypeVar("_Found")
 
@@ -23,10 +23,10 @@ BUSY_SECONDS = 60
 """How long a writer waits for another, such as a long import."""
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Where the rows come from: a file that is only read, or a writer's connection."""
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[TableRow]:
         """All rows of a query."""
 
     def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
@@ -58,7 +58,7 @@ class WritableFile:
             self.close()
             raise unreadable(path, error) from error
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[TableRow]:
         """All rows of a query; raises StoreError."""
         with self._own_errors():
             return self.connection.execute(sql, parameters).fetchall()
@@ -114,7 +114,7 @@ class ReadOnlyFile:
         """The file's state when it was opened as immutable; None when it was opened the usual way."""
         self._open()
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[TableRow]:
         """All rows of a query, from one moment; none when there is no file."""
         return self._read(sql, parameters, sqlite3.Cursor.fetchall, [])
 

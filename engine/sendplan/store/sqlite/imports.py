@@ -39,7 +39,6 @@ class SqliteImport:
         connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
 
     def upsert(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> tuple[RefusedRow, ...]:
-        """Insert or update orders; the refused rows come back, the others are taken."""
         accounts = self._known_accounts(names, rows)
         refused = {each.number: each for each in self._refusals(names, rows, accounts)}
         good = (
@@ -59,7 +58,6 @@ class SqliteImport:
         return tuple(refused.values())
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
-        """id → the order as it is within this import; unknown ids are left out."""
         fields = list(stored_fields(self._fields).values())
         columns = OrderColumns([each for each in fields if each.name not in ("id", "account")], self._codec)
         query = f"SELECT {columns.select} FROM orders WHERE id IN (SELECT value FROM json_each(?))"
@@ -67,7 +65,6 @@ class SqliteImport:
         return {row[0]: columns.order(row) for row in rows}
 
     def matching(self, field: str, texts: Iterable[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
-        """text → id and account of the orders whose text field is so (`number` is the id where an order has none)."""
         name = quoted(column(self._fields[field]))
         wanted = "SELECT value FROM json_each(?1)"
         query = f"SELECT {name}, id, account FROM orders WHERE {name} IN ({wanted})"
@@ -79,7 +76,6 @@ class SqliteImport:
         return found
 
     def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
-        """Note, for freshness, which fields came for which accounts."""
         for_accounts = sorted(self._accounts if accounts is None else set(accounts))
         self._connection.executemany(
             "INSERT INTO imports VALUES (?, ?, ?) ON CONFLICT (account, field) DO UPDATE SET at = max(at, excluded.at)",
@@ -87,7 +83,6 @@ class SqliteImport:
         )
 
     def finish(self, bad: int) -> Imported:
-        """What this import changed."""
         return Imported(self._inserted, self._written - self._inserted, self._taken - self._written)
 
     def _known_accounts(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> dict[str, str]:

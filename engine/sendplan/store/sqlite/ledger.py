@@ -61,7 +61,6 @@ class SqliteLedger(SqliteReader):
             yield
 
     def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
-        """Take the lease on a plan, kept whole in the store: a token, or the record that refuses it."""
         with self._file.transaction() as connection:
             wall = self._wall()
             held = connection.execute(f"SELECT {PLAN_COLUMNS}, token FROM plans WHERE id = ?", (plan.id,)).fetchone()
@@ -92,7 +91,6 @@ class SqliteLedger(SqliteReader):
             return token
 
     def renew_lease(self, token: str, lease_seconds: float) -> bool:
-        """Prolong the lease; False when it has ended or is another's by now."""
         wall = self._wall()
         until = wall + round(lease_seconds * 1000)
         with self._file.transaction() as connection:
@@ -112,7 +110,6 @@ class SqliteLedger(SqliteReader):
         left_open: Sequence[LeftOpen] = (),
         copies_refused: Sequence[str] = (),
     ) -> bool:
-        """Give the lease back, `finished` or `interrupted`, adding what this execution sent; False without a lease."""
         texts = (json.dumps(list(map(astuple, left_open))), json.dumps(list(copies_refused)))
         with self._file.transaction() as connection:
             changed = connection.execute(
@@ -136,7 +133,6 @@ class SqliteLedger(SqliteReader):
         limits: Limits,
         at: datetime,
     ) -> ClaimResult:
-        """The durable intent before the last byte: a `sending` row, or the `deferred` one turned into it."""
         with self._file.transaction() as connection:
             wall = self._wall()
             plan, *guards = connection.execute(
@@ -175,7 +171,6 @@ class SqliteLedger(SqliteReader):
         next_attempt: datetime | None = None,
         charged: bool = True,
     ) -> bool:
-        """The outcome of an intent: only with its token, from `sending`, or late from `uncertain`; else False."""
         origins = ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state])
         with self._file.transaction() as connection:
             changed = connection.execute(
@@ -208,7 +203,6 @@ class SqliteLedger(SqliteReader):
         reply: str,
         next_attempt: datetime | None = None,
     ) -> bool:
-        """A refusal before the end of the message, without an intent: from no row, or a `deferred` one that is due."""
         attempt = encode_instant(next_attempt) if next_attempt else None
         with self._file.transaction() as connection:
             changed = connection.execute(
@@ -237,7 +231,6 @@ class SqliteLedger(SqliteReader):
             return changed.rowcount == 1
 
     def recover(self, at: datetime) -> tuple[Record, ...]:
-        """Make every `sending` row whose lease has ended `uncertain`, and return these rows."""
         with self._file.transaction() as connection:
             return self._recover(connection, encode_instant(at), self._wall(), None)
 
@@ -260,7 +253,6 @@ class SqliteLedger(SqliteReader):
         return tuple(map(record_of, rows))
 
     def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
-        """A person's move of a message (`resolve`); None opens it again."""
         with self._file.transaction() as connection:
             wall = self._wall()
             columns = "state, repeat_from, reply"
@@ -290,7 +282,6 @@ class SqliteLedger(SqliteReader):
             return True
 
     def trust_addresses_again(self, sender: str) -> int:
-        """Lift the suppressions that refusals of this sender made since it last sent one; how many there were."""
         with self._file.transaction() as connection:
             return sum(_lift_suppression(connection, *each) for each in self._failures("sender", sender, RECENT))
 

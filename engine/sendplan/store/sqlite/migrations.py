@@ -19,9 +19,9 @@ from sendplan.fields import Field, FieldType
 from sendplan.ledger import MOVES, State
 from sendplan.problems import Problem
 from sendplan.store.protocols import StoreError
-from sendplan.store.sqlite.candidates import PREFIX
+from sendplan.store.sqlite.candidate_queries import PREFIX
 from sendplan.store.sqlite.encoding import Codec, column, quoted, stored_fields
-from sendplan.store.sqlite.files import Source, WritableFile
+from sendplan.store.sqlite.files import RowSource, WritableFile
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -51,7 +51,7 @@ def migrate(file: WritableFile, fields: Mapping[str, Field], calendar: Calendar)
         _migrate(connection, fields, calendar, wanted)
 
 
-def check_version(source: Source) -> None:
+def check_version(source: RowSource) -> None:
     """Raises StoreError for a store that a later version of this program has changed."""
     if not source.rows("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'"):
         return

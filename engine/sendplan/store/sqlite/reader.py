@@ -29,7 +29,7 @@ from sendplan.store.protocols import (
     Suppression,
 )
 from sendplan.store.search import SEARCHED, Search
-from sendplan.store.sqlite.candidates import CandidateQueries, index_names
+from sendplan.store.sqlite.candidate_queries import CandidateQueries, index_names
 from sendplan.store.sqlite.encoding import (
     Codec,
     column,
@@ -39,7 +39,7 @@ from sendplan.store.sqlite.encoding import (
     quoted,
     stored_fields,
 )
-from sendplan.store.sqlite.files import Row, Source
+from sendplan.store.sqlite.files import RowSource, TableRow
 from sendplan.store.sqlite.migrations import check_version
 
 EXECUTIONS = "executions"
@@ -53,9 +53,9 @@ CHUNK = 2_000
 
 
 class SqliteReader:
-    """Reads a store, also one that is older than this version: what it does not have yet is missing or empty."""
+    """A `Reader` (`store/protocols.py`), also of an older store: what that does not have yet is missing or empty."""
 
-    def __init__(self, source: Source, fields: Mapping[str, Field], calendar: Calendar) -> None:
+    def __init__(self, source: RowSource, fields: Mapping[str, Field], calendar: Calendar) -> None:
         check_version(source)
         self._source = source
         self._calendar = calendar
@@ -65,20 +65,17 @@ class SqliteReader:
         self._all = OrderColumns(self._fields, self._codec)
 
     def orders(self) -> Iterator[StoredOrder]:
-        """Every order, by id."""
         last = ""
         while rows := self._rows("orders", self._all.select, "WHERE id > ? ORDER BY id LIMIT ?", (last, CHUNK)):
             yield from map(self._all.order, rows)
             last = rows[-1][0]
 
     def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
-        """These orders, by id; unknown ids are left out."""
         for chunk in _chunks(sorted(set(ids))):
             rows = self._rows("orders", self._all.select, f"WHERE id IN {_LISTED} ORDER BY id", chunk)
             yield from map(self._all.order, rows)
 
     def find(self, text: str, limit: int) -> tuple[StoredOrder, ...]:
-        """Orders that a search matches, those that it names exactly first, then by id."""
         search = Search.of(text)
         if not search.words:
             return ()
@@ -103,7 +100,6 @@ class SqliteReader:
     def candidates(
         self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
     ) -> Iterator[StoredOrder]:
-        """The orders within any of these narrowings, each once, with these fields (all: None)."""
         if self._calendar.zone.key != (self.meta("zone") or self._calendar.zone.key):
             # The bare dates still start where the old zone had it: wait for the next import before comparing them.
             yield from self.orders()
@@ -114,13 +110,11 @@ class SqliteReader:
             yield from map(columns.order, self._rows("orders", columns.select, f"WHERE rowid IN {_LISTED}", chunk))
 
     def accounts(self) -> frozenset[str]:
-        """The accounts that have orders."""
         if not self._tables["orders"]:
             return frozenset()
         return frozenset(row[0] for row in self._source.rows(self._candidate_queries().accounts()))
 
     def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
-        """The ledger's rows of these orders, or only those of `rules`; an order without rows is absent."""
         found: dict[str, dict[MessageKey, Record]] = {}
         condition, wanted = f"WHERE order_id IN {_LISTED}", list[str]()
         if rules is not None:
@@ -132,25 +126,21 @@ class SqliteReader:
         return {order: History(records) for order, records in found.items()}
 
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
-        """account → field → when an import last carried it (UTC)."""
         carried: dict[str, dict[str, datetime]] = {}
         for account, field, at in self._rows("imports", "account, field, at"):
             carried.setdefault(account, {})[field] = decode_instant(at)
         return carried
 
     def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
-        """The latest imports, newest first."""
         return tuple(
             map(_import_record, self._rows("import_runs", IMPORT_COLUMNS, "ORDER BY id DESC LIMIT ?", (limit,)))
         )
 
     def last_imports(self) -> tuple[ImportRecord, ...]:
-        """The latest import of each source, and the latest of a file that somebody named; newest first."""
         latest = "WHERE id IN (SELECT max(id) FROM import_runs GROUP BY source) ORDER BY id DESC"
         return tuple(map(_import_record, self._rows("import_runs", IMPORT_COLUMNS, latest)))
 
     def overrides(self) -> Overrides:
-        """Suppressed addresses, pauses, and since when orders count."""
         adopted = self.meta("orders_from")
         return Overrides(
             suppressed=frozenset(mailbox(each.address) for each in self.suppressions()),
@@ -159,17 +149,14 @@ class SqliteReader:
         )
 
     def suppressions(self) -> tuple[Suppression, ...]:
-        """Suppressed addresses, by address."""
         rows = self._rows("suppressions", "address, at, reason", "ORDER BY address")
         return tuple(Suppression(address, decode_instant(at), reason) for address, at, reason in rows)
 
     def pauses(self) -> tuple[Pause, ...]:
-        """Paused senders and rules, by name."""
         rows = self._rows("pauses", "name, at, reason, automatic", "ORDER BY name")
         return tuple(Pause(name, decode_instant(at), reason, bool(by)) for name, at, reason, by in rows)
 
     def sender_reports(self) -> tuple[SenderReport, ...]:
-        """The senders that cannot send, by name."""
         rows = self._rows("sender_reports", "sender, scope, reply, since, tried_at", "ORDER BY sender")
         return tuple(
             SenderReport(sender, Scope(scope), reply, decode_instant(since), decode_instant(tried_at))
@@ -177,7 +164,6 @@ class SqliteReader:
         )
 
     def records(self, states: Iterable[State]) -> Iterator[Record]:
-        """Ledger rows in these states, oldest first."""
         wanted = json.dumps([state.value for state in states])
         last = (-1 << 62, 0)
         condition = f"WHERE state IN {_LISTED} AND (at, rowid) > (?, ?) ORDER BY at, rowid LIMIT ?"
@@ -186,7 +172,6 @@ class SqliteReader:
             last = (rows[-1][4], rows[-1][-1])
 
     def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
-        """Everything that ever happened to one message, oldest first; it survives an opened row."""
         condition = "WHERE order_id = ? AND rule = ? AND step = ? ORDER BY id"
         rows = self._rows("message_log", "at, before, after, reply, actor", condition, (order, *key))
         return tuple(
@@ -195,11 +180,9 @@ class SqliteReader:
         )
 
     def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
-        """The latest replies to failed messages of this rule, back to one that was sent or to the rule's resumption."""
         return tuple(reply for _, reply in self._failures("rule", rule, limit))
 
     def sender_refusals(self, sender: str, limit: int) -> tuple[str, ...]:
-        """The latest replies to failed messages of this sender, back to one that was sent or the end of a report."""
         return tuple(reply for _, reply in self._failures("sender", sender, limit))
 
     def _failures(self, column: str, name: str, limit: int) -> list[tuple[str, str]]:
@@ -212,7 +195,6 @@ class SqliteReader:
         return [(order, reply) for _, order, reply in takewhile(lambda row: row[0] == State.FAILED, rows)]
 
     def counts(self) -> Mapping[str, int]:
-        """Number of orders (`orders`) and of ledger rows by state."""
         orders = self._rows("orders", "count(*)")
         return {
             "orders": orders[0][0] if orders else 0,
@@ -221,36 +203,30 @@ class SqliteReader:
         }
 
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
-        """The latest executed plans, newest first."""
         rows = self._rows("plans", PLAN_COLUMNS, "ORDER BY created DESC, rowid DESC LIMIT ?", (limit,))
         return tuple(map(plan_record, rows))
 
     def live_leases(self, at: datetime) -> frozenset[str]:
-        """The tokens of the executions that are at work; `at` is the real time (UTC)."""
         rows = self._rows("plans", "token", "WHERE lease_until > ?", (encode_instant(at),))
         return frozenset(token for (token,) in rows)
 
     def plan(self, plan_id: str) -> Plan | None:
-        """A plan that was handed to the dispatcher."""
         rows = self._rows("plans", "json", "WHERE id = ?", (plan_id,))
         return Plan.from_json(json.loads(rows[0][0])) if rows else None
 
     def meta(self, name: str) -> str | None:
-        """A note that the project keeps in the store, such as its identity."""
         rows = self._rows("meta", "value", "WHERE name = ?", (name,))
         return rows[0][0] if rows else None
 
     def high_water(self) -> int:
-        """A number that every execution and every move in the ledger raises: a restored backup shows a lower one."""
         rows = self._rows("message_log", "max(id)")
         moves = (rows[0][0] or 0) if rows else 0
         return moves + int(self.meta(EXECUTIONS) or 0)
 
     def close(self) -> None:
-        """Release the connection."""
         self._source.close()
 
-    def _rows(self, table: str, columns: str, rest: str = "", parameters: Sequence[object] = ()) -> list[Row]:
+    def _rows(self, table: str, columns: str, rest: str = "", parameters: Sequence[object] = ()) -> list[TableRow]:
         present = self._tables[table]
         if not present:
             return []
@@ -293,7 +269,7 @@ class OrderColumns:
         self.select = ", ".join(["id", "account", "version", *(quoted(column(each)) for each in fields)])
         self._decoders = [(each.name, codec.decoder(each.type)) for each in fields]
 
-    def order(self, row: Row) -> StoredOrder:
+    def order(self, row: TableRow) -> StoredOrder:
         """The order in a row of `select`."""
         values: dict[str, Value] = {
             name: decode(cell) if decode else cell
@@ -334,7 +310,7 @@ PLAN_COLUMNS = "id, state, created, sent, failed, uncertain, owner, left_open, c
 IMPORT_COLUMNS = "at, file, inserted, updated, unchanged, bad, source, stored, refused"
 
 
-def record_of(row: Row) -> Record:
+def record_of(row: TableRow) -> Record:
     rule, step, order, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from = row[:12]
     return Record(
         rule=rule,
@@ -352,7 +328,7 @@ def record_of(row: Row) -> Record:
     )
 
 
-def plan_record(row: Row) -> PlanRecord:
+def plan_record(row: TableRow) -> PlanRecord:
     """A row of `PLAN_COLUMNS`."""
     id_, state, created, sent, failed, uncertain, owner, left_open, copies_refused, lease_until = row
     return PlanRecord(
@@ -369,7 +345,7 @@ def plan_record(row: Row) -> PlanRecord:
     )
 
 
-def _import_record(row: Row) -> ImportRecord:
+def _import_record(row: TableRow) -> ImportRecord:
     """A row of `IMPORT_COLUMNS`."""
     at, file, inserted, updated, unchanged, bad, source, stored, refused = row
     imported = Imported(inserted, updated, unchanged)

@@ -16,7 +16,7 @@ from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
 from sendplan.scopes import Scope
 from sendplan.store.protocols import ImportRecord
-from sendplan.store.sqlite.candidates import definitions, index_names
+from sendplan.store.sqlite.candidate_queries import definitions, index_names
 from sendplan.store.sqlite.encoding import encode_instant
 from sendplan.store.sqlite.files import WritableFile, unreadable
 from sendplan.store.sqlite.imports import SqliteImport
@@ -58,14 +58,12 @@ class SqliteStore(SqliteLedger):
             yield SqliteImport(connection, {each.name: each for each in self._fields}, self._codec, file, at)
 
     def note_import(self, record: ImportRecord) -> None:
-        """Add to the log of imports."""
         done, refused = record.imported, json.dumps(list(map(astuple, record.refused)))
         counts = (done.inserted, done.updated, done.unchanged, record.bad)
         sql = f"INSERT INTO import_runs ({IMPORT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self._changed(sql, encode_instant(record.at), record.file, *counts, record.source, int(record.stored), refused)
 
     def ensure_indexes(self, indexes: Iterable[Index]) -> None:
-        """Have these indexes and none that an earlier call made beside them; quick when they are there."""
         wanted = definitions(indexes, {each.name: each for each in self._fields})
         rows = self._file.rows("SELECT name FROM sqlite_master WHERE type = 'index'")
         present = set(index_names(rows))
@@ -78,27 +76,22 @@ class SqliteStore(SqliteLedger):
                 connection.execute(wanted[name])
 
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
-        """Send nothing to this address any more; False when it was already suppressed."""
         sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         return self._changed(sql, mailbox(address), encode_instant(at), reason)
 
     def unsuppress(self, address: str) -> bool:
-        """Lift a suppression; False when there was none."""
         return self._changed("DELETE FROM suppressions WHERE address = ?", mailbox(address))
 
     def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
-        """Hold a sender's or rule's messages, `*` all; False when it was already paused."""
         sql = "INSERT INTO pauses (name, at, reason, automatic) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         return self._changed(sql, name, encode_instant(at), reason, int(automatic))
 
     def resume(self, name: str) -> bool:
-        """End a pause; False when there was none."""
         with self._file.transaction() as connection:
             _note_resumed(connection, name)
             return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
 
     def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
-        """Note that a sender cannot send; `since` stays that of the first note."""
         sql = (
             "INSERT INTO sender_reports VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
             " SET scope = excluded.scope, reply = excluded.reply, tried_at = excluded.tried_at"
@@ -107,7 +100,6 @@ class SqliteStore(SqliteLedger):
         self._changed(sql, sender, scope.value, reply, wall, wall)
 
     def try_sender(self, sender: str, rest: float) -> bool:
-        """Note a new try with a reported sender; False when the latest one is less than `rest` seconds ago."""
         with self._file.transaction() as connection:
             wall = self._wall()
             row = connection.execute("SELECT tried_at FROM sender_reports WHERE sender = ?", (sender,)).fetchone()
@@ -117,13 +109,11 @@ class SqliteStore(SqliteLedger):
             return True
 
     def clear_sender(self, sender: str) -> bool:
-        """The sender works again; False when there was no report."""
         with self._file.transaction() as connection:
             _note_resumed(connection, sender)
             return connection.execute("DELETE FROM sender_reports WHERE sender = ?", (sender,)).rowcount > 0
 
     def set_meta(self, name: str, value: str) -> None:
-        """Keep a note in the store."""
         self._changed("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
 
     def _changed(self, sql: str, *parameters: object) -> bool:

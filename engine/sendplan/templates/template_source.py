@@ -49,7 +49,7 @@ def is_part(path: str) -> bool:
     return path.rsplit("/", 1)[-1].startswith("_")
 
 
-def read(folder: Path, path: str) -> tuple[TemplateSource, list[Problem]]:
+def read_template(folder: Path, path: str) -> tuple[TemplateSource, list[Problem]]:
     """The file `path` below `folder` in its parts, and what is wrong with them."""
     file = f"{folder.name}/{path}"
     try:

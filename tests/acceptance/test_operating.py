@@ -130,6 +130,7 @@ def test_the_cron_lines_run(fed: Project, command: Path, tmp_path: Path, block: 
     mail.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {shlex.quote(str(mailed))}\n', encoding="utf-8")
     mail.chmod(0o755)
     fed.write("rules/broken.yaml", "rules:\n  - {id: broken}\n")
+    assert fed("import").code == 0
     for line in block.splitlines():
         shell = line.split(maxsplit=5)[5].replace(FOLDER, str(fed.folder))
         done = subprocess.run(
@@ -142,7 +143,9 @@ def test_the_cron_lines_run(fed: Project, command: Path, tmp_path: Path, block: 
             check=False,
         )
         assert "not found" not in done.stderr
-        if "mail -s" in shell:
+        if "store backup" in shell:
+            assert fed.path("var/backup.db").stat().st_size > 0
+        elif "mail -s" in shell:
             assert mailed.read_text(encoding="utf-8").split() == ["-s", "sendplan", "owner@example.com"]
             assert "broken" in fed.path("var/status.txt").read_text(encoding="utf-8")
         else:

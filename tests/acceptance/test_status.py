@@ -86,7 +86,7 @@ def test_a_server_that_is_down_is_seen(small: Project, sink: Sink) -> None:
     assert small("run", *NOW).code == 4
     assert needs(small) == {"senders": 1}
     shown = small("status", *NOW)
-    assert re.search(r"main  since 20\d\d-\d\d-\d\d \d\d:\d\d: nobody answers at 127.0.0.1 port 9", shown.out)
+    assert re.search(r"main  since 20\d\d-\d\d-\d\d \d\d:\d\d: no answer from 127.0.0.1 port 9", shown.out)
     assert "sendplan smtp-test main" in shown.out
     [run] = small("status", *NOW, "--format", "json").json["runs"]
     assert (run["sent"], run["open"]) == (0, 3)

@@ -66,7 +66,7 @@ def command() -> int:
         _show_mail(sink)
 
         _heading(f'sendplan status --now "{NOW}"', "what needs attention")
-        print_overview(overview_of(project, reader_of(project), clock), project.settings.calendar)
+        print_overview(overview_of(project, reader_of(project), clock, datetime.now(UTC)), project.settings.calendar)
 
         _heading(f'sendplan run --now "{NOW}"', "a second run sends nothing")
         again = deliver_with_progress(make_plan(project, reader_of(project), clock), project, lambda: clock, stop)

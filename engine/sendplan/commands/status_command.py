@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     """
     project, _ = load_project(project_dir)
     calendar = project.settings.calendar
-    overview = overview_of(project, reader_of(project), clock_of(now, calendar))
+    overview = overview_of(project, reader_of(project), clock_of(now, calendar), datetime.now(UTC))
     if format_ == "json":
         print_json(overview_json(overview, calendar))
     else:

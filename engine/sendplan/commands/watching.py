@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -65,7 +66,7 @@ class Watchers:
         from sendplan.operating.overview import overview_of
 
         with store_for(settings) as store:
-            overview = overview_of(project, store, clock)
+            overview = overview_of(project, store, clock, datetime.now(UTC))
             alert = alert_owner(project, store, overview, clock.now)
         if alert is not None and alert.sender is None:
             warn(f"nobody could be alerted: {'; '.join(alert.failures) or 'no sender works'}")

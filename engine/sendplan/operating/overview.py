@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from sendplan.deciding.decision import Decision
@@ -107,11 +107,11 @@ class Overview:
         return bool(self.concerns)
 
 
-def overview_of(project: Project, reader: Reader, clock: Clock) -> Overview:
-    """How the project stands at `clock`; leases and reports go by the real clock."""
+def overview_of(project: Project, reader: Reader, clock: Clock, real_now: datetime) -> Overview:
+    """How the project stands at `clock`; `real_now` (UTC) tells which runs are at work."""
     plan = _tried(project, reader, clock, make_plan(project, reader, clock))
     pauses, senders = reader.pauses(), project.settings.senders
-    at_work = reader.live_leases(datetime.now(UTC))
+    at_work = reader.live_leases(real_now)
     known = {"", *(each.name for each in project.settings.imports)}
     return Overview(
         plan=plan,

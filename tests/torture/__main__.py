@@ -40,6 +40,7 @@ class Round:
 
     def play(self, until: float) -> None:
         """Do one thing after the other, mostly what happens every day."""
+        self.order()
         for _ in range(self.chance.randrange(4, 14)):
             if time.monotonic() > until or self.refused:
                 break
@@ -54,7 +55,7 @@ class Round:
 
     def order(self) -> None:
         """New orders come in."""
-        self._note(f"order {self.project.order(self.chance.randrange(1, 40))}")
+        self._note(f"order {self.project.order(self.chance.randrange(5, 80))}")
 
     def run(self) -> None:
         """A run to its end, or two at once."""

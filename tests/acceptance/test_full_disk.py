@@ -97,7 +97,7 @@ def test_an_answer_that_the_ledger_cannot_take_is_in_the_journal(
         patch.setattr(SqliteLedger, "settle", refused_by_the_disk)
         ran = filled("run", *NOW, "--format", "json")
     assert ran.code == 4
-    assert "database or disk is full" in ran.json["trouble"]
+    assert "database or disk is full; see that its disk has room" in ran.json["trouble"]
     assert ran.json["sent"] == len(sink.mails) > 0
     assert states(filled).keys() == {"sending"}
     assert_the_rest_follows(filled, sink)

@@ -288,7 +288,7 @@ class _Run:
             results=results,
             stopped={lane.sender.name: lane.stopped[1] for lane in self._lanes if lane.stopped},
             interrupted=any(result.cause is Cause.STOPPED for result in results),
-            trouble=str(self._broken or ""),
+            trouble=_told(self._broken) if self._broken is not None else "",
         )
 
     def _give_back(self) -> None:
@@ -323,6 +323,15 @@ def left_open(report: DispatchReport) -> tuple[LeftOpen, ...]:
         for cause, each in by_cause.items()
     ]
     return tuple(sorted(groups, key=lambda group: -group.count))
+
+
+def _told(error: BaseException) -> str:
+    """What broke a run off, and what to do about it, as one sentence."""
+    if isinstance(error, UserError):
+        return "; ".join(part for problem in error.problems for part in (problem.message, problem.help) if part)
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(map(str, filter(None, (error.filename, error.strerror))))
+    return str(error)
 
 
 _KEYS_KEPT = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -88,10 +88,21 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedData:
+    """A row of an order that an import refused: what the store knows of the order may be wrong since."""
+
+    file: str
+    line: int
+    fields: frozenset[str]
+    """What the file carries and no stored row has brought since; the order gets no mail until none is left."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """The ledger's rows of one order."""
+    """The ledger's rows of one order, and what imports could not take of it."""
 
     records: Mapping[MessageKey, Record] = field(default_factory=dict)
+    refused: RefusedData | None = None
 
     def find(self, keys: tuple[MessageKey, ...]) -> Record | None:
         """The row under the first of these keys that has one: a message's key, then its earlier ones (`formerly`)."""
@@ -102,7 +113,7 @@ class History:
 
     def with_sent(self, order: str, keys: Iterable[MessageKey], at: datetime) -> History:
         """The history in which these messages of the order went out at an instant (UTC), too."""
-        return History({**self.records, **{key: Record(*key, order, State.SENT, at) for key in keys}})
+        return replace(self, records={**self.records, **{key: Record(*key, order, State.SENT, at) for key in keys}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
 
 from sendplan.calendar import Calendar
 from sendplan.fields import FieldType, Value, catalogue, with_own
+from sendplan.ledger import History, RefusedData
 from sendplan.scopes import Scope
 from sendplan.store import Store
 from sendplan.store.protocols import (
@@ -421,3 +422,25 @@ def test_changes_that_are_broken_off_together_leave_nothing_behind(stores: Store
     store.set_meta("second", "kept")
     reader = stores.reader()
     assert (reader.meta("first"), reader.meta("second")) == (None, "kept")
+
+
+def test_a_mark_lasts_until_all_its_fields_came(store: Store) -> None:
+    """A refused row marks its order, also an unknown one, until stored rows brought each field that it waits for."""
+    put(store, order("E1"))
+    with store.importing("payments.csv", NOW) as run:
+        refused = RefusedData("payments.csv", 7, frozenset({"paid", "country"}))
+        run.mark({"E1": refused, "E9": refused})
+    assert store.histories(["E1", "E9"]) == {"E1": History(refused=refused), "E9": History(refused=refused)}
+    assert next(store.orders_by_id(["E1"])).version == 2
+
+    with store.importing("payments.csv", NOW) as run:
+        run.mark({"E1": RefusedData("more.csv", 3, frozenset({"shipped"}))})
+        run.brought(["E1"], {"paid"})
+    assert store.histories(["E1"])["E1"].refused == RefusedData("more.csv", 3, frozenset({"country", "shipped"}))
+    assert next(store.orders_by_id(["E1"])).version == 2
+
+    with store.importing("orders.csv", NOW) as run:
+        run.brought(["E1"], {"country", "shipped"})
+    assert store.histories(["E1", "E9"]).keys() == {"E9"}
+    assert store.unmark("E9")
+    assert not store.unmark("E9")

@@ -14,6 +14,7 @@ from sendplan.dispatch import recover
 from sendplan.ledger import State
 from sendplan.plan import parse_key
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.settings import Settings
 from sendplan.store.adoption import JOURNALS, checked
 
 MOVES = {"sent": State.SENT, "retry": None, "drop": State.DROPPED}
@@ -28,10 +29,14 @@ MOVES = {"sent": State.SENT, "retry": None, "drop": State.DROPPED}
 def command(key: str, outcome: str, at: str | None, format_: str, project_dir: Path | None) -> int:
     """Settle the message KEY: it was `sent`, may be sent again (`retry`), or shall never leave (`drop`).
 
+    With `drop`, KEY may be an order of which an import refused a row: what is stored of it is right after all.
+
     `sent` also records a message that a person sent by hand, so that its ladder goes on from there.
     """
     project, _ = load_project(project_dir)
     parsed = parse_key(key, project.steps_by_rule())
+    if parsed is None and outcome == "drop" and "/" not in key:
+        return _unmark(project.settings, key, format_)
     if parsed is None:
         raise unknown_key(project, key)
     order, rule, step = parsed
@@ -60,4 +65,19 @@ def command(key: str, outcome: str, at: str | None, format_: str, project_dir: P
     else:
         said = {"sent": "is recorded as sent", "retry": "may be sent again", "drop": "will never be sent"}[outcome]
         click.echo(f"{key} {said}")
+    return Exit.DONE
+
+
+def _unmark(settings: Settings, order: str, format_: str) -> int:
+    """End the mark that a refused row left on an order."""
+    store = store_of(settings)
+    if not store.unmark(order):
+        if next(iter(store.orders_by_id([order])), None) is None:
+            raise unknown_order(store, order, "")
+        help_ = "name one message to drop it: ORDER/RULE, or ORDER/RULE/STEP"
+        raise UserError(Problem("illegal-move", f"no refused row holds {order}", None, help_), Exit.REFUSED)
+    if format_ == "json":
+        print_json({"order": order, "outcome": "drop"})
+    else:
+        click.echo(f"{order} is no longer held by a refused row; its mail goes by what is stored")
     return Exit.DONE

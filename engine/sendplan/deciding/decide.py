@@ -301,6 +301,10 @@ class _Decider:
         return None
 
     def _stale(self) -> Check | None:
+        refused = self.situation.history.refused
+        if refused is not None:
+            why = f"the import of {refused.file} refused its row on line {refused.line}: what is stored may be wrong"
+            return Check(Reason.STALE_DATA, False, why)
         watched = sorted(self.rule.reads & self.settings.fresh_within.keys())
         ends: list[datetime] = []
         for name in watched:

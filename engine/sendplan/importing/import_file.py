@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -24,6 +24,7 @@ from sendplan.importing.shapes import ABSENT, Groups, RawOrder, Rows, Shape, Tre
 from sendplan.importing.suspicions import Suspicions
 from sendplan.importing.tables import OddRow, Table
 from sendplan.importing.values import FieldReader, Mistakes, check_required
+from sendplan.ledger import RefusedData
 from sendplan.problems import Problem, Severity, UserError, did_you_mean
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import ImportRun, Refusal, RefusedRow, Store, StoredOrder
@@ -76,13 +77,15 @@ def import_file(
     store: Store,
     at: datetime,
     *,
+    data_from: datetime | None = None,
     strict: bool = False,
     dry_run: int | None = None,
     name: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Take a file of orders into the store; `at` (UTC) is when its data came.
+    """Take a file of orders into the store; `at` (UTC) is now.
 
+    `data_from` (UTC) is how old the data is, for freshness (docs/mapping.md#refused-rows); None: as old as `at`.
     Good rows are stored together, bad ones are told; with `strict` one bad row refuses the file. With `dry_run`
     nothing is stored, and the report has so many orders. `name` is how messages name the file. `progress` is told the
     number of rows read so far.
@@ -95,9 +98,20 @@ def import_file(
     mapping = mapping or _without(settings)
     file = OrderFile(path, name or str(path), mapping.encoding, mapping.format)
     work = _Import(file, mapping, settings, at, dry_run)
+    report = _run(work, store, data_from or at, strict, progress or (lambda rows: None))
+    if not report.stored and dry_run is None:
+        _mark_all(work, store, at)
+    return report
+
+
+def _run(
+    work: _Import, store: Store, data_from: datetime, strict: bool, progress: Callable[[int], None]
+) -> ImportReport:
+    """One transaction: everything that is good, or nothing and why."""
+    file = work.file
     try:
-        with store.importing(clean(path.name), at) as run:
-            return work.run(run, strict, progress or (lambda rows: None))
+        with store.importing(clean(file.path.name), data_from) as run:
+            return work.run(run, strict, progress)
     except UserError as error:
         return replace(work.report(), problems=(*work.report().problems, *error.problems))
     except _Undone as undone:
@@ -107,6 +121,16 @@ def import_file(
     except (OSError, EOFError, ZlibError) as error:
         known = error if isinstance(error, OSError | EOFError) else EOFError(str(error))
         return replace(work.report(), problems=(file.unreadable(known),))
+
+
+def _mark_all(refused: _Import, store: Store, at: datetime) -> None:
+    """Mark every order of a refused file whose id can be read: nothing that the file says of it was stored."""
+    mapping = refused.mapping
+    name = mapping.match or "id"
+    naming = tuple(each for each in mapping.sources or () if each.field.name == name)
+    work = _Import(refused.file, replace(mapping, sources=naming, needs=(), only=None), refused.settings, at, None)
+    with store.importing(clean(refused.file.path.name), at) as run:
+        work.mark_all(run, refused.carries())
 
 
 def _without(settings: Settings) -> FileMapping:
@@ -143,18 +167,27 @@ class _Import:
     """What the mapping reads and no record had so far."""
     suspicions: Suspicions = field(default_factory=Suspicions)
     previews: list[Preview] = field(default_factory=list)
+    left_out: list[tuple[RawOrder, bool]] = field(default_factory=list)
+    """Records that are not stored and whose orders were not looked at yet, and whether `only` passed them over."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Order → line of the first of its rows that was refused."""
+    store_run: ImportRun = field(init=False)
 
     def run(self, run: ImportRun, strict: bool, progress: Callable[[int], None]) -> ImportReport:
         """Everything between the transaction's begin and end."""
+        self.store_run = run
         records = self._open()
         while batch := list(islice(records, BATCH)):
             self._take(run, batch)
             self.rows = self.selection.kept + self.selection.passed_over + self.bad.lines
             progress(self.rows)
+        self._mark(self._fields())
+        self.rows = self.selection.kept + self.selection.passed_over + self.bad.lines
         self._check_met()
         if self.table is not None:
             self.carried |= {each.source.field.name for each in self.readers if self._carries(each)}
-        run.carried(self.carried, self.mapping.accounts)
+        if not self.bad.lines or self.selection.kept > self.suspicions.refused:
+            run.carried(self.carried, self.mapping.accounts)
         imported = run.finish(self.bad.lines)
         counts = replace(
             self.report(), inserted=imported.inserted, updated=imported.updated, unchanged=imported.unchanged
@@ -191,7 +224,7 @@ class _Import:
         from sendplan.importing.xml_trees import xml_records
 
         self.shape = Trees(calendar)
-        self.selection = Selection(self.mapping, self.shape, self.bad)
+        self.selection = Selection(self.mapping, self.shape, self.bad, self._leave_out)
         self.readers = self._readers(self.mapping.sources or ())
         self.unmet = self._needed()
         read = {"json": json_records, "jsonl": json_line_records, "xml": xml_records}[format_]
@@ -199,7 +232,7 @@ class _Import:
 
     def _open_table(self) -> Iterator[RawOrder]:
         self.table = table = Table(self.file, self.mapping.table)
-        self.selection = Selection(self.mapping, Rows({}, self.settings.calendar), self.bad)
+        self.selection = Selection(self.mapping, Rows({}, self.settings.calendar), self.bad, self._leave_out)
         rows = table.start()
         self._check_columns(table)
         if self.mapping.group is None:
@@ -320,6 +353,7 @@ class _Import:
         for position, told in mistakes.items():
             self.bad.note(batch[position][0], told)
             self.suspicions.refused += 1
+            self._leave_out(batch[position], passed_over=False)
         good = [position for position in range(len(batch)) if position not in mistakes]
         if mistakes:
             columns = {name: [values[position] for position in good] for name, values in columns.items()}
@@ -327,6 +361,69 @@ class _Import:
         for names, chosen in _layouts(columns, len(lines)):
             values = {name: columns[name] if chosen is None else [columns[name][at] for at in chosen] for name in names}
             self._store(run, values, lines if chosen is None else [lines[at] for at in chosen])
+
+    # --- refused rows ---
+
+    def _leave_out(self, record: RawOrder, passed_over: bool) -> None:
+        """Remember a record that is not stored, to mark its order."""
+        self.left_out.append((record, passed_over))
+        if len(self.left_out) >= BATCH:
+            self._read_left_out()
+
+    def _read_left_out(self) -> None:
+        """Which orders the records are of that were not stored; one that `only` hides is bad when it is there."""
+        left_out, self.left_out = self.left_out, []
+        orders = self._orders_of([record for record, _ in left_out])
+        hidden = [id_ for (_, passed), ids in zip(left_out, orders, strict=True) if passed for id_ in ids]
+        known = self.store_run.stored(hidden) if hidden else {}
+        for (record, passed), ids in zip(left_out, orders, strict=True):
+            line = record[0]
+            marked = [id_ for id_ in ids if id_ in known] if passed else ids
+            if passed and marked:
+                self.selection.passed_over -= 1
+                message = f"the order `{marked[0]}` is stored, and `only` passes its row over now"
+                help = "store what has changed (such as `cancelled`) instead of passing the row over"
+                self.bad.note(line, [BadRow(line, message, help)])
+            self.refused.update({id_: line for id_ in marked if id_ not in self.refused})
+
+    def _orders_of(self, records: Sequence[RawOrder]) -> list[tuple[str, ...]]:
+        """The orders that each record speaks of; none where its id cannot be read."""
+        name = self.mapping.match or "id"
+        reader = next((each for each in self.readers if each.source.field.name == name), None)
+        if reader is None or not records:
+            return [() for _ in records]
+        mistakes: Mistakes = {}
+        environments = [self.shape.environment(each) for each in records] if self.mapping.asks_rows else []
+        texts = reader.column(records, environments, mistakes)
+        read = [text if isinstance(text, str) and at not in mistakes else None for at, text in enumerate(texts)]
+        if self.mapping.match is None:
+            return [() if text is None else (text,) for text in read]
+        found = self.store_run.matching(name, {each for each in read if each is not None})
+        return [() if text is None else tuple(id_ for id_, _ in found.get(text, ())) for text in read]
+
+    def mark_all(self, run: ImportRun, fields: frozenset[str]) -> None:
+        """Mark the orders of all rows, as far as the file can be read."""
+        self.store_run = run
+        try:
+            for record in self._open():
+                self._leave_out(record, passed_over=False)
+        except (UserError, OSError, EOFError, ZlibError, UnicodeDecodeError):
+            pass  # The refusal itself has told it; what was read so far is marked.
+        self._mark(fields)
+
+    def carries(self) -> frozenset[str]:
+        """What a file that was refused carries, or would if its columns were there."""
+        return self._fields() or frozenset(each.field.name for each in self.mapping.sources or ()) - {"id", "account"}
+
+    def _mark(self, fields: frozenset[str]) -> None:
+        """Mark the orders of which rows were refused."""
+        self._read_left_out()
+        for ids in _batched(self.refused, BATCH):
+            self.store_run.mark({id_: RefusedData(self.file.name, self.refused[id_], fields) for id_ in ids})
+
+    def _fields(self) -> frozenset[str]:
+        """What the file carries, beside what names the order."""
+        return frozenset(each.source.field.name for each in self.readers) - {"id", "account", self.mapping.match}
 
     def _check_required(self, columns: Columns, batch: Sequence[RawOrder], mistakes: Mistakes) -> None:
         fields = {each.source.field.name: (each.source.field, each.source.label) for each in self.readers}
@@ -367,8 +464,13 @@ class _Import:
         refused = run.upsert(names, rows)
         for each in refused:
             self.bad.note(each.number, [self._refused(each)])
+            self.refused.setdefault(each.id, each.number)
         self.suspicions.refused += len(refused)
-        self._preview(names, rows, before, {each.number for each in refused})
+        numbers = {each.number for each in refused}
+        run.brought(
+            [id_ for id_, line in zip(columns["id"], lines, strict=True) if line not in numbers], self._fields()
+        )
+        self._preview(names, rows, before, numbers)
 
     def _first_seen(self, run: ImportRun, columns: Columns) -> Columns:
         """`seen` as a moment: what is stored stays; else this import's time, on a new order when it was ordered."""
@@ -450,6 +552,13 @@ class _Import:
         mapped = [each.source for each in self.readers]
         for message, help in self.suspicions.told(mapped, selection.kept, selection.passed_over, selection.continuing):
             yield Problem("import-suspicious", message, self.file.span(line, 1), help, Severity.WARNING)
+
+
+def _batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The ids, so many at once."""
+    each = iter(ids)
+    while chunk := list(islice(each, size)):
+        yield chunk
 
 
 def _layouts(columns: Columns, length: int) -> Iterator[tuple[tuple[str, ...], list[int] | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sendplan.expressions.elements import BadValue
@@ -20,6 +20,8 @@ class Selection:
     mapping: FileMapping
     shape: Shape
     bad: BadRows
+    leave_out: Callable[[RawOrder, bool], None]
+    """Told of each record that is not kept, and whether `only` passed it over; else it is bad."""
     passed_over: int = 0
     continuing: int = 0
     """Rows that `only` passed over although they continue an order that is kept."""
@@ -44,6 +46,7 @@ class Selection:
             odd = next((each for each in kept.odd if each is not None), None)
             if odd is not None:
                 self.bad.note(line, [BadRow(odd.line, odd.message, odd.help)])
+                self.leave_out((line, kept), False)
                 continue
             self.kept += 1
             yield kept.lines[0], kept
@@ -63,14 +66,14 @@ class Selection:
                 if answer is False:
                     dropped.append(position)
         if len(dropped) == len(group.rows):
-            self.passed_over += 1
+            self._pass_over((group.lines[0], group))
             return None
         kept = group.without(dropped) if dropped else group
         answer = self._answer(only, (kept.lines[0], kept))
         if answer is None:
             return None
         if answer is not True:
-            self.passed_over += 1
+            self._pass_over((kept.lines[0], kept))
             return None
         self.continuing += len(dropped)
         return kept
@@ -88,8 +91,12 @@ class Selection:
     def _asked(self, only: Meaning, record: RawOrder) -> bool:
         answer = self._answer(only, record)
         if answer is not None and answer is not True:
-            self.passed_over += 1
+            self._pass_over(record)
         return answer is True
+
+    def _pass_over(self, record: RawOrder) -> None:
+        self.passed_over += 1
+        self.leave_out(record, True)
 
     def _answer(self, only: Meaning, record: RawOrder) -> object | None:
         """What `only` says of a record; None when it cannot be told, and the record is bad."""
@@ -98,4 +105,5 @@ class Selection:
         except BadValue as error:
             mistake = BadRow(record[0], column=error.label, label=error.label, what=error.what, raw=error.raw)
             self.bad.note(record[0], [mistake])
+            self.leave_out(record, False)
             return None

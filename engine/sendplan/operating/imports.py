@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sendplan.addresses import mask_all
@@ -47,7 +47,16 @@ def take_file(
     """
     name = name or shown(file, settings)
     report = import_file(
-        file, mapping, settings, store, at, strict=strict, dry_run=dry_run, name=name, progress=progress
+        file,
+        mapping,
+        settings,
+        store,
+        at,
+        data_from=_written(file, at),
+        strict=strict,
+        dry_run=dry_run,
+        name=name,
+        progress=progress,
     )
     report = replace(report, problems=_renamed(report.problems, settings), warnings=_renamed(report.warnings, settings))
     if dry_run is None:
@@ -99,6 +108,13 @@ def _note(report: ImportReport, file: str, source: str, store: Store, at: dateti
     )
     done = Imported(report.inserted, report.updated, report.unchanged)
     store.note_import(ImportRecord(at, clean(file), done, report.bad, source, report.stored, refused))
+
+
+def _written(file: Path, at: datetime) -> datetime:
+    """How old the data of a file is: when it was last written (UTC), or `at` for a pipe."""
+    if not file.is_file():
+        return at
+    return min(at, datetime.fromtimestamp(int(file.stat().st_mtime), UTC))
 
 
 def _renamed(problems: Iterable[Problem], settings: Settings) -> tuple[Problem, ...]:

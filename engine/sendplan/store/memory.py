@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Value
-from sendplan.ledger import History, MessageKey, Overrides, Record, State
+from sendplan.ledger import History, MessageKey, Overrides, Record, RefusedData, State
 from sendplan.store.protocols import StoredOrder
 
 
@@ -18,6 +18,7 @@ class MemoryOrders:
         self._orders: dict[str, StoredOrder] = {}
         self._records: dict[str, dict[MessageKey, Record]] = {}
         self._imported: dict[str, dict[str, datetime]] = {}
+        self._refused: dict[str, RefusedData] = {}
 
     # --- changes ---
 
@@ -38,6 +39,10 @@ class MemoryOrders:
         """Note that an import carried these fields."""
         self._imported.setdefault(account, {}).update(dict.fromkeys(fields, at))
 
+    def refuse(self, order: str, refused: RefusedData) -> None:
+        """Note that an import refused a row of this order."""
+        self._refused[order] = refused
+
     # --- OrderSource ---
 
     def orders(self) -> Iterator[StoredOrder]:
@@ -56,7 +61,8 @@ class MemoryOrders:
         return frozenset(order.account for order in self._orders.values())
 
     def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
-        return {id_: History(dict(self._records[id_])) for id_ in ids if id_ in self._records}
+        known = self._records.keys() | self._refused.keys()
+        return {id_: History(dict(self._records.get(id_, {})), self._refused.get(id_)) for id_ in ids if id_ in known}
 
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         return self._imported

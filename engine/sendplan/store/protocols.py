@@ -17,7 +17,7 @@ from typing import Protocol
 
 from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.fields import Value
-from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
+from sendplan.ledger import History, MessageKey, Move, Overrides, Record, RefusedData, State
 from sendplan.plan import Plan
 from sendplan.problems import UserError
 from sendplan.project.settings import Limits
@@ -170,6 +170,15 @@ class ImportRun(Protocol):
     def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
         """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for."""
 
+    def brought(self, ids: Iterable[str], fields: Iterable[str]) -> None:
+        """Note that rows of a file that carries `fields` were stored: a mark ends when all of its fields came."""
+
+    def mark(self, refused: Mapping[str, RefusedData]) -> None:
+        """Mark these orders, known or not: a row of theirs was refused. A mark that is new raises the version.
+
+        An order that is marked already waits for the fields of both.
+        """
+
     def finish(self, bad: int) -> Imported:
         """What this import changed."""
 
@@ -257,7 +266,10 @@ class OrderSource(Protocol):
         """The accounts that have orders."""
 
     def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
-        """The ledger's rows of these orders, or only those of `rules`; an order without rows is absent."""
+        """The ledger's rows of these orders, or only those of `rules`, and the marks of refused rows.
+
+        An order without either is absent.
+        """
 
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         """account → field → when an import last carried it (UTC)."""
@@ -345,6 +357,9 @@ class Store(Reader, Protocol):
         False when the ledger's present state does not allow it, or before the row's `repeat_from`. Opening a failed
         message again lifts the suppression that its refusal made.
         """
+
+    def unmark(self, order: str) -> bool:
+        """End the mark that a refused row left on an order (`resolve`); False when there was none."""
 
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
         """Send nothing to this address any more; False when its mailbox was already suppressed."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from sendplan.fields import Field, Value
+from sendplan.ledger import RefusedData
 from sendplan.store.protocols import Imported, Refusal, RefusedRow, StoredOrder
 from sendplan.store.sqlite.encoding import Cell, Codec, column, encode_instant, quoted, stored_fields
 from sendplan.store.sqlite.reader import OrderColumns
@@ -33,6 +34,7 @@ class SqliteImport:
         self._at = encode_instant(at)
         self._accounts: set[str] = set()
         self._taken = self._inserted = self._written = 0
+        self._has_marks = connection.execute("SELECT 1 FROM refused_rows LIMIT 1").fetchone() is not None
         self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
         # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
         connection.execute("DROP TABLE IF EXISTS temp.import_seen")
@@ -81,6 +83,36 @@ class SqliteImport:
             "INSERT INTO imports VALUES (?, ?, ?) ON CONFLICT (account, field) DO UPDATE SET at = max(at, excluded.at)",
             [(account, field, self._at) for account in for_accounts for field in sorted(set(fields))],
         )
+
+    def brought(self, ids: Iterable[str], fields: Iterable[str]) -> None:
+        """Note that rows of a file that carries `fields` were stored: a mark ends when all of its fields came."""
+        if not self._has_marks:
+            return
+        fields = frozenset(fields)
+        for order, waiting in self._waiting(ids).items():
+            left = json.dumps(sorted(waiting - fields))
+            self._connection.execute("UPDATE refused_rows SET fields = ? WHERE order_id = ?", (left, order))
+        self._connection.execute("DELETE FROM refused_rows WHERE fields = '[]'")
+
+    def mark(self, refused: Mapping[str, RefusedData]) -> None:
+        """Mark these orders: a row of theirs was refused. A mark that is new raises the version."""
+        waiting = self._waiting(refused)
+        new = json.dumps([order for order in refused if order not in waiting])
+        listed = "(SELECT value FROM json_each(?))"
+        self._connection.execute(f"UPDATE orders SET version = version + 1 WHERE id IN {listed}", (new,))
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO refused_rows (order_id, file, line, fields) VALUES (?, ?, ?, ?)",
+            [
+                (order, each.file, each.line, json.dumps(sorted(each.fields | waiting.get(order, frozenset()))))
+                for order, each in refused.items()
+            ],
+        )
+
+    def _waiting(self, ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """order → the fields that its mark waits for."""
+        query = "SELECT order_id, fields FROM refused_rows WHERE order_id IN (SELECT value FROM json_each(?))"
+        rows = self._connection.execute(query, (json.dumps(list(ids)),))
+        return {order: frozenset(json.loads(fields)) for order, fields in rows}
 
     def finish(self, bad: int) -> Imported:
         return Imported(self._inserted, self._written - self._inserted, self._taken - self._written)

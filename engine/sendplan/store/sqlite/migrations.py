@@ -269,6 +269,12 @@ def suppressed_mailboxes(database: Database) -> None:
             database.conn.execute("INSERT OR IGNORE INTO suppressions VALUES (?, ?, ?)", (mailbox(address), at, reason))
 
 
+def refused_rows(database: Database) -> None:
+    """Orders whose data may be wrong since an import refused a row of theirs."""
+    columns = {"order_id": str, "file": str, "line": int, "fields": str}
+    _create(database, "refused_rows", columns, pk="order_id", not_null=("file", "line", "fields"))
+
+
 def _states(states: Iterable[State | None]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(filter(None, states)))
 
@@ -297,5 +303,6 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     sender_reports,
     suppressed_mailboxes,
     told_by_status,
+    refused_rows,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

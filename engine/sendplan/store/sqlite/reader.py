@@ -14,7 +14,7 @@ from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Field, Value
-from sendplan.ledger import History, MessageKey, Move, Overrides, Record, State
+from sendplan.ledger import History, MessageKey, Move, Overrides, Record, RefusedData, State
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
 from sendplan.store.protocols import (
@@ -119,11 +119,23 @@ class SqliteReader:
         condition, wanted = f"WHERE order_id IN {_LISTED}", list[str]()
         if rules is not None:
             condition, wanted = f"{condition} AND rule IN {_LISTED}", [json.dumps(sorted(rules))]
-        for chunk in _chunks(sorted(set(ids))):
+        ids = sorted(set(ids))
+        for chunk in _chunks(ids):
             for row in self._rows("messages", RECORD_COLUMNS, condition, (*chunk, *wanted)):
                 record = record_of(row)
                 found.setdefault(record.order, {})[record.rule, record.step] = record
-        return {order: History(records) for order, records in found.items()}
+        marks = self._marks(ids)
+        return {order: History(found.get(order, {}), marks.get(order)) for order in found.keys() | marks.keys()}
+
+    def _marks(self, ids: Sequence[str]) -> Mapping[str, RefusedData]:
+        """The marks of refused rows on these orders."""
+        return {
+            order: RefusedData(file, line, frozenset(json.loads(fields)))
+            for chunk in _chunks(ids)
+            for order, file, line, fields in self._rows(
+                "refused_rows", "order_id, file, line, fields", f"WHERE order_id IN {_LISTED}", chunk
+            )
+        }
 
     def imported(self) -> Mapping[str, Mapping[str, datetime]]:
         carried: dict[str, dict[str, datetime]] = {}
@@ -282,6 +294,7 @@ class OrderColumns:
 _TABLES = (
     "orders",
     "imports",
+    "refused_rows",
     "import_runs",
     "suppressions",
     "pauses",

@@ -75,6 +75,10 @@ class SqliteStore(SqliteLedger):
             for name in sorted(wanted.keys() - present):
                 connection.execute(wanted[name])
 
+    def unmark(self, order: str) -> bool:
+        """End the mark that a refused row left on an order; False when there was none."""
+        return self._changed("DELETE FROM refused_rows WHERE order_id = ?", order)
+
     def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
         sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         return self._changed(sql, mailbox(address), encode_instant(at), reason)

@@ -1,0 +1,154 @@
+"""A refused row holds its order until stored rows have brought what its file carries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sendplan.importing.import_file import ImportReport
+from sendplan.ledger import RefusedData
+from sendplan.operating.imports import take_file
+from sendplan.project.settings import Settings
+from sendplan.project.settings_file import read_settings
+from sendplan.store import Store, open_store
+
+NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
+PROJECT = """
+shop: {name: Test, timezone: Europe/Berlin, country: DE}
+store: sqlite:///shop.db
+senders: {main: {host: smtp.example.com, port: 587, security: starttls, from: shop@example.com}}
+accounts: {web: {portal: shop}}
+regions: {abroad: any}
+"""
+ORDERS = "id,account,ordered,country\n1001,web,2026-08-01,DE\n1002,web,2026-08-01,DE\n"
+
+
+class Shop:
+    """Takes files into a store."""
+
+    def __init__(self, folder: Path, settings: Settings, store: Store) -> None:
+        self.folder, self.settings, self.store = folder, settings, store
+
+    def __call__(
+        self, content: str, name: str = "orders.csv", mapping: str = "", *, strict: bool = False, dry: bool = False
+    ) -> ImportReport:
+        path = self.folder / name
+        path.write_text(content)
+        os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+        described = None
+        if mapping:
+            described = self.folder / f"{name}.mapping.yaml"
+            described.write_text(mapping)
+        return take_file(
+            path, described, self.settings, self.store, NOW, name=name, strict=strict, dry_run=10 if dry else None
+        )
+
+    def marks(self) -> dict[str, RefusedData]:
+        """The marked orders."""
+        found = self.store.histories(["1001", "1002", "1003"])
+        return {id_: each.refused for id_, each in sorted(found.items()) if each.refused is not None}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    (tmp_path / "sendplan.yaml").write_text(PROJECT)
+    settings, _, problems = read_settings(tmp_path)
+    assert settings is not None
+    assert problems == []
+    store = open_store(settings.store, tmp_path, settings.fields, settings.calendar)
+    yield Shop(tmp_path, settings, store)
+    store.close()
+
+
+def test_a_payment_in_a_row_refused_for_its_country_holds_the_order(shop: Shop) -> None:
+    """A paid order whose row is refused for its country is marked with file and line, and is a new version."""
+    shop(ORDERS)
+    before = next(shop.store.orders_by_id(["1001"])).version
+    shop("id,account,ordered,country,paid\n1001,web,2026-08-01,Atlantis,2026-08-20\n1002,web,2026-08-01,DE,\n")
+
+    assert shop.marks() == {"1001": RefusedData("orders.csv", 2, frozenset({"ordered", "country", "paid"}))}
+    assert next(shop.store.orders_by_id(["1001"])).version == before + 1
+
+
+def test_only_what_the_refused_file_carries_ends_the_mark(shop: Shop) -> None:
+    """tracking.csv does not end what a refused payments.csv left; the next good payments.csv does."""
+    shop(ORDERS)
+    shop("id,paid\n1001,soon\n", "payments.csv")
+    shop("id,shipped\n1001,2026-08-20\n", "tracking.csv")
+    assert list(shop.marks()) == ["1001"]
+
+    shop("id,paid\n1001,2026-08-20\n", "payments.csv")
+    assert shop.marks() == {}
+
+
+def test_a_strict_import_that_is_refused_marks_all_its_orders(shop: Shop) -> None:
+    """`--strict` stores nothing of the file, so none of its orders may get mail by what is stored."""
+    shop(ORDERS)
+    assert not shop("id,paid\n1001,2026-08-20\n1002,soon\n", "payments.csv", strict=True).stored
+
+    assert {id_: each.line for id_, each in shop.marks().items()} == {"1001": 2, "1002": 3}
+
+
+def test_a_file_that_is_refused_for_a_column_marks_its_orders(shop: Shop) -> None:
+    """A file without a column that the mapping reads is refused, and its orders wait for what it should carry."""
+    shop(ORDERS)
+    assert not shop("Nr,Name\n1001,x\n", "payments.csv", "fields: {id: Nr, paid: Paid}\n").stored
+
+    assert shop.marks() == {"1001": RefusedData("payments.csv", 2, frozenset({"paid"}))}
+
+
+def test_a_dry_run_marks_nobody(shop: Shop) -> None:
+    """What is only tried leaves no mark."""
+    shop(ORDERS)
+    shop("id,paid\n1001,soon\n", "payments.csv", dry=True)
+
+    assert shop.marks() == {}
+
+
+def test_a_stored_order_that_only_passes_over_counts_as_refused(shop: Shop) -> None:
+    """A cancelled order that `only` hides is told as a bad row and held; one that is not stored is passed over."""
+    shop(ORDERS)
+    mapping = 'fields: {id: id, account: account, ordered: ordered}\nonly: status != "cancelled"\n'
+    rows = "1001,web,2026-08-01,cancelled\n1003,web,2026-08-01,cancelled\n1002,web,2026-08-01,open\n"
+    report = shop("id,account,ordered,status\n" + rows, "orders.csv", mapping)
+
+    assert (report.bad, report.passed_over) == (1, 1)
+    assert list(shop.marks()) == ["1001"]
+
+
+def test_a_person_ends_a_mark(shop: Shop) -> None:
+    """A mark that a person ended is gone, and there is none to end a second time."""
+    shop(ORDERS)
+    shop("id,paid\n1001,soon\n", "payments.csv")
+
+    assert shop.store.unmark("1001")
+    assert shop.marks() == {}
+    assert not shop.store.unmark("1001")
+
+
+def test_data_is_as_old_as_its_file(shop: Shop) -> None:
+    """An export job that died three weeks ago makes no fresh data, however often its last file is read."""
+    shop(ORDERS)
+    path = shop.folder / "payments.csv"
+    path.write_text("id,paid\n1001,2026-08-01\n")
+    died = NOW - timedelta(weeks=3)
+    os.utime(path, (died.timestamp(), died.timestamp()))
+    for _ in range(2):
+        take_file(path, None, shop.settings, shop.store, NOW)
+
+    assert shop.store.imported()["web"]["paid"] == died
+
+
+def test_a_file_of_which_every_row_was_refused_renews_nothing(shop: Shop) -> None:
+    """No row was taken, so no field came; a header alone says for the mapping's accounts that nothing is new."""
+    mapping = "accounts: [web]\nfields: {id: id, paid: paid}\n"
+    shop(ORDERS)
+    shop("id,paid\n1001,soon\n", "payments.csv", mapping)
+    assert "paid" not in shop.store.imported()["web"]
+
+    shop("id,paid\n", "payments.csv", mapping)
+    assert shop.store.imported()["web"]["paid"] == NOW

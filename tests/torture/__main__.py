@@ -46,7 +46,7 @@ class Round:
                 break
             act = self.chance.choices(
                 (self.order, self.run, self.kill, self.stop, self.terminate, self.backup, self.restore, self.spoil),
-                (4, 3, 6, 1, 1, 3, 3, 2),
+                (4, 3, 5, 1, 1, 5, 5, 2),
             )[0]
             act()
         self.server.faults = 0.0

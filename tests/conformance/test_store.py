@@ -444,3 +444,21 @@ def test_a_mark_lasts_until_all_its_fields_came(store: Store) -> None:
     assert store.histories(["E1", "E9"]).keys() == {"E9"}
     assert store.unmark("E9")
     assert not store.unmark("E9")
+
+
+def test_an_import_sees_what_it_has_stored(store: Store) -> None:
+    """Within an import its orders are found by id, and by any text; an order's id is its number where it has none."""
+    with store.importing("orders.csv", NOW) as run:
+        names = ("id", "account", "ordered", "number")
+        moment = date(2026, 3, 1)
+        numbers = {"X1": "R1", "X2": None, "X3": "X2"}
+        run.upsert(names, [(at, (id_, "web", moment, number)) for at, (id_, number) in enumerate(numbers.items())])
+        stored = run.stored(["X1", "X2", "X9"])
+        assert {id_: each.values.get("number") for id_, each in stored.items()} == {"X1": "R1", "X2": None}
+        assert run.stored(["X1"])["X1"].account == "web"
+        found = run.matching("number", ["R1", "X2", "R9"])
+        assert {text: sorted(each) for text, each in found.items()} == {
+            "R1": [("X1", "web")],
+            "X2": [("X2", "web"), ("X3", "web")],
+        }
+        run.finish(0)

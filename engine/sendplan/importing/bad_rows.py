@@ -106,9 +106,11 @@ def _plural(what: str) -> str:
     words = what.split()
     if words[:2] in (["is", "not"],) and len(words) > 3 and words[2] in ("a", "an"):
         return f"are not {' '.join(words[3:])}s"
-    return {"is": "are", "has": "have", "holds": "hold", "names": "name"}.get(words[0], words[0]) + what[
-        len(words[0]) :
-    ]
+    verb, _, rest = what.partition(" ")
+    return f"{_VERBS.get(verb, verb)} {rest}"
+
+
+_VERBS = {"is": "are", "has": "have", "contains": "contain", "names": "name", "holds": "hold"}
 
 
 def _help(kind: _Kind, first: BadRow) -> str:

@@ -147,11 +147,19 @@ def _reader(format: str, months: str | None) -> Callable[[str], Naive | None]:
 
 
 def _iso(text: str) -> Naive | None:
+    if len(text) == 10 and text[4] == text[7] == "-" and text.isascii():
+        try:
+            return date(int(text[:4]), int(text[5:7]), int(text[8:]))
+        except ValueError:
+            return None
+    if len(text) >= 16 and text[4] == text[7] == "-" and text[10] in "T " and text[13] == ":" and text.isascii():
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass  # a blank before the offset, a small z
     if not _ISO.fullmatch(text):
         return None
     try:
-        if len(text) == 10:
-            return date.fromisoformat(text)
         return datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-").upper().replace(" Z", "Z"))
     except ValueError:
         return None

@@ -157,6 +157,8 @@ class _Import:
     at: datetime
     dry_run: int | None
     table: Table | None = None
+    encoded: bool = False
+    """Whether values are read as the store keeps them."""
     shape: Shape = field(init=False)
     selection: Selection = field(init=False)
     bad: BadRows = field(default_factory=BadRows)
@@ -265,7 +267,19 @@ class _Import:
 
     def _readers(self, sources: Sequence[Any]) -> list[FieldReader]:
         present = [each for each in sources if self._may_read(each)]
-        return [FieldReader(each, self.shape, self.mapping.empty) for each in present]
+        texts = self.file.format == "csv" and self.mapping.group is None
+        # With nothing else to be asked of a value, each text becomes at once what the store keeps of it.
+        self.encoded = texts and self.dry_run is None and self.mapping.match is None and not self.mapping.asks_rows
+        return [
+            FieldReader(
+                each,
+                self.shape,
+                self.mapping.empty,
+                texts,
+                self.store_run.encoder(each.field.name) if self.encoded else None,
+            )
+            for each in present
+        ]
 
     def _may_read(self, source: Any) -> bool:
         """Whether a field is read at all: an optional one is not when the file has nothing of what it names."""
@@ -358,7 +372,8 @@ class _Import:
         if mistakes:
             columns = {name: [values[position] for position in good] for name, values in columns.items()}
         lines = [batch[position][0] for position in good]
-        for names, chosen in _layouts(columns, len(lines)):
+        layouts = _layouts(columns, len(lines)) if self.table is None else [(tuple(columns), None)] if lines else []
+        for names, chosen in layouts:
             values = {name: columns[name] if chosen is None else [columns[name][at] for at in chosen] for name in names}
             self._store(run, values, lines if chosen is None else [lines[at] for at in chosen])
 
@@ -429,7 +444,7 @@ class _Import:
         fields = {each.source.field.name: (each.source.field, each.source.label) for each in self.readers}
         required = (self.mapping.match,) if self.mapping.match is not None else REQUIRED
         check_required(list(columns), list(columns.values()), batch, self.settings.accounts, mistakes, fields, required)
-        if self.mapping.match is None:
+        if self.mapping.match is None and self.table is None:
             for position, (line, _) in enumerate(batch):
                 if columns["id"][position] is ABSENT:
                     mistakes.setdefault(position, []).append(BadRow(line, "`id` is missing"))
@@ -457,11 +472,11 @@ class _Import:
         names = tuple(columns)
         self.carried.update(names)
         self.suspicions.count(columns, len(lines))
-        if any(SEEN in values for values in columns.values()):
+        if self.mapping.asks_rows and any(SEEN in values for values in columns.values()):
             columns = self._first_seen(run, columns)
         rows = list(zip(lines, zip(*columns.values(), strict=True), strict=True))
         before = self._before(run, columns, lines)
-        refused = run.upsert(names, rows)
+        refused = run.upsert(names, rows, encoded=self.encoded)
         for each in refused:
             self.bad.note(each.number, [self._refused(each)])
             self.refused.setdefault(each.id, each.number)
@@ -521,8 +536,6 @@ class _Import:
             given = dict(zip(names, values, strict=True))
             stored = before.get(given["id"])
             whole = {**(stored.values if stored else {}), **given}
-            if stored is not None:
-                whole = {"id": stored.id, "account": stored.account, **whole}
             self.previews.append(Preview(line, {k: v for k, v in whole.items() if v is not None}, stored))
 
     # --- what else is told ---
@@ -563,9 +576,9 @@ def _batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def _layouts(columns: Columns, length: int) -> Iterator[tuple[tuple[str, ...], list[int] | None]]:
     """The records by the fields that they carry, as names and positions; None for all of them."""
-    lacking = [name for name, values in columns.items() if ABSENT in values]
     if not length:
         return
+    lacking = [name for name, values in columns.items() if ABSENT in values]
     if not lacking:
         yield tuple(columns), None
         return

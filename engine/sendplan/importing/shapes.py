@@ -35,19 +35,26 @@ def _environment(values: Any, rows: Sequence[Mapping[str, Any]], calendar: Calen
     return Environment(values, calendar, {}, lambda sent: None, rows=rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rows:
     """Each row is one order."""
 
     positions: Mapping[str, int]
     calendar: Calendar
+    _batch: Sequence[RawOrder] = ()
+    _columns: Sequence[Sequence[object]] = ()
+    """The latest batch, and its cells column by column."""
 
     def has(self, name: str) -> bool:
         return name in self.positions
 
     def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
         index = self.positions.get(path[0])
-        return [ABSENT] * len(batch) if index is None else [cells[index] for _, cells in batch]
+        if index is None:
+            return [ABSENT] * len(batch)
+        if batch is not self._batch:
+            self._batch, self._columns = batch, list(zip(*(cells for _, cells in batch), strict=True))
+        return self._columns[index]
 
     def environment(self, record: RawOrder) -> Environment:
         cells = record[1]

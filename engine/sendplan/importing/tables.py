@@ -70,7 +70,8 @@ class Table:
                     self._take_header(cells, start)
                     width, needed = len(self.header), self._width()
             elif len(cells) == width:
-                if any(cells) and not _blank(cells):
+                first = cells[0]
+                if (type(first) is str and first and not first.isspace()) or not _blank(cells):
                     yield start, cells
             elif not _blank(cells):
                 yield self._fitted(start, end, cells, width, needed)

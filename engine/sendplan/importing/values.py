@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, assert_never
 
 from sendplan.expressions.elements import SEEN, BadValue, elements, filled, scalar, within
 from sendplan.expressions.evaluate import Environment, Missing
-from sendplan.fields import Field, FieldType, Value, decimal_text
+from sendplan.fields import Field, FieldType, decimal_text
 from sendplan.importing.bad_rows import BadRow
 from sendplan.importing.conversion import Converter, rounded
 from sendplan.importing.mapping import (
@@ -36,15 +36,17 @@ _REMEMBERED = 50_000
 class _Memo(dict[Any, Any]):
     """Text → value, each converted once."""
 
-    __slots__ = ("_convert",)
+    __slots__ = ("_convert", "_empty")
 
-    def __init__(self, convert: Callable[[object], Any]) -> None:
+    def __init__(self, convert: Callable[[object], Any], empty: frozenset[str]) -> None:
         self._convert = convert
+        self._empty = empty
 
-    def __missing__(self, raw: Any) -> Any:
+    def __missing__(self, raw: str) -> Any:
         if len(self) >= _REMEMBERED:
             self.clear()
-        value = self[raw] = self._convert(raw)
+        text = filled(raw, self._empty)
+        value = self[raw] = None if text is None else self._convert(text)
         return value
 
 
@@ -55,10 +57,20 @@ class FieldReader:
     source: FieldSource
     shape: Shape
     empty: frozenset[str]
+    texts: bool = False
+    """Whether the file holds nothing but texts."""
+    encode: Callable[[Any], Any] | None = None
+    """How the store keeps the field's values, where they go there as they come."""
     _memo: _Memo = field(init=False)
+    _convert: Callable[[object], Any] = field(init=False)
+    _parts: tuple[FieldReader, ...] = ()
+    """The readers of an order line's fields."""
 
     def __post_init__(self) -> None:
-        self._memo = _Memo(self._text)
+        if isinstance(self.source.source, LinesSource):
+            self._parts = tuple(FieldReader(each, self.shape, self.empty) for each in self.source.source.fields)
+        self._convert = self.source.convert if self.encode is None else _encoding(self.source.convert, self.encode)
+        self._memo = _Memo(self._convert, self.empty)
 
     def column(
         self, batch: Sequence[RawOrder], environments: Sequence[Environment], mistakes: Mistakes
@@ -66,18 +78,24 @@ class FieldReader:
         """The field's values (None clears it, ABSENT leaves it); what is wrong goes to `mistakes`."""
         source = self.source.source
         if isinstance(source, ConstantSource):
-            return [source.value] * len(batch)
+            value = source.value if self.encode is None or source.value is None else self.encode(source.value)
+            return [value] * len(batch)
         if isinstance(source, ColumnSource):
             return self._from_column(source, batch, environments, mistakes)
         read = partial(self._evaluated, source)
-        return [self._one(read, env, position, batch, mistakes) for position, env in enumerate(environments)]
+        return [
+            ABSENT if self._lacks_all(batch[position][1]) else self._one(read, env, position, batch, mistakes)
+            for position, env in enumerate(environments)
+        ]
+
+    def _lacks_all(self, record: object) -> bool:
+        """Whether an optional expression has nothing to read in this record, so that it says nothing of the field."""
+        if not self.source.optional or type(record) is not dict:
+            return False
+        return all(walked(record, path) is ABSENT for paths in self.source.needs for path in paths)
 
     def _from_column(
-        self,
-        source: ColumnSource,
-        batch: Sequence[RawOrder],
-        environments: Sequence[Environment],
-        mistakes: Mistakes,
+        self, source: ColumnSource, batch: Sequence[RawOrder], environments: Sequence[Environment], mistakes: Mistakes
     ) -> Sequence[Any]:
         if source.base is not None:
             raws: Sequence[object] = [_below(source.base(env), source.path) for env in environments]
@@ -85,6 +103,9 @@ class FieldReader:
             raws = self.shape.raws(source.path, batch)
         memo = self._memo
         try:
+            if self.texts:
+                empty = raws.count("") == len(raws)  # as whole columns of an export often are
+                return [None] * len(raws) if empty else list(map(memo.__getitem__, raws))
             return [memo[raw] if type(raw) is str else self._other(raw) for raw in raws]
         except BadValue:
             return [self._one(self._value, raw, position, batch, mistakes) for position, raw in enumerate(raws)]
@@ -115,10 +136,6 @@ class FieldReader:
 
     # --- one value ---
 
-    def _text(self, raw: object) -> Value | None:
-        found = filled(raw, self.empty)
-        return None if found is None else self.source.convert(found)
-
     def _other(self, raw: object) -> Any:
         return raw if raw is ABSENT else self._value(raw)
 
@@ -129,16 +146,16 @@ class FieldReader:
         if type(raw) is list:
             several = [each for each in map(scalar, elements(raw)) if filled(each, self.empty) is not None]
             if self.source.field.type is FieldType.LIST:
-                return self.source.convert(several) if several else None
+                return self._convert(several) if several else None
             if self.source.field.type is FieldType.RECORDS:
-                return self.source.convert(raw)
+                return self._convert(raw)
             raw = several[0] if several else None
         raw = filled(scalar(raw), self.empty)
         if raw is None:
             return None
         if type(raw) is dict and self.source.field.type is not FieldType.RECORDS:
             raise BadValue("is a record", None, f"name one of its parts: {', '.join(list(raw)[:6])}")
-        return self.source.convert(raw)
+        return self._convert(raw)
 
     def _evaluated(self, source: Source, env: Environment) -> Any:
         match source:
@@ -178,56 +195,41 @@ class FieldReader:
         found = source.elements(env)
         if type(found) is Missing:
             return None
-        return tuple(line for each in elements(found) if (line := self._line(source, env, each)))
+        return tuple(line for each in elements(found) if (line := self._line(env, each)))
 
-    def _line(self, source: LinesSource, env: Environment, element: object) -> dict[str, object]:
+    def _line(self, env: Environment, element: object) -> dict[str, object]:
         inner = within(env, element)
         line: dict[str, object] = {}
-        for each in source.fields:
+        for each in self._parts:
             try:
-                value = _line_value(each, inner, element, self.empty)
+                value = each.part(inner, element)
             except BadValue as error:
-                error.label = error.label or each.label
-                error.what = f"in a line's {each.field.name}: {error.what}"
+                error.label = error.label or each.source.label
+                error.what = f"in a line's {each.source.field.name}: {error.what}"
                 raise
-            if value is not None:
-                line[each.field.name] = value
+            if value is not None and value is not ABSENT:
+                line[each.source.field.name] = value
         return line
 
-
-def _line_value(source: FieldSource, env: Environment, element: object, empty: frozenset[str]) -> Value | None:
-    reader = FieldReader(source, _NO_SHAPE, empty)
-    match source.source:
-        case ConstantSource(value=value):
-            return value
-        case ColumnSource(path=path):
-            raw = walked(element, path)
-            if type(raw) is Decimal and source.field.type is FieldType.DECIMAL:
-                raw = rounded(raw)  # a price is shown, never added up
-            found = reader._value(raw)
-        case ExpressionSource() as expression:
-            found = reader._expression(expression, env)
-        case TextSource() as template:
-            found = reader._template(template, env)
-        case LinesSource():
-            found = None
-    return None if found is ABSENT else found
+    def part(self, env: Environment, element: object) -> Any:
+        """The value of a line's field."""
+        source = self.source.source
+        if not isinstance(source, ColumnSource):
+            return self._evaluated(source, env)
+        raw = walked(element, source.path)
+        if type(raw) is str:
+            return self._memo[raw]
+        if type(raw) is Decimal and self.source.field.type is FieldType.DECIMAL:
+            raw = rounded(raw)  # a price is shown, never added up
+        return self._value(raw)
 
 
-class _NoShape:
-    """A line's fields are read from the element alone."""
+def _encoding(convert: Converter, encode: Callable[[Any], Any]) -> Callable[[object], Any]:
+    def stored(raw: object) -> Any:
+        value = convert(raw)
+        return None if value is None else encode(value)
 
-    def has(self, name: str) -> bool:
-        return True
-
-    def raws(self, path: tuple[str, ...], batch: Sequence[RawOrder]) -> Sequence[object]:
-        return ()
-
-    def environment(self, record: RawOrder) -> Environment:
-        raise AssertionError(record)
-
-
-_NO_SHAPE = _NoShape()
+    return stored
 
 
 def _below(base: object, path: tuple[str, ...]) -> object:

@@ -9,12 +9,12 @@ import yaml
 
 from sendplan.problems import Problem, Span
 
-EXPRESSION_KEYS = frozenset({"trigger", "due", "when", "requires"})
+EXPRESSION_KEYS = frozenset({"trigger", "due", "when", "requires", "only", "is", "each"})
 """Keys whose value is an expression; in them a leading quote, `[` or `!` belongs to the expression."""
 
 _ENTRY = re.compile(r"\s*(?:- +)*(?P<key>[\w.-]+):[ \t]+(?P<value>\S.*?)\s*$")
 _INNER_ENTRY = re.compile(r"[{,]\s*(?P<key>[\w.-]+):[ \t]+")
-_EXPRESSION_ENTRY = re.compile(r"(?:^|[\s{,])(?P<key>trigger|due|when|requires):[ \t]*")
+_EXPRESSION_ENTRY = re.compile(r"(?:^|[\s{,])(?P<key>trigger|due|when|requires|only|is|each):[ \t]*")
 _SAME = "give all keys of one mapping the same indentation"
 _QUOTE_IT = "put the text into quotes"
 _COMMENT = re.compile(r"\s#.*$")

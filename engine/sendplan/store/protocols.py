@@ -8,12 +8,12 @@ transaction. Every method of both raises StoreError when the store itself fails,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.fields import Value
@@ -151,14 +151,21 @@ class ImportRecord:
 class ImportRun(Protocol):
     """One import, one transaction: all of it is stored when its `with` block ends, nothing when that raises."""
 
+    def encoder(self, field: str) -> Callable[[Any], Any] | None:
+        """How this store keeps the values of a field, for `upsert` with `encoded`; None for those kept as they are.
+
+        Whoever reads a file converts each of its texts once, and keeps what is stored of it.
+        """
+
     def upsert(
-        self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Value | None, ...]]]
+        self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Any, ...]]], *, encoded: bool = False
     ) -> tuple[RefusedRow, ...]:
         """Insert or update orders given as (number, values of `names`); `id` is among the names.
 
         A row has a number of its own within the import.
 
-        None clears a field, a field not named stays as it is. The refused rows come back, the others are taken.
+        None clears a field, a field not named stays as it is; with `encoded` the others are as `encoder` gives them.
+        The refused rows come back, the others are taken.
         """
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:

@@ -12,7 +12,7 @@ from functools import partial
 
 from figures import HEADING, Figure, say
 from keys import engines, history, keys
-from sizes import check, imports, memory, rules, simulate
+from sizes import check, imports, imports_of_systems, memory, rules, simulate
 from startup import startup
 
 SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "memory": memory,
     "rules": rules,
     "import": imports,
+    "import-systems": imports_of_systems,
     "check": check,
     "startup": startup,
     "simulate": partial(simulate, 10_000),

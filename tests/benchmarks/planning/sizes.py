@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import contender_sendplan
+import exports
 import rule_sets
 from children import BARE, ENGINE, SENDPLAN, Child, run
 from figures import Figure, beside, say, timed
@@ -70,10 +71,29 @@ def imports() -> Iterator[Figure]:
             shutil.rmtree(project)
             (folder / f"bare-{number}.db").unlink()
     name = "csv and executemany"
-    yield beside("import of 1 M rows", name, _seconds(own), _seconds(other), 4)
+    yield beside("import of 1 M rows", name, _seconds(own), _seconds(other), 3)
     peaks = [median(each.peak for each in children) for children in (own, other)]
     mine, bare_peak = (f"{peak:.0f} MiB" for peak in peaks)
     yield Figure("import of 1 M rows, peak of memory", name, mine, bare_peak, peaks[0] / peaks[1])
+
+
+def imports_of_systems() -> Iterator[Figure]:
+    """A million rows of a grouped CSV and 300,000 nested JSON orders, each by a mapping."""
+    grouped, nested = partial(exports.grouped, orders=333_334), partial(exports.nested, orders=300_000)
+    for subject, ending, make, mapping in (
+        ("import of a grouped CSV of 1 M rows", "csv", grouped, exports.GROUPED),
+        ("import of 300,000 nested JSON orders", "json", nested, exports.NESTED),
+    ):
+        with tempfile.TemporaryDirectory(dir=CACHE) as name:
+            file, project = make(Path(name) / f"orders.{ending}"), Path(name) / "shop"
+            say(subject)
+            shutil.copytree(HERE / "shop", project)
+            (project / "mapping.yaml").write_text(mapping, encoding="utf-8")
+            own = run((*SENDPLAN, "import", str(file), "--mapping", "mapping.yaml"), project)
+            other = run((sys.executable, str(HERE / "contender_exports.py"), str(file), "bare.db"), project)
+        yield beside(subject, f"{ending}, json and executemany", own.seconds, other.seconds)
+        mine, bare = f"{own.peak:.0f} MiB", f"{other.peak:.0f} MiB"
+        yield Figure(f"{subject}, peak of memory", "all of it in memory", mine, bare, own.peak / other.peak)
 
 
 def _seconds(children: Sequence[Child]) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
@@ -40,7 +40,12 @@ class SqliteImport:
         connection.execute("DROP TABLE IF EXISTS temp.import_seen")
         connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
 
-    def upsert(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> tuple[RefusedRow, ...]:
+    def encoder(self, field: str) -> Callable[[Any], Cell] | None:
+        return self._codec.encoder(self._fields[field].type)
+
+    def upsert(
+        self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Any, ...]]], *, encoded: bool = False
+    ) -> tuple[RefusedRow, ...]:
         accounts = self._known_accounts(names, rows)
         refused = {each.number: each for each in self._refusals(names, rows, accounts)}
         good = (
@@ -56,12 +61,12 @@ class SqliteImport:
             self._accounts.update(accounts[str(values[id_at])] for values in good)
         statement = self._statement(names)
         if statement and good:
-            self._written += self._connection.executemany(statement, self._encoded(names, good)).rowcount
+            cells = good if encoded else self._encoded(names, good)
+            self._written += self._connection.executemany(statement, cells).rowcount
         return tuple(refused.values())
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
-        fields = list(stored_fields(self._fields).values())
-        columns = OrderColumns([each for each in fields if each.name not in ("id", "account")], self._codec)
+        columns = OrderColumns(list(stored_fields(self._fields).values()), self._codec)
         query = f"SELECT {columns.select} FROM orders WHERE id IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(query, (json.dumps(list(ids)),))
         return {row[0]: columns.order(row) for row in rows}
@@ -154,8 +159,8 @@ class SqliteImport:
         """Column by column, which is faster than cell by cell."""
         columns: list[Sequence[object]] = list(zip(*rows, strict=True))
         for index, name in enumerate(names):
-            encode = self._codec.encoder(self._fields[name].type)
-            if encode:
+            encode = self.encoder(name)
+            if encode and columns[index].count(None) < len(rows):
                 columns[index] = [None if value is None else encode(value) for value in columns[index]]
         return zip(*columns, strict=True)
 

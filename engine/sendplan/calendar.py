@@ -92,6 +92,17 @@ class Calendar:
             case _:
                 assert_never(duration.counts)
 
+    def after(self, moment: Moment, duration: Duration) -> datetime:
+        """The instant (UTC) at which a length of time is over that begins at `moment`.
+
+        Of calendar units it is the same local time on the day that the unit gives; after a bare date its local start.
+        Raises OverflowError beyond the years 1 to 9999.
+        """
+        end = self.add(moment, duration)
+        if isinstance(moment, datetime) and not isinstance(end, datetime):
+            return self.localize(datetime.combine(end, self.local(moment).time()))
+        return self.instant(end)
+
     def text(self, moment: Moment) -> str:
         """ISO 8601: a bare date stays one, an instant carries the shop's offset."""
         return self.local(moment).isoformat(timespec="seconds") if isinstance(moment, datetime) else moment.isoformat()

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "resolve": "Settle a message, or record one that was sent by hand.",
     "pause": "Hold a sender's or rule's messages, or all.",
     "resume": "End a pause.",
+    "snooze": "Hold an order's or a buyer's messages until a day.",
     "suppress": "Send nothing to an address any more.",
     "store": "Copy the store as a whole.",
     "adopt": "Accept a copied or restored store, and begin from now.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 MessageKey: TypeAlias = tuple[str, str]
 """(rule id, step id) within one order; the step id is empty for a rule without a ladder."""
+
+ANY_STEP = "*"
+"""As a step id of an earlier message's key: whatever the rule sent, with a ladder or without."""
 
 
 class State(StrEnum):
@@ -105,27 +108,77 @@ class History:
     refused: RefusedData | None = None
 
     def find(self, keys: tuple[MessageKey, ...]) -> Record | None:
-        """The row under the first of these keys that has one: a message's key, then its earlier ones (`formerly`)."""
-        for key in keys:
-            if key in self.records:
-                return self.records[key]
-        return None
+        """The row that speaks for a message with these keys: its own, then those of earlier messages (`formerly`).
+
+        One that was sent speaks before all others, the latest of several; then one that may have been.
+        """
+        if not self.records:
+            return None
+        found = [record for key in keys for record in self._under(key)]
+        sent = [record for record in found if record.state is State.SENT]
+        if sent:
+            return max(sent, key=lambda record: record.at)
+        doubtful = (record for state in _IN_DOUBT for record in found if record.state is state)
+        return next(doubtful, found[0] if found else None)
+
+    def _under(self, key: MessageKey) -> Iterator[Record]:
+        if key[1] != ANY_STEP:
+            return iter((self.records[key],) if key in self.records else ())
+        return (record for record in self.records.values() if record.rule == key[0])
 
     def with_sent(self, order: str, keys: Iterable[MessageKey], at: datetime) -> History:
         """The history in which these messages of the order went out at an instant (UTC), too."""
         return replace(self, records={**self.records, **{key: Record(*key, order, State.SENT, at) for key in keys}})
 
 
+_IN_DOUBT = (State.SENDING, State.UNCERTAIN)
+"""The message may have gone out."""
+
+
+EVERY_CLASS = ""
+"""As a class: all mail to the address is suppressed."""
+
+
+class Subject(StrEnum):
+    """What a person snoozes."""
+
+    ORDER = "order"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Messages that a person put off until a day (docs/commands.md#sendplan-snooze)."""
+
+    subject: Subject
+    name: str
+    """The order's id, or the address as `addresses.mailbox` spells it."""
+    until: date
+    """The shop's day with whose beginning it ends."""
+    at: datetime
+    """Since when (UTC)."""
+    rule: str = ""
+    """Only this rule's messages; empty for all."""
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Overrides:
     """What people decided outside the rules: read when planning and again before each mail."""
 
-    suppressed: frozenset[str] = frozenset()
-    """Addresses as `addresses.mailbox` spells them."""
+    suppressed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Address as `addresses.mailbox` spells it → the classes of mail that it does not get; `EVERY_CLASS` is all."""
+    snoozes: Mapping[tuple[Subject, str], tuple[Snooze, ...]] = field(default_factory=dict)
+    """By subject and its name."""
     paused: frozenset[str] = frozenset()
     """Names of paused senders and rules; `*` is everything."""
     orders_from: datetime | None = None
     """When the store was adopted (UTC): only orders from then on get mail."""
+
+    def snoozed(self, order: str, address: str, rules: Collection[str]) -> Iterator[Snooze]:
+        """The snoozes of an order or its buyer (`addresses.mailbox`) for any of the rules, also those that are over."""
+        for subject in ((Subject.ORDER, order), (Subject.ADDRESS, address)):
+            yield from (each for each in self.snoozes.get(subject, ()) if not each.rule or each.rule in rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,23 @@ _ENTRY_FIELDS = tuple(each.name for each in fields(Entry))
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A message that would be listed, had it not expired or grown too old a few days ago (docs/sending.md#missed)."""
+
+    rule: str
+    step: str | None
+    order: str
+    at: str
+    """When it was too late."""
+    why: str
+
+    @property
+    def key(self) -> str:
+        """`ORDER/RULE` or `ORDER/RULE/STEP`."""
+        return key_of(self.order, self.rule, self.step)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that one run would do, complete before the first mail leaves."""
 
@@ -138,8 +155,10 @@ class Plan:
     """`per_run` while the plan holds more sends than the project allows at once."""
     warnings: tuple[str, ...] = ()
     id: str = ""
-    expired_while_held: Mapping[str, int] = field(default_factory=dict, compare=False)
-    """Rule → messages that a hold kept until it was too late; warned of, and no part of the file."""
+    missed: tuple[Missed, ...] = field(default=(), compare=False)
+    """By rule; warned of, and no part of the file."""
+    unknown: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
+    """(rule, field) → orders whose message waits only because the field is missing; warned of, no part of the file."""
 
     def with_status(self, status: Status) -> tuple[Entry, ...]:
         """The entries of one status, in plan order."""

@@ -80,6 +80,10 @@ def step(line: str) -> str:
 def test_a_clause_holds_on_a_clock(project: Project, clause: dict[str, Any]) -> None:
     """What a rule says comes true day by day as the contract words it."""
     project.write("rules/r.yaml", "rules:\n" + rule(clause.get("rule", "")))
+    if "settings" in clause:
+        key = clause["settings"].partition(":")[0]
+        kept = [line for line in SETTINGS.splitlines() if not line.startswith(f"{key}:")]
+        project.write("sendplan.yaml", "\n".join([*kept, clause["settings"]]) + "\n")
     order = json.dumps(ORDER | clause.get("order", {}))
     steps = "".join(step(line) for line in clause["steps"])
     title = json.dumps(clause["says"])

@@ -80,6 +80,8 @@ def intend(store: Store, token: str, order_id: str = "E1", key: MessageKey = KEY
         "token": token,
         "sender": "main",
         "address": "buyer@example.com",
+        "klass": "transactional",
+        "classes": ["transactional", "marketing", "service"],
         "recipients": 1,
         "limits": Limits(),
         "at": NOW,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from stores import KEY, NOW, Stores, intend, lease, order, plan, put
+from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, plan, put
 
-from sendplan.ledger import MOVES, MessageKey, State
+from sendplan.ledger import MOVES, MessageKey, Snooze, State, Subject
 from sendplan.project.settings import Limits
 from sendplan.store import Store
 from sendplan.store.protocols import ClaimStatus, LeftOpen, PlanRecord
@@ -122,6 +122,47 @@ def test_a_suppression_stops_the_intent(store: Store, token: str) -> None:
     assert intend(store, token, address="Buyer@Example.COM").status is ClaimStatus.SUPPRESSED
     assert intend(store, token, address="b@xn--bcher-kva.example").status is ClaimStatus.SUPPRESSED
     assert intend(store, token, address="other@example.com").status is ClaimStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("suppressed", "klass", "stopped"),
+    [
+        ("", "transactional", True),
+        ("marketing", "marketing", True),
+        ("marketing", "transactional", False),
+        ("marketing", "service", False),
+        ("gone", "service", True),
+        ("gone", "transactional", False),
+    ],
+)
+def test_an_unsubscribe_stops_its_class(
+    store: Store, token: str, suppressed: str, klass: str, *, stopped: bool
+) -> None:
+    """An intent asks for the class; of one that is gone, all but transactional mail stops."""
+    store.suppress("buyer@example.com", at=NOW, klass=suppressed)
+    expected = ClaimStatus.SUPPRESSED if stopped else ClaimStatus.OK
+    assert intend(store, token, klass=klass).status is expected
+
+
+@pytest.mark.parametrize(
+    ("subject", "name", "rule", "days", "stopped"),
+    [
+        (Subject.ORDER, "E1", "", 1, True),
+        (Subject.ORDER, "E1", KEY[0], 1, True),
+        (Subject.ADDRESS, "buyer@example.com", "", 1, True),
+        (Subject.ORDER, "E1", "", 0, False),
+        (Subject.ORDER, "E1", "dunning", 1, False),
+        (Subject.ORDER, "buyer@example.com", "", 1, False),
+        (Subject.ADDRESS, "E1", "", 1, False),
+    ],
+)
+def test_a_snooze_stops_the_intent(
+    store: Store, token: str, subject: Subject, name: str, rule: str, days: int, *, stopped: bool
+) -> None:
+    """An order or buyer that was snoozed after the decision gets nothing until the day begins."""
+    store.snooze(Snooze(subject, name, CALENDAR.day(NOW) + timedelta(days=days), NOW, rule))
+    expected = ClaimStatus.SNOOZED if stopped else ClaimStatus.OK
+    assert intend(store, token, address="Buyer@example.com").status is expected
 
 
 def test_a_minute_limit_counts_copies_and_frees_again(stores: Stores, store: Store, token: str) -> None:

@@ -199,7 +199,7 @@ def test_addresses_suppressed_by_the_first_edition_stay_suppressed(tmp_path: Pat
     spelled = {"b@b\u00fccher.example", "c@example.com", "stra\u00dfe@example.com"}
 
     reader = open_reader("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)
-    assert reader.overrides().suppressed == spelled
+    assert reader.overrides().suppressed.keys() == spelled
     store = open_store("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)
     assert {each.address for each in store.suppressions()} == spelled
     assert store.unsuppress("b@xn--bcher-kva.example")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
 
 from sendplan.calendar import Calendar
 from sendplan.fields import FieldType, Value, catalogue, with_own
-from sendplan.ledger import History, RefusedData
+from sendplan.ledger import History, RefusedData, Snooze, Subject
 from sendplan.scopes import Scope
 from sendplan.store import Store
 from sendplan.store.protocols import (
@@ -210,7 +211,7 @@ def test_suppressed_addresses_are_mailboxes(store: Store) -> None:
     """A domain may be written as people read it or as the network does."""
     assert store.suppress("b@xn--bcher-kva.example", at=NOW)
     assert not store.suppress("B@b\u00fccher.example", at=NOW)
-    assert store.overrides().suppressed == {"b@b\u00fccher.example"}
+    assert store.overrides().suppressed == {"b@b\u00fccher.example": {""}}
     assert store.unsuppress("b@BU\u0308CHER.example")
 
 
@@ -219,11 +220,59 @@ def test_suppressed_addresses_ignore_case(store: Store) -> None:
     assert store.suppress("Buyer@Example.com", at=NOW, reason="bounced")
     assert not store.suppress("buyer@example.com", at=NOW)
     assert store.suppressions() == (Suppression("buyer@example.com", NOW, "bounced"),)
-    assert store.overrides().suppressed == {"buyer@example.com"}
+    assert store.overrides().suppressed == {"buyer@example.com": {""}}
 
     assert store.unsuppress("BUYER@example.com")
     assert not store.unsuppress("buyer@example.com")
-    assert store.overrides().suppressed == frozenset()
+    assert store.overrides().suppressed == {}
+
+
+def test_suppressions_are_of_all_mail_or_of_a_class(store: Store) -> None:
+    """An address may be suppressed for all mail and for classes; each is lifted by itself."""
+    assert store.suppress("buyer@example.com", at=NOW)
+    assert store.suppress("buyer@example.com", at=NOW, klass="marketing", reason="unsubscribed")
+    assert not store.suppress("Buyer@example.com", at=NOW, klass="marketing")
+    assert store.overrides().suppressed == {"buyer@example.com": {"", "marketing"}}
+
+    assert store.unsuppress("buyer@example.com")
+    assert store.suppressions() == (Suppression("buyer@example.com", NOW, "unsubscribed", "marketing"),)
+    assert store.unsuppress("buyer@example.com", "marketing")
+    assert not store.unsuppress("buyer@example.com", "marketing")
+
+
+def test_snoozes_begin_and_end(store: Store) -> None:
+    """An order or address is snoozed for all rules or for one; a later snooze replaces the earlier one."""
+    order = Snooze(Subject.ORDER, "E1", date(2026, 9, 1), NOW, reason="promised")
+    rule = Snooze(Subject.ORDER, "E1", date(2026, 9, 5), NOW, rule="dunning")
+    buyer = Snooze(Subject.ADDRESS, "buyer@example.com", date(2026, 9, 3), NOW)
+    assert [store.snooze(each) for each in (order, rule, buyer)] == [True, True, True]
+    assert store.snoozes() == (buyer, order, rule)
+    found = store.overrides().snoozed("E1", "buyer@example.com", ["dunning"])
+    assert list(found) == [order, rule, buyer]
+    assert list(store.overrides().snoozed("E1", "", ["reminder"])) == [order]
+
+    assert not store.snooze(replace(rule, until=date(2026, 9, 6)))
+    assert store.wake(Subject.ORDER, "E1", "dunning")
+    assert not store.wake(Subject.ORDER, "E1", "dunning")
+    assert store.wake(Subject.ORDER, "E1")
+    assert store.snoozes() == (buyer,)
+
+
+def test_the_first_run_of_a_rule_is_kept(store: Store) -> None:
+    """It is known since when a rule takes part in runs; later runs, and those of other rules, do not change that."""
+    store.note_run(["dunning"], NOW)
+    store.note_run(["dunning", "reminder"], NOW + timedelta(days=1))
+    assert store.first_runs() == {"dunning": NOW, "reminder": NOW + timedelta(days=1)}
+
+
+def test_the_first_import_of_an_order_is_kept(stores: Stores, store: Store) -> None:
+    """It is known when an import first brought an order, however old its file was and whatever changed it later."""
+    put(store, order("E1"), at=NOW - timedelta(days=9))
+    first = stores.seconds
+    stores.seconds += 86_400
+    put(store, order("E1", total=Decimal(5)), order("E2"))
+    times = [datetime.fromtimestamp(each, UTC) for each in (first, first + 86_400)]
+    assert [each.stored_at for each in store.orders()] == times
 
 
 def test_pauses_begin_and_end(store: Store) -> None:

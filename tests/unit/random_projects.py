@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
-from sendplan.ledger import MessageKey, Record, State
+from sendplan.ledger import ANY_STEP, MessageKey, Overrides, Record, Snooze, State, Subject
 from sendplan.planning.planner import Clock
 from sendplan.problems import Span
 from sendplan.project.postcodes import parse_postcodes
@@ -65,6 +65,10 @@ class World:
     orders: tuple[Mapping[str, Value], ...]
     records: tuple[Record, ...]
     imported: Mapping[tuple[str, str], datetime]
+    overrides: Overrides
+    first_runs: Mapping[str, datetime]
+    arrivals: tuple[datetime | None, ...]
+    """When each order first came."""
 
 
 class Maker:
@@ -257,17 +261,21 @@ class Maker:
         trigger = self.compiled(self.condition(self.random.choice((0, 0, 1, 2)), sent), Kind.CONDITION, messages)
         due = self.compiled(self.moment(self.random.choice((0, 1, 1, 2)), sent), Kind.MOMENT, messages)
         ladder = self.chance(0.4)
-        steps = tuple(
+        written = tuple(
             self.step(id_, number if ladder else None, trigger, settings, messages)
-            for number in range(self.random.randint(1, 3) if ladder else 1)
+            for number in range(self.random.randint(1, 4) if ladder else 1)
         )
+        enabled = tuple(step for step in written if self.chance(0.85)) or written[:1]
+        depth = self.random.randint(1, len(enabled))
         return Rule(
             id=id_,
+            ids=(id_, f"old-{id_}"),
             title=id_,
             enabled=self.chance(0.95),
             due=due,
-            steps=steps[: self.random.randint(1, len(steps))],
-            written=steps,
+            steps=enabled[:depth],
+            beyond=enabled[depth:],
+            written=written,
             ladder=ladder,
             depth=None,
             lookback=self.duration_value() if self.chance(0.5) else None,
@@ -290,7 +298,9 @@ class Maker:
             triggers.append(self.compiled(self.condition(1, tuple(messages)), Kind.CONDITION, messages))
         names = [region.name for region in settings.regions]
         id_ = "" if number is None else f"s{number}"
-        keys = ((rule, id_), (f"old-{rule}", id_)) if self.chance(0.2) else ((rule, id_),)
+        earlier = ((f"old-{rule}", id_ or ANY_STEP), ("other", "first"), ("other", ""))
+        inherited = ((rule, ""),) if number == 0 else () if number else ((rule, ANY_STEP),)
+        keys = ((rule, id_), *(key for key in earlier if self.chance(0.2)), *inherited)
         return Step(
             id=id_,
             template="mail",
@@ -301,7 +311,7 @@ class Maker:
             klass="marketing" if self.chance(0.2) else "transactional",
             window=self.random.choice(tuple(settings.windows)) if self.chance(0.4) else None,
             expires=self.duration_value() if self.chance(0.5) else None,
-            after=self.duration_value() if number else None,
+            after=None if number is None or (number == 0 and self.chance(0.5)) else self.duration_value(),
             keys=keys,
         )
 
@@ -356,12 +366,27 @@ class Maker:
     def records(self, rules: tuple[Rule, ...], orders: int) -> tuple[Record, ...]:
         found = {}
         for rule in rules:
-            for step in rule.written:
-                for key in step.keys:
-                    for order in range(orders):
-                        if self.chance(0.25):
-                            found[order, key] = self.record(f"O{order}", key)
+            gone = [(id_, step) for id_ in rule.ids for step in ("gone", "") if self.chance(0.3)]
+            keys = [key for step in rule.written for key in step.keys if key[1] != ANY_STEP]
+            for key in (*keys, *gone):
+                for order in range(orders):
+                    if self.chance(0.25):
+                        found[order, key] = self.record(f"O{order}", key)
         return tuple(found.values())
+
+    def overrides(self, rules: tuple[Rule, ...], orders: int) -> Overrides:
+        classes = ("", "marketing", "transactional", "gone")
+        suppressed = {"b@example.org": frozenset({self.random.choice(classes)})} if self.chance(0.3) else {}
+        snoozes: dict[tuple[Subject, str], tuple[Snooze, ...]] = {}
+        for subject in [(Subject.ADDRESS, "a@example.com"), *((Subject.ORDER, f"O{n}") for n in range(orders))]:
+            if self.chance(0.1):
+                until = self.calendar.day(self.now) + timedelta(days=self.random.randint(-9, 3))
+                rule = self.random.choice(("", *rules[0].ids))
+                snoozes[subject] = (Snooze(*subject, until, self.now, rule),)
+        return Overrides(suppressed, snoozes)
+
+    def first_runs(self, rules: tuple[Rule, ...]) -> Mapping[str, datetime]:
+        return {rule.ids[0]: self.now - timedelta(days=self.random.choice((1, 8, 90))) for rule in rules}
 
     def record(self, order: str, key: MessageKey) -> Record:
         state = self.random.choice((State.SENT, State.SENT, State.SENT, *State))
@@ -385,4 +410,13 @@ class Maker:
             if self.chance(0.8)
         }
         clock = Clock(self.now, replay=self.chance(0.3))
-        return World(project, clock, orders, self.records(shared, len(orders)), imported)
+        return World(
+            project,
+            clock,
+            orders,
+            self.records(shared, len(orders)),
+            imported,
+            self.overrides(shared, len(orders)),
+            self.first_runs(shared),
+            tuple(self.random.choice((None, self.now - timedelta(days=2), self.now)) for _ in orders),
+        )

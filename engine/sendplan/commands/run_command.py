@@ -122,6 +122,7 @@ def _prepare(project: Project, clock: Callable[[], Clock], with_imports: bool) -
             with progress_bar("Importing", "rows") as progress:
                 imports = read_imports(settings, store, datetime.now(UTC).replace(microsecond=0), progress=progress)
         store.ensure_indexes(indexes(project, clock().now))
+        store.note_run([rule.id for rule in project.rules if rule.enabled], clock().now)
     return imports
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar, cron_error
 from sendplan.commands.context import format_option, load_project, progress_bar, project_option
 from sendplan.commands.output import print_json, print_problems, print_table
@@ -35,6 +34,7 @@ from sendplan.simulation.volumes import (
     volumes,
 )
 from sendplan.store import Reader, open_reader
+from sendplan.store.protocols import overrides_of
 from sendplan.text import clean, counted
 
 BAR_WIDTH = 40
@@ -140,10 +140,13 @@ def _runs(every: str | None, projects: Sequence[Project], span: _Span) -> list[d
 def _simulated(rules: Project, at: Project, runs: Sequence[datetime], span: _Span) -> Simulation:
     """The rules of one project on the store of the other, which is the same but for its rules."""
     reader = _reader(rules, at)
-    suppressed = frozenset(mailbox(each.address) for each in reader.suppressions() if each.at < span.begin)
+    overrides = overrides_of(
+        (each for each in reader.suppressions() if each.at < span.begin),
+        (each for each in reader.snoozes() if each.at < span.begin),
+    )
     total = reader.counts().get("orders")
     with progress_bar("Simulating", "orders", total) as progress:
-        return simulate(rules, starts_of(reader, span.begin), runs, suppressed=suppressed, progress=progress)
+        return simulate(rules, starts_of(reader, span.begin), runs, overrides=overrides, progress=progress)
 
 
 def _reader(rules: Project, at: Project) -> Reader:

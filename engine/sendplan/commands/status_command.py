@@ -55,6 +55,9 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
         if entries:
             held = [(each.key, each.reason.value, each.why) for each in entries]
             print_table(("Message", "Reason", "Why"), held, title=f"{title} ({len(entries)})")
+    if plan.missed:
+        missed = [(each.key, _minute(each.at), each.why) for each in plan.missed]
+        print_table(("Message", "Too late since", "Why"), missed, title=f"Missed ({len(missed)})")
     if overview.doubt:
         click.echo(f"A run would be refused: {overview.doubt}; see `sendplan adopt`\n")
     if plan.refused:
@@ -148,6 +151,10 @@ def overview_json(overview: Overview, calendar: Calendar) -> dict[str, Any]:
         "held": [
             {"key": each.key, "reason": each.reason.value, "why": each.why, "chosen": each.key not in overview.kept}
             for each in plan.with_status(Status.HELD)
+        ],
+        "missed": [
+            {"key": each.key, "rule": each.rule, "step": each.step, "order": each.order, "at": each.at, "why": each.why}
+            for each in plan.missed
         ],
         "errors": [{"key": each.key, "why": each.why} for each in plan.with_status(Status.ERROR)],
         "refused": plan.refused,

@@ -9,7 +9,7 @@ from datetime import datetime
 from sendplan.deciding.decision import Decision
 from sendplan.deciding.narrowing import BY_ACCOUNT, Index, Narrowing, everything, narrowings
 from sendplan.expressions import Expression, ParamValue, stored_fields
-from sendplan.ledger import MessageKey
+from sendplan.ledger import ANY_STEP, MessageKey
 from sendplan.project.project import Project
 from sendplan.project.regions import ADDRESS_FIELDS
 from sendplan.project.rules import Rule
@@ -122,6 +122,7 @@ def closure(id_: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
 
 def _ledger_keys(rule: Rule) -> Iterator[MessageKey]:
     """The keys under which a rule looks into the ledger."""
+    yield from ((id_, ANY_STEP) for id_ in rule.ids)
     for step in rule.written:
         yield from step.keys
         for trigger in step.triggers:

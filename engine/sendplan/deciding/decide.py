@@ -13,14 +13,15 @@ from functools import partial
 from sendplan.addresses import address_error, mailbox
 from sendplan.calendar import Window
 from sendplan.deciding.decision import Check, Decision, Situation
+from sendplan.deciding.progress import progress
 from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
-from sendplan.expressions import And, Environment, Evaluated, Expression, Missing
+from sendplan.expressions import And, Environment, Evaluated, Expression, FieldRef, Missing, walk
 from sendplan.fields import PERSONAL, Moment
-from sendplan.ledger import Record, State
+from sendplan.ledger import EVERY_CLASS, Record, Snooze, State
 from sendplan.plan import Reason
 from sendplan.project.regions import ADDRESS_FIELDS, locate
 from sendplan.project.rules import Rule, Step
-from sendplan.project.settings import Account, Hold, Settings
+from sendplan.project.settings import TRANSACTIONAL, Account, Hold, Settings
 from sendplan.units import Duration
 
 _NEXT_INSTANT = datetime.resolution
@@ -45,11 +46,8 @@ class _Decider:
         self.now = situation.now
         self.values = situation.facts.values
         self.account: Account | None = settings.accounts.get(situation.facts.account)
-        self.records = [situation.history.find(step.keys) for step in rule.enabled_steps()]
-        self.furthest = -1
-        for position, record in enumerate(self.records):
-            if _is(record, State.SENT):
-                self.furthest = position
+        self.progress = progress(rule, situation.history)
+        self.last = self.progress.last
         self.environment = Environment(
             self.values, self.calendar, self.account.params if self.account else settings.params, situation.sent
         )
@@ -58,12 +56,16 @@ class _Decider:
         self.read: set[str] = set()
         self.step: Step | None = None
         self.due: Moment | None = None
+        self.own_due: Evaluated | None = None
+        self.origin = rule.due.text
         self.expires_at: datetime | None = None
         self.window: Window | None = None
         self.opening: datetime | None = None
         self.send_at: datetime | None = None
         self.region: str | None = None
         self.hold: Hold | None = None
+        self.unknown: tuple[str, ...] = ()
+        self.lost_at: datetime | None = None
 
     # --- the course of the questions ---
 
@@ -77,7 +79,7 @@ class _Decider:
                 if not check.passed:
                     return self.conclude(check.reason, check.why)
         self.send_at = self.now
-        return self.conclude(Reason.SEND, f"due {self._text(self.due)}: {self._due_origin()}")
+        return self.conclude(Reason.SEND, f"due {self._text(self.due)}: {self.origin}")
 
     def conclude(self, reason: Reason, why: str) -> Decision:
         """The decision with everything noted on the way."""
@@ -96,6 +98,8 @@ class _Decider:
             checks=tuple(self.checks),
             seen=self.environment.seen,
             hold=self.hold,
+            unknown=self.unknown,
+            lost_at=self.lost_at,
         )
 
     def _evaluate(self, expression: Expression) -> Evaluated:
@@ -129,31 +133,32 @@ class _Decider:
         return None
 
     def _position(self) -> Check:
-        """Which step is next: the one after the furthest sent; the ledger's row of it may already decide."""
-        position = self.furthest + 1
-        if position >= len(self.rule.steps):
-            last = self.records[self.furthest]
-            assert last is not None
+        """Which step is next; its row of the ledger may already decide."""
+        if not self.progress.left:
+            assert self.last is not None
             self.step = self.rule.steps[-1]
-            return Check(Reason.ALREADY_SENT, False, f"sent on {self._text(self.calendar.day(last.at))}")
-        self.step = self.rule.steps[position]
-        record = self.records[position]
+            return Check(Reason.ALREADY_SENT, False, f"sent on {self._text(self.calendar.day(self.last.at))}")
+        self.step, record = self.progress.left[0]
+        for row in filter(None, (record, self.progress.doubtful)):
+            name = "the message" if row is record else f"the message {row.step or row.rule}"
+            if row.state is State.SENDING:
+                return Check(Reason.IN_FLIGHT, False, f"{name} is being sent right now")
+            if row.state is State.UNCERTAIN:
+                why = f"{name} has an unknown outcome and waits for `sendplan resolve`"
+                return Check(Reason.UNRESOLVED, False, why)
         if record is None or record.state is State.DEFERRED:
             said = "not sent yet" if record is None else f"deferred after {record.attempts} attempts"
             return Check(Reason.ALREADY_SENT, True, said)
-        if record.state is State.SENDING:
-            return Check(Reason.IN_FLIGHT, False, "it is being sent right now")
         if record.state is State.DROPPED:
-            return self._after_dropped(position)
-        outcome = "failed" if record.state is State.FAILED else "has an unknown outcome"
-        return Check(Reason.UNRESOLVED, False, f"the message {outcome} and waits for `sendplan resolve`")
+            return self._after_dropped()
+        return Check(Reason.UNRESOLVED, False, "the message failed and waits for `sendplan resolve`")
 
-    def _after_dropped(self, position: int) -> Check:
-        for later in range(position + 1, len(self.rule.steps)):
-            if not _is(self.records[later], State.DROPPED):
-                self.step = self.rule.steps[later]
-                why = f"the earlier step {self.rule.steps[position].id} was dropped"
-                return Check(Reason.PREDECESSOR_UNSENT, False, why)
+    def _after_dropped(self) -> Check:
+        (dropped, _), *later = self.progress.left
+        for step, record in later:
+            if not _is(record, State.DROPPED):
+                self.step = step
+                return Check(Reason.PREDECESSOR_UNSENT, False, f"the earlier step {dropped.id} was dropped")
         return Check(Reason.ALREADY_SENT, False, "a person dropped this message")
 
     def _before_start(self) -> Check | None:
@@ -163,7 +168,7 @@ class _Decider:
             why = f"ordered on {self._ordered_day()}, the store was adopted at {self._text(adopted)} and begins there"
             return Check(Reason.BEFORE_START, False, why)
         start = self.rule.orders_from
-        if start is None or self._begun():
+        if start is None or self.last is not None:
             return None
         self.read.add("ordered")
         day = self._ordered_day()
@@ -172,17 +177,37 @@ class _Decider:
         )
 
     def _too_old(self) -> Check | None:
-        if self.rule.lookback is None or self._begun():
+        lookback = self.rule.lookback
+        if lookback is None:
             return None
+        calendar = self.calendar
+        earliest = earliest_day(calendar, lookback, self.now)
+        if self.last is None:
+            name, day = self._beginning(earliest)
+            said = f"ordered on {day}" if name == "ordered" else f"{name} on {day}"
+        else:
+            due = self._due_now()
+            if not isinstance(due, date):
+                return None
+            day = calendar.day(due)
+            said = f"due {day}"
+        if day < earliest:
+            self.lost_at = lookback_ends(calendar, lookback, day)
+        why = f"{said}, the rule looks back {lookback} to {earliest}"
+        change = (lambda: lookback_ends(calendar, lookback, day)) if day >= earliest else None
+        return Check(Reason.TOO_OLD, day >= earliest, why, change=change)
+
+    def _beginning(self, earliest: date) -> tuple[str, date]:
+        """The field whose day decides on the lookback: `ordered`, or the latest moment that the due date reads."""
         self.read.add("ordered")
-        day, lookback = self._ordered_day(), self.rule.lookback
-        earliest = earliest_day(self.calendar, lookback, self.now)
-        return Check(
-            Reason.TOO_OLD,
-            day >= earliest,
-            lambda: f"ordered on {day}, the rule looks back {lookback} to {earliest}",
-            change=(lambda: lookback_ends(self.calendar, lookback, day)) if day >= earliest else None,
-        )
+        found = [("ordered", self._ordered_day())]
+        if found[0][1] < earliest:
+            self._due_now()
+            for node in walk(self.rule.due.root):
+                value = self.environment.seen.get(id(node)) if isinstance(node, FieldRef) else None
+                if isinstance(node, FieldRef) and isinstance(value, date):
+                    found.append((node.name, self.calendar.day(value)))
+        return max(found, key=lambda each: each[1])
 
     def _trigger(self) -> Check:
         assert self.step is not None
@@ -191,9 +216,10 @@ class _Decider:
         if False in values:
             why = f"{self._decisive_part(triggers[values.index(False)])} is not true"
             return Check(Reason.TRIGGER_FALSE, False, why, triggers)
-        for value in values:
-            if isinstance(value, Missing):
-                return Check(Reason.TRIGGER_UNKNOWN, False, f"{_quoted(value.names)} is missing", triggers)
+        names = dict.fromkeys(name for value in values if isinstance(value, Missing) for name in value.names)
+        if names:
+            self._unknown(names)
+            return Check(Reason.TRIGGER_UNKNOWN, False, f"{_quoted(names)} is missing", triggers)
         return Check(Reason.TRIGGER_FALSE, True, "the trigger holds", triggers)
 
     def _region(self) -> Check:
@@ -210,6 +236,7 @@ class _Decider:
         if allowed is None or located.region in allowed:
             return Check(Reason.REGION_EXCLUDED, True, located.why)
         if located.missing:
+            self._unknown((located.missing,))
             return Check(Reason.REGION_EXCLUDED, False, f"the region is unknown: `{located.missing}` is missing")
         names = ", ".join(sorted(allowed)) or "no region"
         if located.region is None:
@@ -221,14 +248,26 @@ class _Decider:
         requires = self.settings.classes[self.step.klass].requires
         if requires is None:
             return None
-        if self._evaluate(requires) is True:
+        value = self._evaluate(requires)
+        if isinstance(value, Missing):
+            self._unknown(value.names)
+        if value is True:
             return Check(Reason.CLASS_BLOCKED, True, f"class {self.step.klass} allows it", (requires,))
         why = f"class {self.step.klass} requires {self._decisive_part(requires)}"
         return Check(Reason.CLASS_BLOCKED, False, why, (requires,))
 
+    def _unknown(self, names: Iterable[str]) -> None:
+        """Note the fields; a message that has not gone out is not one of them."""
+        self.unknown = tuple(name for name in names if name in self.settings.fields)
+
     def _suppressed(self) -> Check | None:
-        if mailbox(str(self.values.get("email", ""))) in self.situation.overrides.suppressed:
-            return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
+        assert self.step is not None
+        for klass in sorted(self.situation.overrides.suppressed.get(self._mailbox(), ())):
+            if klass == EVERY_CLASS:
+                return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
+            gone = klass not in self.settings.classes and self.step.klass != TRANSACTIONAL
+            if gone or klass == self.step.klass:
+                return Check(Reason.SUPPRESSED, False, f"the address gets no mail of class {klass}")
         return None
 
     def _address(self) -> Check:
@@ -240,16 +279,34 @@ class _Decider:
         return Check(Reason.NO_ADDRESS, True, "there is an address")
 
     def _waiting(self) -> Check:
-        asked = (self.rule.due,) if self.furthest < 0 else ()
-        due: Evaluated = self._evaluate(self.rule.due) if asked else self._due_after_previous()
+        asked = (self.rule.due,)
+        due = self._due_now()
         if self.pending:
             return Check(Reason.WAITING, False, f"{_quoted(dict.fromkeys(self.pending))} has not gone out yet", asked)
         if isinstance(due, Missing):
             return Check(Reason.WAITING, False, f"the due date waits for {_quoted(due.names)}", asked)
         assert isinstance(due, date)
         self.due = due
-        origin, text = self._due_origin(), self.calendar.text
+        origin, text = self.origin, self.calendar.text
         return Check(Reason.WAITING, True, lambda: f"{origin} = {text(due)}", asked)
+
+    def _due_now(self) -> Evaluated:
+        """The step's own due date: the rule's, in a ladder not before the last message and the step's distance."""
+        if self.own_due is None:
+            self.own_due = self._counted(self._evaluate(self.rule.due))
+        return self.own_due
+
+    def _counted(self, due: Evaluated) -> Evaluated:
+        assert self.step is not None
+        after = self.step.after
+        if self.last is None or after is None or not isinstance(due, date):
+            return due
+        following = self.calendar.add(self.last.at, after)
+        if self.calendar.instant(following) <= self.calendar.instant(due):
+            return due
+        sent = self.last.at if after.exact else self.calendar.day(self.last.at)
+        self.origin = f"{self.progress.last_step or self.rule.id} sent {self._text(sent)} + {after}"
+        return following
 
     def _not_due(self) -> Check:
         assert self.due is not None
@@ -265,23 +322,28 @@ class _Decider:
         self.opening = self.calendar.next_opening(self.window, self.now) if self.window else self.now
         if self.step.expires is None:
             return None
-        end = self.expires_at = self.calendar.instant(self.calendar.add(self.due, self.step.expires))
+        end = self.expires_at = self.calendar.after(self.due, self.step.expires)
         if self.now >= end:
-            return self._past(f"it expired {self._text(end)}, {self.step.expires} after it was due")
+            return self._lost(end, f"it expired {self._text(end)}, {self.step.expires} after it was due")
         retry = self._next_attempt()
         if retry is not None and retry >= end:
-            return self._past(f"it expires {self._text(end)}, before the next attempt")
+            return self._lost(end, f"it expires {self._text(end)}, before the next attempt")
         if self.opening is None or self.opening >= end:
-            return self._past(f"it expires {self._text(end)}, before window {self.step.window} opens")
+            return self._lost(end, f"it expires {self._text(end)}, before window {self.step.window} opens")
         text, window = self.calendar.text, self.window
         change = end if window is None else lambda: last_chance(self.calendar, window, self.now, end)
         return Check(Reason.EXPIRED, True, lambda: f"it expires {text(end)}", change=change)
 
-    def _past(self, why: str) -> Check:
-        self._held()
+    def _lost(self, end: datetime, why: str) -> Check:
+        self.lost_at = min(end, self.now)
         return Check(Reason.EXPIRED, False, why)
 
     def _held(self) -> Check | None:
+        snooze = self._snooze()
+        if snooze is not None:
+            ends = self.calendar.instant(snooze.until)
+            reason = f": {snooze.reason}" if snooze.reason else ""
+            return Check(Reason.HELD, False, f"snoozed until {snooze.until}{reason}", change=ends)
         asked: tuple[Expression, ...] = ()
         for hold in self.settings.holds:
             value = self._evaluate(hold.when)
@@ -291,6 +353,13 @@ class _Decider:
                 missing = f" (unknown: {', '.join(value.names)} is missing)" if isinstance(value, Missing) else ""
                 return Check(Reason.HELD, False, f"{hold.reason}{missing}", asked)
         return Check(Reason.HELD, True, "no hold applies", asked) if asked else None
+
+    def _snooze(self) -> Snooze | None:
+        """The snooze that lasts longest, of those that are not over."""
+        order = self.situation.facts.id
+        found = self.situation.overrides.snoozed(order, self._mailbox(), self.rule.ids)
+        lasting = (each for each in found if self.calendar.instant(each.until) > self.now)
+        return max(lasting, key=lambda each: each.until, default=None)
 
     def _paused(self) -> Check | None:
         assert self.account is not None
@@ -312,7 +381,7 @@ class _Decider:
             at = self.situation.imported.get(name)
             if at is None:
                 return Check(Reason.STALE_DATA, False, f"`{name}` was never imported for this account")
-            end = self.calendar.instant(self.calendar.add(at, limit))
+            end = self.calendar.after(at, limit)
             if end < self.now:
                 why = f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
                 return Check(Reason.STALE_DATA, False, why)
@@ -344,8 +413,8 @@ class _Decider:
 
     # --- what the questions share ---
 
-    def _begun(self) -> bool:
-        return self.furthest >= 0
+    def _mailbox(self) -> str:
+        return mailbox(str(self.values.get("email", "")))
 
     def _ordered(self) -> Moment:
         ordered = self.values["ordered"]
@@ -355,23 +424,8 @@ class _Decider:
     def _ordered_day(self) -> date:
         return self.calendar.day(self._ordered())
 
-    def _due_after_previous(self) -> Moment:
-        previous = self.records[self.furthest]
-        assert previous is not None
-        assert self.step is not None
-        assert self.step.after is not None
-        return self.calendar.add(self.calendar.day(previous.at), self.step.after)
-
-    def _due_origin(self) -> str:
-        if self.furthest < 0:
-            return self.rule.due.text
-        previous = self.records[self.furthest]
-        assert previous is not None
-        assert self.step is not None
-        return f"{self.rule.steps[self.furthest].id} sent {self.calendar.day(previous.at)} + {self.step.after}"
-
     def _next_attempt(self) -> datetime | None:
-        record = self.records[self.furthest + 1]
+        _, record = self.progress.left[0]
         return record.next_attempt if record is not None and record.state is State.DEFERRED else None
 
     def _decisive_part(self, expression: Expression) -> str:

@@ -112,7 +112,11 @@ class Decision:
     seen: Seen = field(default_factory=dict, repr=False)
     """The value of every part of the conditions and dates asked for."""
     hold: Hold | None = None
-    """What holds it; or held it when it expired."""
+    """What holds it."""
+    unknown: tuple[str, ...] = ()
+    """The missing fields that stop it, where a trigger, a region or a class is neither met nor not."""
+    lost_at: datetime | None = None
+    """When it expired or grew too old (UTC), if that is what stops it; `now` when it cannot leave in time any more."""
 
     @property
     def status(self) -> Status | None:
@@ -123,11 +127,6 @@ class Decision:
     def until(self) -> datetime | None:
         """When time alone may next make it another decision, as `Check.until` says it of one question."""
         return min((until for check in self.checks if (until := check.until) is not None), default=None)
-
-    @property
-    def expired_while_held(self) -> bool:
-        """Whether a hold kept it until it was too late."""
-        return self.reason is Reason.EXPIRED and self.hold is not None
 
     @property
     def key(self) -> MessageKey:

@@ -65,7 +65,7 @@ def _apply_defaults(values: dict[str, Value], portal: str | None) -> None:
 
 
 def _derive(values: dict[str, Value]) -> None:
-    if "paid" in values and "paid_amount" not in values:
+    if "paid" in values:
         values["open_amount"] = Decimal(0)
     elif "total" in values:
         settled = _amount(values, "paid_amount") + _amount(values, "credited")

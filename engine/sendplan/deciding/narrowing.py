@@ -5,11 +5,11 @@ Cost follows what is due, not what is stored (docs/architecture.md#rules). The i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sendplan.deciding.timing import earliest_day
+from sendplan.deciding.timing import MISSED_FOR, earliest_day
 from sendplan.expressions.bounds import (
     ALWAYS,
     NEVER,
@@ -33,19 +33,20 @@ from sendplan.expressions.bounds import (
     parts_of,
 )
 from sendplan.expressions.inverse import before_adding
-from sendplan.expressions.nodes import Add, Literal, ParamValue, walk
+from sendplan.expressions.nodes import Add, And, Literal, Node, ParamValue, walk
 from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
 from sendplan.fields import FieldType
-from sendplan.ledger import MessageKey
+from sendplan.ledger import ANY_STEP, MessageKey
 from sendplan.project.postcodes import Postcodes
 from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
-from sendplan.units import Duration, Unit
+from sendplan.units import Duration
 
 _FAR = 100 * 366
 """Days beyond which a duration may lead out of the years 1 to 9999; who knows what `closed` holds."""
-_THIS_DAY = Duration(0, Unit.DAYS)
+_DAY_AND_CLOCK_CHANGE = timedelta(hours=28)
+"""A local day is not longer."""
 _SOON = frozenset({"checkout_completed", "paid", "shipped", "delivered"})
 """Events that nearly every order reaches: few orders lack one."""
 
@@ -61,7 +62,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The step before has been sent, at an instant that is bound so."""
+    """One of these messages has been sent, at an instant that is bound so."""
 
     keys: tuple[MessageKey, ...]
     at: tuple[tuple[str, datetime], ...]
@@ -121,6 +122,7 @@ class _Narrower:
         self.calendar = settings.calendar
         self.accounts = accounts
         self.now = now
+        self.since = now - MISSED_FOR
         portals = {name: settings.accounts[name].portal for name in sorted(accounts)}
         self.present_day = Pushdown(settings.fields, self.calendar, params, portals)
         self.pushdown = Pushdown(settings.fields, self.calendar, params, portals, hide_after)
@@ -128,47 +130,62 @@ class _Narrower:
     def narrowings(self) -> Iterator[Narrowing]:
         for position, step in enumerate(self.rule.steps):
             try:
-                found = tuple(self._first(step) if position == 0 else self._later(position, step))
+                found = tuple(self._of_step(position, step))
             except OverflowError:
                 # The decision says `error` then, for orders that no date tells apart.
                 found = (Narrowing(self._asked(), step.keys),)
             yield from (each for each in found if not isinstance(each.orders, Never))
 
+    def _of_step(self, position: int, step: Step) -> Iterator[Narrowing]:
+        if self._far(step):
+            # Nor does any date, not even that of a lookback.
+            yield Narrowing(self._asked(), step.keys, None, BY_ACCOUNT)
+            return
+        if position == 0:
+            yield from self._first(step)
+        if self.rule.ladder:
+            yield from self._later(self._before(step), step)
+
     def _first(self, step: Step) -> Iterator[Narrowing]:
         """What may begin: the rule's own due date, its lookback, its first day."""
-        common = all_of((self._asked(), self._begins()))
-        if self._far(step):
-            yield Narrowing(common, step.keys, None, BY_ACCOUNT)
-            return
-        due = self.rule.due.root
-        common = all_of((common, self._allowed(step), self.pushdown.compared(due, "<=", self.now)))
-        if step.expires is None:
-            yield Narrowing(common, step.keys, None, self._open_index(step) or self._begin_index())
-            return
-        end = Add(due.start, due.end, due, Literal(due.start, due.end, step.expires), 1)
-        fresh = self.pushdown.compared(end, ">", self.now)
-        yield Narrowing(all_of((common, fresh)), step.keys, None, self._due_index(step, fresh))
-        held = self._held()
-        expired = self.pushdown.compared(end, "<=", self.now)
-        yield Narrowing(all_of((common, expired, held)), step.keys, None, self._held_index() or self._begin_index())
+        due = self.pushdown.compared(self.rule.due.root, "<=", self.now)
+        fresh = self._lasts(step)
+        begins = self._begins()
+        for allowed, rare in self._variants(step):
+            common = all_of((self._asked(), allowed, due, fresh))
+            index = rare if step.expires is None else self._due_index(rare, step.expires, fresh)
+            if index is not None:
+                yield Narrowing(all_of((common, any_of(bound for bound, _ in begins))), step.keys, None, index)
+                continue
+            for bound, by in begins:
+                yield Narrowing(all_of((common, bound)), step.keys, None, by)
 
-    def _later(self, position: int, step: Step) -> Iterator[Narrowing]:
-        """What goes on: counted from the day on which the previous step went out, whenever the order was placed."""
-        keys = self.rule.steps[position - 1].keys
-        common, index = self._asked(), self._open_index(step)
-        if self._far(step) or step.after is None:
-            yield Narrowing(common, step.keys, Previous(keys, ()), index)
-            return
-        common = all_of((common, self._allowed(step)))
-        due = self._sent_bound(("<=", self.now), step.after)
-        if step.expires is None:
-            yield Narrowing(common, step.keys, Previous(keys, (due,)), index)
-            return
-        fresh = self._sent_bound((">", self.now), step.expires, step.after)
-        expired = self._sent_bound(("<=", self.now), step.expires, step.after)
-        yield Narrowing(common, step.keys, Previous(keys, (due, fresh)), index)
-        held = all_of((common, self._held()))
-        yield Narrowing(held, step.keys, Previous(keys, (due, expired)), self._held_index() or index)
+    def _later(self, before: tuple[MessageKey, ...], step: Step) -> Iterator[Narrowing]:
+        """What goes on: due as it is now, and not before the last message and the step's distance from it."""
+        due = self.rule.due.root
+        common = all_of((self._asked(), self.pushdown.compared(due, "<=", self.now)))
+        by_due = all_of((self._lasts(step), self._recent(due)))
+        sent = (self._sent_bound(step, "<=", self.now),) if step.after is not None else ()
+        recently = (*sent, *self._sent_lately(step)) if step.after is not None else ()
+        for allowed, index in self._variants(step):
+            asked = all_of((common, allowed))
+            yield Narrowing(all_of((asked, by_due)), step.keys, Previous(before, sent), index)
+            if recently != sent:
+                # One of both is the later: the due date, or the day that is counted from the last message.
+                yield Narrowing(asked, step.keys, Previous(self._any_step(), recently), index)
+
+    def _before(self, step: Step) -> tuple[MessageKey, ...]:
+        """Of these one went out when the step is next: the active step before it, or what is switched off or gone."""
+        written = self.rule.written
+        here = next(n for n, each in enumerate(written) if each.id == step.id)
+        active = {each.id for each in self.rule.steps}
+        start = max((n for n in range(here) if written[n].id in active), default=None)
+        keys = tuple(key for each in written[start or 0 : here] for key in each.keys)
+        return keys if start is not None else (*keys, *self._any_step())
+
+    def _any_step(self) -> tuple[MessageKey, ...]:
+        taken_over = (key for step in self.rule.written for key in step.keys if key[0] not in self.rule.ids)
+        return (*((id_, ANY_STEP) for id_ in self.rule.ids), *taken_over)
 
     # --- conditions ---
 
@@ -177,28 +194,72 @@ class _Narrower:
         placed = ALWAYS if hide_after is None else Compared("ordered", "<=", hide_after)
         return all_of((Listed("account", self.accounts), placed))
 
-    def _begins(self) -> Bound:
-        calendar, rule = self.calendar, self.rule
-        days = [] if rule.orders_from is None else [rule.orders_from]
-        if rule.lookback is not None:
-            days.append(earliest_day(calendar, rule.lookback, self.now))
-        return all_of(Compared("ordered", ">=", calendar.instant(day)) for day in days)
+    def _begins(self) -> tuple[tuple[Bound, Index | None], ...]:
+        """Each way in which an order may begin, with the index that finds it."""
+        rule, calendar = self.rule, self.calendar
+        placed = ALWAYS if rule.orders_from is None else Compared("ordered", ">=", calendar.instant(rule.orders_from))
+        if rule.lookback is None:
+            return ((placed, None if rule.orders_from is None else BY_ACCOUNT),)
+        start = self._lookback_start(rule.lookback)
+        fields = self.settings.fields
+        read = sorted(name for name in rule.due.fields() - {"ordered"} if fields[name].type is FieldType.MOMENT)
+        return tuple(
+            (all_of((placed, Compared(name, ">=", start))), BY_ACCOUNT if name == "ordered" else Index((name,)))
+            for name in ("ordered", *read)
+        )
 
-    def _allowed(self, step: Step) -> Bound:
-        """Trigger, region, class and address."""
-        triggers = [self.pushdown.true(trigger.root) for trigger in step.triggers]
+    def _lookback_start(self, lookback: Duration) -> datetime:
+        return self.calendar.instant(earliest_day(self.calendar, lookback, self.since))
+
+    def _recent(self, due: Node) -> Bound:
+        """The due date is not further back than the rule looks, nor was a few days ago."""
+        lookback = self.rule.lookback
+        return ALWAYS if lookback is None else self.pushdown.compared(due, ">=", self._lookback_start(lookback))
+
+    def _lasts(self, step: Step) -> Bound:
+        """What is due by `due` has not expired, or only a few days ago."""
+        if step.expires is None:
+            return ALWAYS
+        due = self.rule.due.root
+        end = Add(due.start, due.end, due, Literal(due.start, due.end, step.expires), 1)
+        return self.pushdown.compared(end, ">", self._ends_after(step.expires))
+
+    def _ends_after(self, expires: Duration) -> datetime:
+        """Of a calendar unit it is the end's day that is compared, and the end lies somewhere in it."""
+        return self.since if expires.exact else self.since - _DAY_AND_CLOCK_CHANGE
+
+    def _variants(self, step: Step) -> Iterator[tuple[Bound, Index | None]]:
+        """Trigger, region, class and address: all of them met; or none shut out, and one unknown."""
         requires = self.settings.classes[step.klass].requires
-        klass = ALWAYS if requires is None else self.pushdown.true(requires.root)
-        return all_of((*triggers, in_regions(self.settings.regions, step.regions), klass, Present("email")))
+        conditions = [each.root for each in step.triggers] + ([] if requires is None else [requires.root])
+        regions = self.settings.regions
+        allowed, unclear = in_regions(regions, step.regions), unknown_region(regions, step.regions)
+        met = all_of((*map(self.pushdown.true, conditions), allowed, Present("email")))
+        yield met, self._open_index(step)
+        unknown = self._unknown(self.pushdown, conditions, unclear)
+        parts = [part for each in conditions for part in _conjunct_nodes(each)]
+        possible = all_of((*map(self.pushdown.not_false, parts), any_of((allowed, unclear)), Present("email")))
+        lasting = unknown == self._unknown(self.present_day, conditions, unclear)
+        index = Index(("ordered",), unknown) if lasting and _is_lasting(unknown, self.present_day) else None
+        yield all_of((possible, unknown)), index
 
-    def _held(self) -> Bound:
-        return any_of(self.pushdown.not_false(hold.when.root) for hold in self.settings.holds)
+    @staticmethod
+    def _unknown(pushdown: Pushdown, conditions: Sequence[Node], unclear: Bound) -> Bound:
+        return any_of((*map(pushdown.unknown, conditions), unclear))
 
-    def _sent_bound(self, bound: tuple[str, datetime], *durations: Duration) -> tuple[str, datetime]:
-        """The bound on when the previous step went out, through the day on which that was."""
-        for duration in (*durations, _THIS_DAY):
-            bound = before_adding(self.calendar, *bound, duration, 1)
-        return bound
+    def _sent_lately(self, step: Step) -> Iterator[tuple[str, datetime]]:
+        """The bounds on the last message for which what is counted from it is neither expired nor too old."""
+        if step.expires is not None:
+            limit = self._ends_after(step.expires)
+            bound = before_adding(self.calendar, ">", limit, step.expires, 1)
+            yield self._sent_bound(step, *bound)
+        if self.rule.lookback is not None:
+            yield self._sent_bound(step, ">=", self._lookback_start(self.rule.lookback))
+
+    def _sent_bound(self, step: Step, operator: str, limit: datetime) -> tuple[str, datetime]:
+        """The bound on when the last message went out, from one on what is counted from it."""
+        assert step.after is not None
+        return before_adding(self.calendar, operator, limit, step.after, 1)
 
     def _far(self, step: Step) -> bool:
         """Whether some date may lie beyond the calendar: the decision is an error then, whatever else is so."""
@@ -213,19 +274,15 @@ class _Narrower:
 
     # --- indexes ---
 
-    def _begin_index(self) -> Index | None:
-        return BY_ACCOUNT if self.rule.lookback is not None or self.rule.orders_from is not None else None
-
-    def _due_index(self, step: Step, fresh: Bound) -> Index | None:
+    def _due_index(self, rare: Index | None, expires: Duration, fresh: Bound) -> Index | None:
         """By the due date where that is narrower than the lookback."""
         lookback = self.rule.lookback
-        assert step.expires is not None
-        if lookback is not None and lookback.most_days < step.expires.most_days:
-            return self._open_index(step) or BY_ACCOUNT
+        if lookback is not None and lookback.most_days < expires.most_days:
+            return rare
         for part in conjuncts(fresh):
             if isinstance(part, Compared) and part.operator in (">", ">=") and isinstance(part.operand, str | Latest):
                 return BY_ACCOUNT if part.operand == "ordered" else Index((part.operand,))
-        return self._open_index(step) or self._begin_index()
+        return rare
 
     def _open_index(self, step: Step) -> Index | None:
         """Only the orders that have not come to where nearly all come, such as unpaid ones."""
@@ -237,14 +294,6 @@ class _Narrower:
 
     def _conditions(self, pushdown: Pushdown, step: Step) -> tuple[Bound, ...]:
         return conjuncts(all_of(pushdown.true(trigger.root) for trigger in step.triggers))
-
-    def _held_index(self) -> Index | None:
-        held = self._held()
-        if held == any_of(self.present_day.not_false(hold.when.root) for hold in self.settings.holds) and _is_lasting(
-            held, self.present_day
-        ):
-            return Index(("ordered",), held)
-        return None
 
 
 def _is_lasting(bound: Bound, pushdown: Pushdown) -> bool:
@@ -278,6 +327,27 @@ def _is_rare(part: Bound) -> bool:
 
 def _is_positive(value: Constant) -> bool:
     return not isinstance(value, str | datetime) and value > 0
+
+
+def _conjunct_nodes(node: Node) -> Iterator[Node]:
+    """The parts of a condition that must all be met."""
+    for part in node.parts if isinstance(node, And) else ():
+        yield from _conjunct_nodes(part)
+    if not isinstance(node, And):
+        yield node
+
+
+def unknown_region(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> Bound:
+    """Met by every address whose region is unknown, where that matters."""
+    if allowed is None or allowed >= {region.name for region in regions}:
+        return NEVER
+    entries = [entry for region in regions for entry in region.entries or ()]
+    read = {
+        "country": True,
+        "postcode": any(entry.postcodes for entry in entries),
+        "street": any(entry.street_words for entry in entries),
+    }
+    return any_of(Absent(name) for name, is_read in read.items() if is_read)
 
 
 def in_regions(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> Bound:

@@ -10,13 +10,19 @@ from datetime import date, datetime, timedelta
 from sendplan.calendar import Calendar, Window
 from sendplan.units import Duration
 
+MISSED_FOR = timedelta(days=7)
+"""How long people are told of a message that was missed."""
+
 _BEFORE_THE_END = (timedelta(days=1), timedelta(days=7), timedelta(days=31))
 """How far before a message expires its last chance is looked for; farther back, one change of the window at a time."""
 
 
 def earliest_day(calendar: Calendar, lookback: Duration, now: datetime) -> date:
     """The first day whose orders a rule that looks back so may begin for at `now`."""
-    return calendar.day(calendar.add(calendar.day(now), lookback, -1))
+    today, tomorrow = calendar.day(now), calendar.day(now) + timedelta(days=1)
+    # A clock that is set back at midnight brings the end of a day again: what has begun stays so.
+    begun = tomorrow if calendar.instant(tomorrow) <= now else today
+    return calendar.day(calendar.add(begun, lookback, -1))
 
 
 def lookback_ends(calendar: Calendar, lookback: Duration, day: date) -> datetime:

@@ -30,6 +30,7 @@ from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import Clock, decide_order, standing_of
 from sendplan.project.project import Project
+from sendplan.project.settings import TRANSACTIONAL
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import JOURNALS, checked
 from sendplan.store.protocols import StoredOrder
@@ -92,6 +93,7 @@ def deliver(
         return _rehearse(plan, project, rehearsal, judged, composed, stop, progress)
     settings = project.settings
     with closing(_store(project)) as store, checked(settings, store) as marks:
+        store.note_run({entry.rule for entry in plan.entries}, clock().now)
         return execute(
             plan,
             open_store=lambda: _store(project),
@@ -211,6 +213,8 @@ def decide_again(
         decision.why,
         version=order.version,
         address=str(judged.facts.values.get("email", "")),
+        klass=decision.step.klass if decision.step else TRANSACTIONAL,
+        classes=frozenset(project.settings.classes),
         expires_at=decision.expires_at,
         facts=judged.facts,
         decision=decision,

@@ -63,6 +63,8 @@ class Desk:
                 token=self._token,
                 sender=sender.name,
                 address=verdict.address,
+                klass=verdict.klass,
+                classes=verdict.classes,
                 recipients=recipients_of(message),
                 limits=sender.limits,
                 at=self.clock(),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sendplan.plan import Reason
 from sendplan.problems import Exit
+from sendplan.project.settings import TRANSACTIONAL
 from sendplan.scopes import Scope
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class Verdict:
     """Of the order decided on: the intent only holds for this one."""
     address: str = ""
     """The buyer's, for the suppression list."""
+    klass: str = TRANSACTIONAL
+    """The message's class, for the suppression list."""
+    classes: frozenset[str] = frozenset()
+    """All classes that there are."""
     expires_at: datetime | None = None
     """From when on the message may no longer go out (UTC)."""
     facts: Facts | None = None

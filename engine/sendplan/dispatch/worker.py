@@ -250,6 +250,8 @@ class Worker:
                 return Again.RESTED
             case ClaimStatus.PAUSED:
                 return left_open(entry, Reason.PAUSED, "it was paused a moment ago")
+            case ClaimStatus.SNOOZED:
+                return left_open(entry, Reason.HELD, "it was snoozed a moment ago")
             case ClaimStatus.SUPPRESSED:
                 return left_open(entry, Reason.SUPPRESSED, "the address was suppressed a moment ago")
             case ClaimStatus.TAKEN | ClaimStatus.OK:

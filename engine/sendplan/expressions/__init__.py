@@ -20,6 +20,7 @@ __all__ = [
     "Environment",
     "Evaluated",
     "Expression",
+    "FieldRef",
     "Kind",
     "Missing",
     "Names",

@@ -77,7 +77,7 @@ class Pushdown:
 
     def not_false(self, condition: Node) -> Bound:
         """Met by every order of which the condition is true or unknown."""
-        return any_of((self._truth(condition, True), self._unknown(condition)))
+        return any_of((self._truth(condition, True), self.unknown(condition)))
 
     def _truth(self, node: Node, wanted: bool) -> Bound:
         match node:
@@ -103,12 +103,13 @@ class Pushdown:
                 return _flag(name, wanted)
         return self.present(node) if wanted else self.absent(node)
 
-    def _unknown(self, node: Node) -> Bound:
+    def unknown(self, node: Node) -> Bound:
+        """Met by every order of which the condition is unknown."""
         match node:
             case Not(operand=operand):
-                return self._unknown(operand)
+                return self.unknown(operand)
             case And(parts=parts) | Or(parts=parts):
-                return any_of(self._unknown(part) for part in parts)
+                return any_of(self.unknown(part) for part in parts)
             case Compare(left=left, right=right) | Has(left=left, right=right):
                 return any_of((self.absent(left), self.absent(right)))
             case In(left=left):
@@ -267,13 +268,12 @@ class Pushdown:
         if self.hide_after is not None:
             # The amount paid later is hidden as well.
             balance = any_of((balance, Compared("paid", ">", self.hide_after)))
-        paid, amount = FieldRef(0, 0, "paid"), FieldRef(0, 0, "paid_amount")
+        paid = FieldRef(0, 0, "paid")
         if operator in ("<", "<="):
-            settled = all_of((self.present(paid), self.absent(amount)))
-            return any_of((settled, balance)) if COMPARISONS[operator](0, value) else NEVER
+            return any_of((self.present(paid), balance)) if COMPARISONS[operator](0, value) else NEVER
         if COMPARISONS[operator](0, value):
             return self.present(FieldRef(0, 0, OPEN_AMOUNT.name))
-        return all_of((any_of((self.absent(paid), self.present(amount))), balance))
+        return all_of((self.absent(paid), balance))
 
     # --- presence ---
 
@@ -295,7 +295,7 @@ class Pushdown:
         """Met by every order for which the part is missing."""
         match node:
             case Conditional(condition=condition):
-                return any_of((self._unknown(condition), self._branches(node, self.absent)))
+                return any_of((self.unknown(condition), self._branches(node, self.absent)))
             case Literal() | ParamRef():
                 return NEVER
             case FieldRef(name=name):
@@ -320,7 +320,7 @@ class Pushdown:
         if self._never_missing(name):
             return NEVER
         if name == OPEN_AMOUNT.name:
-            return Absent("total")
+            return all_of((Absent("total"), self._field_absent("paid")))
         if self.fields[name].instead:
             return all_of((Absent(name), any_of(self._stand_ins(name, Absent))))
         hidden = self.fields[name].hidden_with or name

@@ -9,6 +9,7 @@ from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem
 from sendplan.project.project import TEMPLATES
 from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import TRANSACTIONAL
 
 RULING = "BGH VI ZR 225/17"
 """German Federal Court of Justice, 10 July 2018: a request for feedback is advertising, even beside an invoice."""
@@ -51,10 +52,10 @@ def advertising(subject: Subject) -> Iterator[Problem]:
     """A transactional message that asks for feedback or wants to sell."""
     for _, rule in subject.rules():
         for step in rule.written:
-            why = _advertises(rule, step) if step.klass == "transactional" else None
+            why = _advertises(rule, step) if step.klass == TRANSACTIONAL else None
             if why is not None:
                 message = f"{why}: that looks like advertising, which needs consent or a legitimate interest ({RULING})"
-                names = [name for name in subject.project.settings.classes if name != "transactional"]
+                names = [name for name in subject.project.settings.classes if name != TRANSACTIONAL]
                 known = f"`class: {names[0]}`" if names else "a class of its own under `classes:` in sendplan.yaml"
                 yield warning("advertising", message, subject.step_span(rule, step), f"give it {known}")
 

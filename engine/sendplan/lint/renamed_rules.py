@@ -17,8 +17,7 @@ def renamed_rules(subject: Subject) -> Iterator[Problem]:
         assert rule is not None
         yield _warning(subject, old, new, subject.span(rule, "id"))
     for rule in subject.project.rules:
-        earlier = (rule.id, *subject.written(rule).get("formerly", ()))
-        before = next((each for each in subject.committed if each["id"] in earlier), None)
+        before = next((each for each in subject.committed if each["id"] in rule.ids), None)
         if before is None or not rule.ladder:
             continue
         for old, new in renames(_steps(before), _steps(subject.written(rule))):
@@ -34,7 +33,7 @@ def _warning(subject: Subject, old: str, new: str, place: Any) -> Problem:
 
 def renames(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """(old id, new id) of what is gone and what came, where both say the same: pure, for rules and for steps."""
-    claimed = {earlier for each in new for earlier in (each["id"], *each.get("formerly", ()))}
+    claimed = {part for each in new for name in _names(each) for part in name.split("/")}
     known = {each["id"] for each in old}
     gone = [each for each in old if each["id"] not in claimed]
     for candidate in new:
@@ -47,13 +46,23 @@ def renames(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) 
 
 
 def _resemble(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether two rules or steps are one: the same mails, the same title, or the same condition and date."""
-    if any(old.get(key) is not None and old.get(key) == new.get(key) for key in ("template", "title")):
+    """Whether two rules or steps are one: a mail, the title, or condition and date are the same."""
+    if old.get("title") is not None and old.get("title") == new.get("title"):
         return True
     if "due" in old and (old.get("due"), old.get("trigger")) == (new.get("due"), new.get("trigger")):
         return True
-    templates = [each.get("template") for each in _steps(old)]
-    return bool(templates) and templates == [each.get("template") for each in _steps(new)]
+    return not _templates(old).isdisjoint(_templates(new))
+
+
+def _names(rule: Mapping[str, Any]) -> Iterator[str]:
+    """What a rule or step is called, or was; of a rule also what its steps were called, as messages of other rules."""
+    yield str(rule["id"])
+    for each in (rule, *_steps(rule)):
+        yield from (name for name in each.get("formerly", ()) if each is rule or "/" in name)
+
+
+def _templates(rule: Mapping[str, Any]) -> set[Any]:
+    return {each["template"] for each in (rule, *_steps(rule)) if "template" in each}
 
 
 def _steps(rule: Mapping[str, Any]) -> list[Mapping[str, Any]]:

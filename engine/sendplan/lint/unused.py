@@ -9,6 +9,7 @@ from sendplan.lint.subject import Subject, name_of, warning
 from sendplan.problems import Problem, Span
 from sendplan.project.languages import language_of
 from sendplan.project.project import TEMPLATES
+from sendplan.project.settings import TRANSACTIONAL
 
 
 def templates(subject: Subject) -> Iterator[Problem]:
@@ -37,7 +38,7 @@ def senders(subject: Subject) -> Iterator[Problem]:
 
 def classes(subject: Subject) -> Iterator[Problem]:
     """A class that no rule uses."""
-    used = {"transactional", *(step.klass for rule in subject.project.rules for step in rule.written)}
+    used = {TRANSACTIONAL, *(step.klass for rule in subject.project.rules for step in rule.written)}
     yield from _unused(subject, "unused-class", "class", "classes", subject.project.settings.classes, used)
 
 

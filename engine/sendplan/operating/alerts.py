@@ -152,8 +152,8 @@ def _told(overview: Overview, concern: Concern, count: int, calendar: Calendar) 
             yield f"- {counted(count, 'message')} cannot be decided on or written."
         case Concern.KEPT:
             yield f"- {counted(count, 'message')} held back by something that nobody chose."
-        case Concern.EXPIRED:
-            yield f"- {counted(count, 'message')} expired while held."
+        case Concern.MISSED:
+            yield f"- {counted(count, 'message')} missed: expired or too old before they could leave."
         case Concern.IMPORTS:
             for each in overview.imports:
                 if not each.good:

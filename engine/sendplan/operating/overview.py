@@ -46,8 +46,8 @@ class Concern(StrEnum):
     """Messages that cannot be decided on or written."""
     KEPT = "kept"
     """Due messages that something holds back which nobody chose."""
-    EXPIRED = "expired"
-    """Messages that expired while they were held."""
+    MISSED = "missed"
+    """Messages that would leave, had they not expired or grown too old a few days ago."""
     IMPORTS = "imports"
     """Rows and files that the last imports refused."""
 
@@ -74,8 +74,6 @@ class Overview:
     kept: frozenset[str]
     """Keys of the held messages that something holds back which nobody chose: an unknown condition, stale data, a
     pause that the dispatcher made."""
-    expired: int
-    """Messages that expired while they were held."""
     imports: tuple[ImportRecord, ...]
     """The latest of each source, newest first."""
     pauses: tuple[Pause, ...]
@@ -95,7 +93,7 @@ class Overview:
                 Concern.UNSETTLED: len(self.unsettled),
                 Concern.ERRORS: len(self.plan.with_status(Status.ERROR)),
                 Concern.KEPT: len(self.kept),
-                Concern.EXPIRED: self.expired,
+                Concern.MISSED: len(self.plan.missed),
                 Concern.IMPORTS: sum(max(each.bad, 1) for each in self.imports if not each.good),
             }
         )
@@ -125,7 +123,6 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
             each for each in reader.records(UNSETTLED) if each.state is not State.SENDING or each.token not in at_work
         ),
         kept=_kept(project, reader, clock, plan, pauses),
-        expired=sum(plan.expired_while_held.values()),
         imports=tuple(each for each in reader.last_imports() if each.source in known),
         pauses=pauses,
         counts=reader.counts(),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
@@ -20,9 +20,11 @@ from sendplan.deciding.candidates import searches
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import Facts, facts_of
+from sendplan.deciding.otherwise import missed_at, waits_on
+from sendplan.deciding.timing import MISSED_FOR
 from sendplan.fields import Value, catalogue, decimal_text
 from sendplan.ledger import History, MessageKey, Standing
-from sendplan.plan import Entry, Plan, Reason, Status, key_of
+from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of
 from sendplan.project import languages
 from sendplan.project.project import Project
 from sendplan.store.protocols import OrderSource, StoredOrder
@@ -56,6 +58,8 @@ class OrderDecisions:
     facts: Facts
     history: History
     decisions: tuple[Decision, ...]
+    stored_at: datetime | None = None
+    """When the order first came (UTC); None: for as long as one knows."""
 
 
 def standing_of(source: OrderSource) -> Standing:
@@ -111,7 +115,7 @@ def decide_candidates(
                 decided = decide_order(project, order, history, standing, clock, rules=search.decided, planned=rules)
                 if decided is not None:
                     spoken_of = tuple(filter(search.speaks_of, decided.decisions))
-                    yield OrderDecisions(decided.facts, decided.history, spoken_of)
+                    yield replace(decided, decisions=spoken_of)
 
 
 def decide_order(
@@ -147,7 +151,8 @@ def decide_order(
         not_gone_yet = stays and decision.reason is Reason.SEND
         outcomes[decision.key] = Reason.IN_FLIGHT if not_gone_yet else decision.reason
         decisions.append(decision)
-    return OrderDecisions(facts, history, tuple(decisions))
+    # Under a clock that was set back, an order counts as there since it was placed.
+    return OrderDecisions(facts, history, tuple(decisions), None if clock.replay else order.stored_at)
 
 
 def make_plan(
@@ -184,11 +189,13 @@ def plan_from(
         for each in project.broken
         if rules is None or each.id in rules
     ]
-    expired: Counter[str] = Counter()
+    first_runs = source.first_runs()
+    missed: list[Missed] = []
+    unknown: Counter[tuple[str, str]] = Counter()
     for each in decided:
         for decision in each.decisions:
-            if decision.expired_while_held:
-                expired[decision.rule.id] += 1
+            unknown.update((decision.rule.id, name) for name in waits_on(decision, project.settings))
+            missed += _missed(project, decision, first_runs, each.stored_at)
             if decision.status is not None:
                 entries.append(entry_of(project, each.facts, decision, show_addresses=show_addresses))
     entries.sort(key=Entry.sort_key)
@@ -200,9 +207,19 @@ def plan_from(
         digest=project.digest,
         entries=tuple(entries),
         refused="per_run" if limit is not None and sends > limit else None,
-        warnings=tuple(_warnings(project, source, expired, rules)),
-        expired_while_held=expired,
+        warnings=tuple(_warnings(project, source, missed, unknown, rules)),
+        missed=tuple(sorted(missed, key=lambda each: (each.rule, each.at, each.order, each.step or ""))),
+        unknown=dict(sorted(unknown.items())),
     ).identified()
+
+
+def _missed(
+    project: Project, decision: Decision, first_runs: Mapping[str, datetime], stored_at: datetime | None
+) -> Iterator[Missed]:
+    at = missed_at(decision, project.settings, first_runs, stored_at)
+    if at is not None:
+        order, (rule, step) = decision.situation.facts.id, decision.key
+        yield Missed(rule, step or None, order, project.settings.calendar.text(at), decision.why)
 
 
 def _counting(decided: Iterable[OrderDecisions], progress: Callable[[int], None]) -> Iterator[OrderDecisions]:
@@ -288,13 +305,19 @@ def _broken_entry(rule: str, place: str, message: str) -> Entry:
 
 
 def _warnings(
-    project: Project, source: OrderSource, expired: Mapping[str, int], rules: Collection[str] | None
+    project: Project,
+    source: OrderSource,
+    missed: Iterable[Missed],
+    unknown: Mapping[tuple[str, str], int],
+    rules: Collection[str] | None,
 ) -> Iterator[str]:
     if not source.accounts():
         yield "there are no orders in the store yet: run `sendplan import FILE`"
     yield from never_carried(project, source.imported(), rules)
-    for rule, count in sorted(expired.items()):
-        yield f"{rule}: {counted(count, 'message')} expired while held"
+    for rule, count in sorted(Counter(each.rule for each in missed).items()):
+        yield f"{rule}: {counted(count, 'message')} missed in the last {MISSED_FOR.days} days; see `sendplan status`"
+    for (rule, name), count in sorted(unknown.items()):
+        yield f"{rule}: {counted(count, 'order')} {'waits' if count == 1 else 'wait'} because `{name}` is missing"
 
 
 def never_carried(

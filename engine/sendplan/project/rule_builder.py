@@ -12,10 +12,11 @@ from typing import Any
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, kind_of_value, stored_fields
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
+from sendplan.project.formerly import message_keys, rule_ids, silenced
 from sendplan.project.languages import choose
 from sendplan.project.rules import BrokenRule, Rule, Step
-from sendplan.project.rules_file import RuleFiles, Written, earlier_ids_taken
-from sendplan.project.settings import Settings
+from sendplan.project.rules_file import RuleFiles, Written
+from sendplan.project.settings import TRANSACTIONAL, Settings
 from sendplan.reading.source import Document, KeyPath
 from sendplan.units import UNITS_HELP, Duration
 
@@ -40,7 +41,7 @@ def build_rules(
     rules: list[Rule] = []
     broken: list[BrokenRule] = []
     problems: list[Problem] = []
-    taken = earlier_ids_taken(files)
+    taken = silenced(files)
     for written in files.written:
         if written.id in same:
             rules.append(same[written.id])
@@ -71,14 +72,9 @@ def build_rules(
 
 
 def _messages(rule: Written) -> dict[str, tuple[MessageKey, ...]]:
-    """What `sent("…")` may name → ledger keys, today's first, then earlier ids of the rule and of its steps."""
-    ids = (rule.id, *rule.data.get("formerly", ()))
-    if not rule.steps:
-        return {rule.id: tuple((id_, "") for id_ in ids)}
-    return {
-        f"{rule.id}/{step['id']}": tuple((id_, each) for id_ in ids for each in (step["id"], *step.get("formerly", ())))
-        for step in rule.steps
-    }
+    """What `sent("…")` may name → ledger keys, today's first, then earlier ones."""
+    refs = [f"{rule.id}/{step}" for step in rule.step_ids] or [rule.id]
+    return dict(zip(refs, message_keys(rule), strict=True))
 
 
 def _in_order(rules: Sequence[Rule]) -> tuple[tuple[Rule, ...], list[Rule]]:
@@ -110,7 +106,7 @@ class _Builder:
         self.settings_document = settings_document
         self.scope = scope
         self.problems: list[Problem] = []
-        self.ids = (written.id, *written.data.get("formerly", ()))
+        self.keys = message_keys(written)
 
     def rule(self) -> Rule | None:
         data, document = self.written.data, self.written.document
@@ -129,6 +125,7 @@ class _Builder:
         names = frozenset(name for expression in expressions for name in expression.fields())
         return Rule(
             id=self.written.id,
+            ids=rule_ids(self.written),
             title=data["title"],
             enabled=on,
             due=due,
@@ -155,7 +152,7 @@ class _Builder:
 
     def _steps(self, trigger: Expression | None, switched_on: Sequence[bool]) -> tuple[Step, ...]:
         if not self.written.steps:
-            return (self._step((), {}, trigger, None, self._template(())),)
+            return (self._step((), {}, trigger, None, self._template(()), self.keys[0]),)
         if "template" in self.written.data:
             self._note("wrong-key", ("template",), "in a ladder every step names its template", "remove this key")
         every = self._value("every", None, Duration, ("ladder",))
@@ -172,11 +169,17 @@ class _Builder:
                 self._note("duplicate-id", (*path, "id"), f"step `{data['id']}` already appears in this ladder")
             seen.add(data["id"])
             template = self._template(path) if switched_on[number] else str(data["template"])
-            steps.append(self._step(path, data, trigger, after if number else None, template))
+            steps.append(self._step(path, data, trigger, after, template, self.keys[number]))
         return tuple(steps)
 
     def _step(
-        self, path: KeyPath, data: Mapping[str, Any], trigger: Expression | None, after: Duration | None, template: str
+        self,
+        path: KeyPath,
+        data: Mapping[str, Any],
+        trigger: Expression | None,
+        after: Duration | None,
+        template: str,
+        keys: tuple[MessageKey, ...],
     ) -> Step:
         own = self._expression("trigger", Kind.CONDITION, path) if path and "trigger" in data else None
         regions = self._regions(())
@@ -187,12 +190,11 @@ class _Builder:
             else:
                 regions &= narrowed
         here = path if "class" in data else ()
-        klass = self._named("class", here, self.settings.classes) or "transactional"
+        klass = self._named("class", here, self.settings.classes) or TRANSACTIONAL
         window = self._named("window", path if "window" in data else (), self.settings.windows)
         expires = self._value("expires", None, Duration, path if "expires" in data else ())
-        step_ids = (data["id"], *data.get("formerly", ())) if path else ("",)
         return Step(
-            id=step_ids[0],
+            id=data["id"] if path else "",
             template=template,
             triggers=tuple(each for each in (trigger, own) if each is not None),
             regions=regions,
@@ -200,7 +202,7 @@ class _Builder:
             window=window,
             expires=expires,
             after=after,
-            keys=tuple((id_, each) for id_ in self.ids for each in step_ids),
+            keys=keys,
         )
 
     def _depth(self) -> int | None:

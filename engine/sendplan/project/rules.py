@@ -28,9 +28,9 @@ class Step:
     window: str | None
     expires: Duration | None
     after: Duration | None
-    """In a ladder, from the day on which the previous step really went out; None for the first step."""
+    """In a ladder, from the day on which the previous step really went out (hours and minutes: from the instant)."""
     keys: tuple[MessageKey, ...]
-    """The ledger key, then earlier ones (`formerly`)."""
+    """The ledger key, then earlier ones (`formerly`), of which one may stand for every step of a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Rule:
     span: Span
     beyond: tuple[Step, ...] = ()
     """The enabled steps that `depth` leaves out; one that a person sent nevertheless ends the ladder."""
+    ids: tuple[str, ...] = ()
+    """Its id, then those of the rules that it continues (`formerly`)."""
 
     def enabled_steps(self) -> tuple[Step, ...]:
         """The steps that are switched on, also those that `depth` leaves out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def _well_formed(
 
 
 def _refuse_doubles(files: RuleFiles) -> None:
-    """One id names one rule, one earlier id belongs to one rule: nobody can tell which of two was meant."""
+    """One id names one rule: nobody can tell which of two was meant."""
     owners: dict[str, Written] = {}
     doubled: set[str] = set()
     for rule in files.written:
@@ -119,31 +119,3 @@ def _refuse_doubles(files: RuleFiles) -> None:
             files.problems.append(problem)
             files.broken.append(BrokenRule(rule.id, problem))
     files.written = [rule for rule in files.written if rule.id not in doubled]
-
-
-def earlier_ids_taken(files: RuleFiles) -> dict[str, list[Problem]]:
-    """By rule, the earlier ids that another rule (or another step of its ladder) has or had: one id, one message."""
-    found: dict[str, list[Problem]] = {}
-    rules = {rule.id: rule.id for rule in files.written}
-    for rule in files.written:
-        path = (*rule.path, "formerly")
-        problems = list(_taken(rule, path, rule.data.get("formerly", ()), rule.id, rules, "rule"))
-        steps = {id_: id_ for id_ in rule.step_ids}
-        for number, step in enumerate(rule.steps):
-            path = (*rule.path, "ladder", "steps", number, "formerly")
-            problems += _taken(rule, path, step.get("formerly", ()), str(step["id"]), steps, "step")
-        found[rule.id] = problems
-    return found
-
-
-def _taken(
-    rule: Written, path: KeyPath, earlier: Sequence[str], id_: str, owners: dict[str, str], what: str
-) -> Iterator[Problem]:
-    for number, each in enumerate(earlier):
-        owner = owners.setdefault(each, id_)
-        if owner == each:
-            message = f"`{each}` is a {what}'s present id"
-            yield Problem("duplicate-id", message, rule.document.span((*path, number)), "remove it here")
-        elif owner != id_:
-            message = f"`{each}` is already an earlier id of {what} `{owner}`"
-            yield Problem("duplicate-id", message, rule.document.span((*path, number)), "leave it to one of them")

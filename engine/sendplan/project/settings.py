@@ -84,6 +84,10 @@ class Account:
     """The project's params with this account's own over them."""
 
 
+TRANSACTIONAL = "transactional"
+"""The class that always exists."""
+
+
 @dataclass(frozen=True, slots=True)
 class MessageClass:
     """A kind of mail with a condition of its own; `transactional` always exists and has none."""

@@ -17,6 +17,7 @@ from sendplan.project import providers, shop_section
 from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.settings import (
+    TRANSACTIONAL,
     Account,
     Hold,
     ImportSource,
@@ -107,7 +108,7 @@ class _Reader:
         accounts = {name: self._account(name, each, params, senders) for name, each in self._section("accounts")}
         regions = tuple(self._region(name, each) for name, each in self._section("regions"))
         windows = {name: self._window(name, each) for name, each in self._section("windows")}
-        classes = {"transactional": MessageClass("transactional")}
+        classes = {TRANSACTIONAL: MessageClass(TRANSACTIONAL)}
         classes |= {name: self._class(name, each, scope, shop) for name, each in self._section("classes")}
         holds = tuple(self._hold(name, each, scope) for name, each in self._section("holds"))
         fresh_within = self._fresh_within(fields)

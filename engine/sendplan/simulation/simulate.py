@@ -80,14 +80,14 @@ def simulate(
     starts: Iterable[Start],
     runs: Sequence[datetime],
     *,
-    suppressed: frozenset[str] = frozenset(),
+    overrides: Overrides = Overrides(),  # noqa: B008 - it is frozen
     progress: Callable[[int], None] = lambda done: None,
 ) -> Simulation:
     """Every send of these orders at these runs (UTC, ascending); what one run sends is in the ledger by the next.
 
-    Data counts as just imported, and nothing is paused.
+    Data counts as just imported; `overrides` say what is suppressed, snoozed or paused all the while.
     """
-    walker = _Walker(project, runs, suppressed)
+    walker = _Walker(project, runs, overrides)
     sends: list[Send] = []
     for number, start in enumerate(starts, start=1):
         sends += walker.walk(start)
@@ -135,7 +135,7 @@ def _record_at(reader: Reader, order: str, key: MessageKey, record: Record, at: 
 
 
 class _Walker:
-    def __init__(self, project: Project, runs: Sequence[datetime], suppressed: frozenset[str]) -> None:
+    def __init__(self, project: Project, runs: Sequence[datetime], overrides: Overrides) -> None:
         self.project = project
         self.calendar = project.settings.calendar
         self.runs = runs
@@ -143,7 +143,7 @@ class _Walker:
         last = runs[-1] if runs else None
         fresh = dict.fromkeys(fields, last) if last is not None else {}
         imported = dict.fromkeys(project.settings.accounts, fresh)
-        self.standing = Standing(imported, Overrides(suppressed=suppressed))
+        self.standing = Standing(imported, overrides)
         self.events = _events_read(project)
         self.errors: Counter[str] = Counter()
 

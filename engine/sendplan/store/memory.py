@@ -19,6 +19,7 @@ class MemoryOrders:
         self._records: dict[str, dict[MessageKey, Record]] = {}
         self._imported: dict[str, dict[str, datetime]] = {}
         self._refused: dict[str, RefusedData] = {}
+        self._first_runs: dict[str, datetime] = {}
 
     # --- changes ---
 
@@ -42,6 +43,11 @@ class MemoryOrders:
     def refuse(self, order: str, refused: RefusedData) -> None:
         """Note that an import refused a row of this order."""
         self._refused[order] = refused
+
+    def note_run(self, rules: Iterable[str], at: datetime) -> None:
+        """Note that a run decided on these rules."""
+        for rule in rules:
+            self._first_runs.setdefault(rule, at)
 
     # --- OrderSource ---
 
@@ -70,6 +76,10 @@ class MemoryOrders:
     def overrides(self) -> Overrides:
         """Nobody pauses or suppresses anything here."""
         return Overrides()
+
+    def first_runs(self) -> Mapping[str, datetime]:
+        """rule → the time that its first run went by (UTC)."""
+        return self._first_runs
 
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         wanted = frozenset(states)

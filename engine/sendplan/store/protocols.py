@@ -15,9 +15,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sendplan.addresses import mailbox
 from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.fields import Value
-from sendplan.ledger import History, MessageKey, Move, Overrides, Record, RefusedData, State
+from sendplan.ledger import (
+    EVERY_CLASS,
+    History,
+    MessageKey,
+    Move,
+    Overrides,
+    Record,
+    RefusedData,
+    Snooze,
+    State,
+    Subject,
+)
 from sendplan.plan import Plan
 from sendplan.problems import UserError
 from sendplan.project.settings import Limits
@@ -43,6 +55,8 @@ class StoredOrder:
     version: int
     """Raised by every import that changes the order."""
     values: Mapping[str, Value]
+    stored_at: datetime | None = None
+    """When an import first brought it (UTC, the real clock); None where nobody kept that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +206,13 @@ class ImportRun(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """An address that gets no mail."""
+    """An address that gets no mail, or none of one class."""
 
     address: str
     """As `addresses.mailbox` spells it."""
     at: datetime
     reason: str
+    klass: str = EVERY_CLASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +242,26 @@ class SenderReport:
     """The latest try (UTC, the real clock)."""
 
 
+def overrides_of(
+    suppressions: Iterable[Suppression],
+    snoozes: Iterable[Snooze],
+    *,
+    paused: frozenset[str] = frozenset(),
+    orders_from: datetime | None = None,
+) -> Overrides:
+    """What people decided, as decisions look it up."""
+    classes: dict[str, frozenset[str]] = {}
+    for each in suppressions:
+        # An older store holds addresses as they were written.
+        address = mailbox(each.address)
+        classes[address] = classes.get(address, frozenset()) | {each.klass}
+    put_off: dict[tuple[Subject, str], tuple[Snooze, ...]] = {}
+    for snooze in snoozes:
+        key = (snooze.subject, snooze.name)
+        put_off[key] = (*put_off.get(key, ()), snooze)
+    return Overrides(classes, put_off, paused, orders_from)
+
+
 class ClaimStatus(StrEnum):
     """Whether the end of a message may be sent now; anything but `ok` leaves the ledger as it was."""
 
@@ -236,6 +271,7 @@ class ClaimStatus(StrEnum):
     TAKEN = "taken"
     """The message is in flight, settled, or deferred until later: somebody else dealt with it."""
     PAUSED = "paused"
+    SNOOZED = "snoozed"
     SUPPRESSED = "suppressed"
     QUOTA = "quota"
     """The sender's limit is used up for now."""
@@ -282,7 +318,10 @@ class OrderSource(Protocol):
         """account → field → when an import last carried it (UTC)."""
 
     def overrides(self) -> Overrides:
-        """Suppressed addresses and pauses."""
+        """Suppressed addresses, snoozes and pauses."""
+
+    def first_runs(self) -> Mapping[str, datetime]:
+        """rule → the time that its first run went by (UTC)."""
 
     def counts(self) -> Mapping[str, int]:
         """Number of orders (`orders`) and of ledger rows by state."""
@@ -304,7 +343,10 @@ class Reader(OrderSource, Protocol):
         """The latest import of each source, and the latest of a file that somebody named; newest first."""
 
     def suppressions(self) -> tuple[Suppression, ...]:
-        """Suppressed addresses, by address."""
+        """Suppressed addresses, by address and class."""
+
+    def snoozes(self) -> tuple[Snooze, ...]:
+        """Snoozes, also those that are over, by subject, name and rule."""
 
     def pauses(self) -> tuple[Pause, ...]:
         """Paused senders and rules, by name."""
@@ -368,11 +410,20 @@ class Store(Reader, Protocol):
     def unmark(self, order: str) -> bool:
         """End the mark that a refused row left on an order (`resolve`); False when there was none."""
 
-    def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
-        """Send nothing to this address any more; False when its mailbox was already suppressed."""
+    def suppress(self, address: str, *, at: datetime, reason: str = "", klass: str = EVERY_CLASS) -> bool:
+        """Send nothing, or nothing of a class, to this address any more; False when its mailbox was suppressed so."""
 
-    def unsuppress(self, address: str) -> bool:
-        """Lift a suppression; False when there was none."""
+    def unsuppress(self, address: str, klass: str = EVERY_CLASS) -> bool:
+        """Lift this suppression, and no other; False when there was none."""
+
+    def snooze(self, snooze: Snooze) -> bool:
+        """Put messages off, in place of an earlier snooze of the same subject and rule; False when there was one."""
+
+    def wake(self, subject: Subject, name: str, rule: str | None = None) -> bool:
+        """End the snooze of this rule (`""`: of all rules), or whatever is snoozed there (None); False without any."""
+
+    def note_run(self, rules: Collection[str], at: datetime) -> None:
+        """Note that a run decided on these rules; `at` (UTC) is the time that it goes by."""
 
     def trust_addresses_again(self, sender: str) -> int:
         """Lift the suppressions that refusals of this sender made since it last sent one; how many there were."""
@@ -439,15 +490,18 @@ class Store(Reader, Protocol):
         token: str,
         sender: str,
         address: str,
+        klass: str,
+        classes: Collection[str],
         recipients: int,
         limits: Limits,
         at: datetime,
     ) -> ClaimResult:
         """The durable intent, immediately before the last byte: a `sending` row, or the `deferred` one turned into it.
 
-        Only under a live lease, while the order is still at `version`, nothing was paused (rule, sender, all),
-        `address` is not suppressed, and the sender's limits allow `recipients` more. Limits are counted in recipients
-        over all processes, by the store's real clock; `at` is the time that the run goes by.
+        Only under a live lease, while the order is still at `version`, nothing was paused (rule, sender, all) or
+        snoozed, `address` is not suppressed for the class (`classes` are those that there are), and the sender's
+        limits allow `recipients` more. Limits are counted in recipients over all processes, by the store's real clock;
+        `at` is the time that the run goes by.
         """
 
     def settle(

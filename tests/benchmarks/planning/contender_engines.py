@@ -12,12 +12,22 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import contender_loop
-from moments import NOW_MS, TODAY, after_months, after_working_days, days_after, days_ago, due_within, midnight
+from moments import (
+    NOW_MS,
+    TODAY,
+    after_months,
+    after_working_days,
+    days_after,
+    days_ago,
+    due_within,
+    hours_ago,
+    midnight,
+)
 
 Order = dict[str, Any]
 Deciding = Callable[[Order], Iterator[str]]
@@ -29,25 +39,38 @@ def due(moment: str, after: Callable[[date], date], expires: int) -> str:
     return f"{moment} != null and {moment} >= {first} and {moment} < {end}"
 
 
+def looked(days: int) -> int:
+    """The start of the day so long before the one that dunning looks back to."""
+    return midnight(after_months(TODAY, -3) - timedelta(days=days))
+
+
+def due_after(sent: str, days: int) -> str:
+    """The payment is still due, and the last message was sent so many days ago; neither lies too far back."""
+    return (
+        f"payable < {days_ago(6)} and {sent} != null and {sent} < {days_ago(days - 1)}"
+        f" and (payable >= {looked(7)} or {sent} >= {looked(days)})"
+    )
+
+
 KEPT = "cancelled == null and returned == null"
 EBAY = 'account in ["ebay-de", "ebay-fr"]'
 MARKETING = 'consent == 1 and account != "amazon-de"'
-OPEN = f"(paid == null or paid_amount != null) and balance >= 10000 and {KEPT}"
+OPEN = f"paid == null and balance >= 10000 and {KEPT}"
 MAILABLE = "email != null and suppressed == 0 and parked == 0 and disputed == 0"
 FEEDBACK = f"{EBAY} and buyer_feedback == null and {MARKETING} and {KEPT}"
 MESSAGES = {
     "shipped-notice": 'cancelled == null and account != "amazon-de" and shipped != null'
-    f" and shipped <= {NOW_MS + 1} and shipped >= {days_ago(3)}",
+    f" and shipped <= {NOW_MS + 1} and shipped > {hours_ago(96)}",
     "checkout-reminder": f"{EBAY} and checkout_completed == null and paid == null and cancelled == null"
     f" and {due('ordered', days_after(3), 14)}",
     "feedback-reminder": f'{FEEDBACK} and ((account == "ebay-de" and {due("both", days_after(7), 14)})'
     f' or (account == "ebay-fr" and {due("both", days_after(10), 14)}))',
     "review-request": f'account != "amazon-de" and items < 4 and name != null and {KEPT}'
     f" and {due('delivered', days_after(10), 10)}",
-    "dunning/payment-reminder": f"{OPEN} and ordered >= {midnight(after_months(TODAY, -3))}"
+    "dunning/payment-reminder": f"{OPEN} and (ordered >= {looked(0)} or payable >= {looked(0)})"
     f" and payable < {days_ago(6)}",
-    "dunning/first-dunning": f"{OPEN} and reminded != null and reminded < {days_ago(6)}",
-    "dunning/second-dunning": f'{OPEN} and country == "DE" and dunned != null and dunned < {days_ago(9)}',
+    "dunning/first-dunning": f"{OPEN} and {due_after('reminded', 7)}",
+    "dunning/second-dunning": f'{OPEN} and country == "DE" and {due_after("dunned", 10)}',
     "island-delay": 'shipped == null and cancelled == null and (paid != null or payment_method == "invoice")'
     f" and island == 1 and {due('ordered', days_after(1), 5)}",
     "customs-note": 'country in ["CH", "NO", "GB"] and cancelled == null'

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from moments import NOW_MS, TODAY, ZONE
+from moments import NOW_MS, TODAY, ZONE, hours_ago
 
 
 class Order(NamedTuple):
@@ -94,7 +94,7 @@ def is_open(record: tuple[str, int, int | None] | None) -> bool:
 def shipped_notice(order: Order) -> bool:
     if order.account == "amazon-de" or order.cancelled or not order.shipped or order.shipped > NOW_MS + 1:
         return False
-    return day(order.shipped) + timedelta(days=4) > TODAY
+    return order.shipped > hours_ago(96)
 
 
 def checkout_reminder(order: Order) -> bool:
@@ -157,22 +157,23 @@ def reorder(order: Order) -> bool:
 
 def dunning(order: Order, sent: Sent) -> str | None:
     """The step that is due."""
-    if order.cancelled or order.returned or (order.paid and order.paid_amount is None):
+    if order.cancelled or order.returned or order.paid:
         return None
     if order.total - (order.paid_amount or 0) - (order.credited or 0) < 10_000:
         return None
     steps = ("second-dunning", "first-dunning", "payment-reminder")
     gone = next((step for step in steps if sent.get(("dunning", step), ("",))[0] == "sent"), None)
+    looks_back_to = months_later(TODAY, -3)
+    due = day(order.payment_due or order.ordered) + timedelta(days=7)
     if gone is None:
-        begins = day(order.ordered) >= months_later(TODAY, -3)
-        due = day(order.payment_due or order.ordered) + timedelta(days=7)
+        begins = day(max(order.ordered, order.payment_due or 0)) >= looks_back_to
         return "payment-reminder" if begins and due <= TODAY else None
-    last = day(sent["dunning", gone][1])
+    due = max(due, day(sent["dunning", gone][1]) + timedelta(days=7 if gone == "payment-reminder" else 10))
+    if not looks_back_to <= due <= TODAY:
+        return None
     if gone == "payment-reminder":
-        return "first-dunning" if last + timedelta(days=7) <= TODAY else None
-    if gone == "first-dunning" and order.country == "DE":
-        return "second-dunning" if last + timedelta(days=10) <= TODAY else None
-    return None
+        return "first-dunning"
+    return "second-dunning" if gone == "first-dunning" and order.country == "DE" else None
 
 
 def day(cell: int) -> date:

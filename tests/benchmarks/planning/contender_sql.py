@@ -5,14 +5,24 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
-from moments import NOW_MS, TODAY, after_months, after_working_days, days_after, days_ago, due_within, midnight
+from moments import (
+    NOW_MS,
+    TODAY,
+    after_months,
+    after_working_days,
+    days_after,
+    days_ago,
+    due_within,
+    hours_ago,
+    midnight,
+)
 
 EBAY = "account IN ('ebay-de', 'ebay-fr')"
 OPEN = (
-    "(paid IS NULL OR paid_amount IS NOT NULL) AND total - coalesce(paid_amount, 0) - coalesce(credited, 0) >= 10000"
+    "paid IS NULL AND total - coalesce(paid_amount, 0) - coalesce(credited, 0) >= 10000"
     " AND cancelled IS NULL AND returned IS NULL"
 )
 KEPT = "cancelled IS NULL AND returned IS NULL"
@@ -20,6 +30,9 @@ ISLAND = (
     "country = 'DE' AND (postcode IN ('25859', '26465') OR postcode BETWEEN '25980' AND '25999'"
     " OR street LIKE '%Packstation%')"
 )
+PAYMENT_DUE = "coalesce(payment_due, ordered)"
+LOOKED = after_months(TODAY, -3)
+LOOKS_BACK_TO = midnight(LOOKED)
 INDEXES = {
     "shipped": ("shipped", "cancelled IS NULL"),
     "checkout": ("ordered", f"{EBAY} AND checkout_completed IS NULL AND paid IS NULL AND cancelled IS NULL"),
@@ -60,7 +73,9 @@ def statements() -> list[str]:
     both = "max(shipped, seller_feedback)"
     return [
         _statement(
-            "shipped-notice", "shipped", f"account <> 'amazon-de' AND shipped BETWEEN {days_ago(3)} AND {NOW_MS + 1}"
+            "shipped-notice",
+            "shipped",
+            f"account <> 'amazon-de' AND shipped > {hours_ago(96)} AND shipped <= {NOW_MS + 1}",
         ),
         _statement("checkout-reminder", "checkout", _due("ordered", days_after(3), 14)),
         _statement("feedback-reminder", "feedback", f"account = 'ebay-de' AND {_due(both, days_after(7), 14)}"),
@@ -69,10 +84,10 @@ def statements() -> list[str]:
         _statement(
             "dunning/payment-reminder",
             "open",
-            f"ordered >= {midnight(after_months(TODAY, -3))} AND coalesce(payment_due, ordered) < {days_ago(6)}",
+            f"max(ordered, coalesce(payment_due, ordered)) >= {LOOKS_BACK_TO} AND {PAYMENT_DUE} < {days_ago(6)}",
         ),
-        _statement("dunning/first-dunning", "open", _sent("payment-reminder", days_ago(6))),
-        _statement("dunning/second-dunning", "open", f"country = 'DE' AND {_sent('first-dunning', days_ago(9))}"),
+        _statement("dunning/first-dunning", "open", _sent("payment-reminder", 7)),
+        _statement("dunning/second-dunning", "open", f"country = 'DE' AND {_sent('first-dunning', 10)}"),
         _statement(
             "island-delay",
             "waiting",
@@ -99,8 +114,14 @@ def _due(moment: str, due: Callable[[date], date], expires: int) -> str:
     return f"{moment} >= {first} AND {moment} < {after}"
 
 
-def _sent(step: str, before: int) -> str:
+def _sent(step: str, after: int) -> str:
+    """The payment is still due, and the last message was sent so many days ago; neither lies too far back."""
+    recent = f"{PAYMENT_DUE} >= {_days_before(LOOKED, 7)} OR at >= {_days_before(LOOKED, after)}"
     return (
-        f"EXISTS (SELECT 1 FROM messages WHERE order_id = orders.id AND rule = 'dunning' AND step = '{step}'"
-        f" AND state = 'sent' AND at < {before})"
+        f"{PAYMENT_DUE} < {days_ago(6)} AND EXISTS (SELECT 1 FROM messages WHERE order_id = orders.id"
+        f" AND rule = 'dunning' AND step = '{step}' AND state = 'sent' AND at < {days_ago(after - 1)} AND ({recent}))"
     )
+
+
+def _days_before(day: date, days: int) -> int:
+    return midnight(day - timedelta(days=days))

@@ -19,6 +19,11 @@ def midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp()) * 1000
 
 
+def hours_ago(hours: int) -> int:
+    """An instant before now."""
+    return NOW_MS - hours * 3_600_000
+
+
 def days_ago(days: int) -> int:
     """The local start of a day before today, or of one after it."""
     return midnight(TODAY - timedelta(days=days))

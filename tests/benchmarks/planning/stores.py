@@ -92,7 +92,7 @@ def fill(project: Project, orders: int, days: int) -> None:
     carried = [(name, field, imported) for name in settings.accounts for field in stored_fields(settings.fields)]
     connection.executemany("INSERT INTO imports VALUES (?, ?, ?)", carried)
     suppressed = [(f"buyer{number}@example.net", imported, "") for number in range(0, 250_007, 500)]
-    connection.executemany("INSERT INTO suppressions VALUES (?, ?, ?)", suppressed)
+    connection.executemany("INSERT INTO suppressions (address, at, reason) VALUES (?, ?, ?)", suppressed)
     connection.execute("COMMIT")
     connection.close()
     index(project)

@@ -87,10 +87,11 @@ def test_no_default_without_its_source(settings: Settings) -> None:
         ({"total": "20.00", "paid_amount": "5.00", "credited": "2.50"}, "12.50"),
         ({"total": "20.00", "paid_amount": "25.00"}, "0"),
         ({"total": "20.00", "paid": date(2026, 8, 12)}, "0"),
-        ({"total": "20.00", "paid": date(2026, 8, 12), "paid_amount": "5.00"}, "15.00"),
+        ({"total": "20.00", "paid": date(2026, 8, 12), "paid_amount": "5.00"}, "0"),
+        ({"total": "20.00", "paid": date(2026, 8, 12), "paid_amount": "0"}, "0"),
         ({"paid": date(2026, 8, 12)}, "0"),
         ({"paid_amount": "5.00"}, None),
-        ({"paid": date(2026, 8, 12), "paid_amount": "5.00"}, None),
+        ({"paid": date(2026, 8, 12), "paid_amount": "5.00"}, "0"),
     ],
 )
 def test_open_amount(settings: Settings, given: dict[str, Any], open_amount: str | None) -> None:

@@ -28,7 +28,7 @@ from sendplan.project.postcodes import Postcodes, parse_postcodes
 from sendplan.project.regions import ADDRESS_FIELDS, Region, RegionEntry, locate
 from sendplan.store import open_store
 from sendplan.store.sqlite.candidate_queries import CandidateQueries, definitions
-from sendplan.store.sqlite.encoding import Codec, encode_instant
+from sendplan.store.sqlite.encoding import ARRIVAL, Codec, encode_instant
 from sendplan.store.sqlite.files import ReadOnlyFile
 from sendplan.store.sqlite.reader import SqliteReader
 from sendplan.units import Duration, Unit
@@ -71,8 +71,9 @@ def write(world: World, path: Path, *, indexed: bool) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     with connection:
         connection.execute("UPDATE meta SET value = ? WHERE name = 'zone'", (project_settings.calendar.zone.key,))
-        for order in world.orders:
+        for order, arrival in zip(world.orders, world.arrivals, strict=True):
             cells = {f'"{name}"': encoders[name](value) for name, value in order.items()}
+            cells[f'"{ARRIVAL}"'] = encode_instant(arrival) if arrival else None
             marks = ", ".join("?" * len(cells))
             connection.execute(
                 f"INSERT INTO orders ({', '.join(cells)}, version) VALUES ({marks}, 1)", tuple(cells.values())
@@ -87,6 +88,15 @@ def write(world: World, path: Path, *, indexed: bool) -> None:
             )
         for (account, name), at in world.imported.items():
             connection.execute("INSERT INTO imports VALUES (?, ?, ?)", (account, name, encode_instant(at)))
+        for address, classes in world.overrides.suppressed.items():
+            for klass in classes:
+                connection.execute("INSERT INTO suppressions VALUES (?, 0, '', ?)", (address, klass))
+        for snoozes in world.overrides.snoozes.values():
+            for each in snoozes:
+                put_off = (each.subject, each.name, each.rule, each.until.isoformat())
+                connection.execute("INSERT INTO snoozes VALUES (?, ?, ?, ?, 0, '')", put_off)
+        for rule, at in world.first_runs.items():
+            connection.execute("INSERT INTO rule_runs VALUES (?, ?)", (rule, encode_instant(at)))
         if indexed:
             for statement in definitions(indexes(world.project, world.clock.now), FIELDS).values():
                 connection.execute(statement)

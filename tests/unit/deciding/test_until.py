@@ -53,7 +53,8 @@ def decisions(world: World) -> Iterator[Decision]:
         id_ = str(values["id"])
         history = History({(each.rule, each.step): each for each in world.records if each.order == id_})
         order = StoredOrder(id_, str(values["account"]), 1, values)
-        decided = decide_order(world.project, order, history, Standing(imported), world.clock)
+        standing = Standing(imported, world.overrides)
+        decided = decide_order(world.project, order, history, standing, world.clock)
         yield from decided.decisions if decided else ()
 
 

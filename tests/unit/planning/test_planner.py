@@ -228,13 +228,29 @@ def test_warns_of_fields_that_never_came(tmp_path: Path) -> None:
     assert planned(project, source).warnings == ()
 
 
-def test_counts_what_expired_while_held(tmp_path: Path) -> None:
-    """Messages that nobody released in time are counted for a person."""
+def test_warns_of_what_was_missed(tmp_path: Path) -> None:
+    """Messages that expired within the last days, though their rule was in runs before, are counted for a person."""
     project = loaded(write_project(tmp_path, RULES.replace("template: mail", "template: mail, expires: 2 days")))
-    source = orders({"parked": True}, {"parked": True}, {}, carried=(*ORDER, "cancelled"))
+    source = orders({"parked": True}, {}, {"cancelled": NOON}, carried=(*ORDER, "cancelled"))
+    assert planned(project, source).warnings == ()
+    source.note_run(["thanks"], NOON - timedelta(days=30))
     plan = planned(project, source)
     assert plan.entries == ()
-    assert plan.warnings == ("thanks: 2 messages expired while held",)
+    assert plan.warnings == ("thanks: 2 messages missed in the last 7 days; see `sendplan status`",)
+
+
+def test_warns_of_what_waits_on_an_unknown(tmp_path: Path) -> None:
+    """Due messages that only a missing field stops are counted by rule and field, and no others."""
+    rules = RULES.replace("trigger: not cancelled", 'trigger: country != "CH" and not cancelled')
+    project = loaded(write_project(tmp_path, rules))
+    unknown = dict(ORDER)
+    del unknown["country"]
+    source = orders({}, carried=(*ORDER, "cancelled"))
+    for id_, changes in {"E2": {}, "E3": {}, "E4": {"cancelled": NOON}, "E5": {"ordered": NOON}}.items():
+        source.put(id_, "web", {"id": id_, "account": "web", **unknown, **changes})
+    plan = planned(project, source)
+    assert [each.order for each in plan.entries] == ["E1"]
+    assert plan.warnings == ("thanks: 2 orders wait because `country` is missing",)
 
 
 # --- one bad rule or order does not stop the others ---

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small_projects import fill, loaded, write_project
 
 from sendplan.fields import EVENTS, Value
-from sendplan.ledger import History, Record, Standing, State
+from sendplan.ledger import History, Overrides, Record, Standing, State
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
@@ -221,7 +221,7 @@ def test_suppressed_addresses_get_nothing(tmp_path: Path) -> None:
     start = Start(order("E1", ordered=date(2026, 3, 2)), History())
     runs = runs_of(project)
     assert len(simulate(project, [start], runs).sends) == 3
-    assert simulate(project, [start], runs, suppressed=frozenset({"buyer@example.com"})).sends == ()
+    assert simulate(project, [start], runs, overrides=Overrides({"buyer@example.com": frozenset({""})})).sends == ()
 
 
 def test_orders_in_error_are_counted(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from sendplan.expressions.bounds import (
     conjuncts,
 )
 from sendplan.fields import Field, FieldType
-from sendplan.ledger import MessageKey
+from sendplan.ledger import ANY_STEP, MessageKey
 from sendplan.store.sqlite.encoding import SCALE, Cell, column, encode_instant, quoted
 
 PREFIX = "narrow_"
@@ -250,8 +250,13 @@ def _previous(previous: Previous, writer: _Writer) -> str:
 
 
 def _keys(keys: Sequence[MessageKey], writer: _Writer) -> str:
-    each = (f"(rule = {writer.constant(rule)} AND step = {writer.constant(step)})" for rule, step in keys)
-    return f"({' OR '.join(each)})"
+    return f"({' OR '.join(_key(rule, step, writer) for rule, step in keys)})"
+
+
+def _key(rule: str, step: str, writer: _Writer) -> str:
+    whatever = step == ANY_STEP
+    of_rule = f"rule = {writer.constant(rule)}"
+    return of_rule if whatever else f"({of_rule} AND step = {writer.constant(step)})"
 
 
 def index_names(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -23,6 +23,9 @@ Cell: TypeAlias = str | int | None
 SCALE = 10_000
 """Money is kept in ten-thousandths; more than four decimals are refused at import."""
 
+ARRIVAL = "first.import"
+"""The column of `orders` that says when each one first came; no field's name has a dot."""
+
 INTERNAL = frozenset({"version"})
 """Columns of `orders` that are no fields; a project may still call a field of its own so."""
 

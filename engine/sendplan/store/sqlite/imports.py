@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
 from sendplan.store.protocols import Imported, Refusal, RefusedRow, StoredOrder
-from sendplan.store.sqlite.encoding import Cell, Codec, column, encode_instant, quoted, stored_fields
+from sendplan.store.sqlite.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
 from sendplan.store.sqlite.reader import OrderColumns
 
 ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
@@ -25,13 +25,20 @@ class SqliteImport:
     """The import that `SqliteStore.importing` hands out inside its transaction."""
 
     def __init__(
-        self, connection: sqlite3.Connection, fields: Mapping[str, Field], codec: Codec, file: str, at: datetime
+        self,
+        connection: sqlite3.Connection,
+        fields: Mapping[str, Field],
+        codec: Codec,
+        file: str,
+        at: datetime,
+        wall: int,
     ) -> None:
         self._connection = connection
         self._fields = fields
         self._codec = codec
         self._file = file
         self._at = encode_instant(at)
+        self._wall = wall // 1000 * 1000
         self._accounts: set[str] = set()
         self._taken = self._inserted = self._written = 0
         self._has_marks = connection.execute("SELECT 1 FROM refused_rows LIMIT 1").fetchone() is not None
@@ -186,6 +193,7 @@ class SqliteImport:
                 f" WHERE id = {numbers['id']}{unused} AND ({changed})"
             )
         return (
-            f"INSERT INTO orders ({', '.join(columns.values())}, version) VALUES ({', '.join(numbers.values())}, 1)"
+            f"INSERT INTO orders ({', '.join(columns.values())}, version, {quoted(ARRIVAL)})"
+            f" VALUES ({', '.join(numbers.values())}, 1, {self._wall})"
             f" ON CONFLICT (id) DO UPDATE SET {assignments}, version = orders.version + 1 WHERE {changed}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
@@ -13,9 +13,9 @@ from datetime import datetime
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
-from sendplan.ledger import MOVES, MessageKey, Record, State, person_may
+from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, State, Subject, person_may
 from sendplan.plan import Plan
-from sendplan.project.settings import Limits
+from sendplan.project.settings import TRANSACTIONAL, Limits
 from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, LeftOpen, PlanRecord
 from sendplan.store.sqlite.encoding import encode_instant
 from sendplan.store.sqlite.files import WritableFile
@@ -32,11 +32,15 @@ from sendplan.store.sqlite.reader import (
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
 _GUARDS = (
-    "SELECT (SELECT id FROM plans WHERE token = ? AND lease_until > ?),"
-    f" (SELECT json_array(state, next_attempt) FROM messages WHERE {_KEY}),"
-    " (SELECT version FROM orders WHERE id = ?),"
-    " EXISTS (SELECT 1 FROM pauses WHERE name IN (?, ?, '*')),"
-    " EXISTS (SELECT 1 FROM suppressions WHERE address = ?)"
+    "SELECT (SELECT id FROM plans WHERE token = :token AND lease_until > :wall),"
+    " (SELECT json_array(state, next_attempt) FROM messages"
+    " WHERE order_id = :order AND rule = :rule AND step = :step),"
+    " (SELECT version FROM orders WHERE id = :order),"
+    " EXISTS (SELECT 1 FROM pauses WHERE name IN (:rule, :sender, '*')),"
+    " EXISTS (SELECT 1 FROM snoozes WHERE rule IN ('', :rule) AND until > :today"
+    f" AND (subject, name) IN (VALUES ('{Subject.ORDER}', :order), ('{Subject.ADDRESS}', :address))),"
+    f" EXISTS (SELECT 1 FROM suppressions WHERE address = :address AND (class IN ('{EVERY_CLASS}', :class)"
+    f" OR :class <> '{TRANSACTIONAL}' AND class NOT IN (SELECT value FROM json_each(:classes))))"
 )
 """Everything that an intent asks for, in one query: the plan under a live lease, the message's row, the order."""
 _LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
@@ -129,6 +133,8 @@ class SqliteLedger(SqliteReader):
         token: str,
         sender: str,
         address: str,
+        klass: str,
+        classes: Collection[str],
         recipients: int,
         limits: Limits,
         at: datetime,
@@ -136,7 +142,19 @@ class SqliteLedger(SqliteReader):
         with self._file.transaction() as connection:
             wall = self._wall()
             plan, *guards = connection.execute(
-                _GUARDS, (token, wall, order, *key, order, key[0], sender, mailbox(address))
+                _GUARDS,
+                {
+                    "token": token,
+                    "wall": wall,
+                    "order": order,
+                    "rule": key[0],
+                    "step": key[1],
+                    "sender": sender,
+                    "today": self._calendar.day(at).isoformat(),
+                    "address": mailbox(address),
+                    "class": klass,
+                    "classes": json.dumps(sorted(classes)),
+                },
             ).fetchone()
             if plan is None:
                 return ClaimResult(ClaimStatus.LEASE_LOST)
@@ -299,7 +317,7 @@ def _lift_suppression(connection: sqlite3.Connection, order: str, reply: str) ->
 
 
 def _refusal(
-    row: str | None, present: int | None, paused: int, suppressed: int, *, version: int, at: int
+    row: str | None, present: int | None, paused: int, snoozed: int, suppressed: int, *, version: int, at: int
 ) -> ClaimStatus | None:
     """What stands against an intent, from the rest of `_GUARDS`."""
     if row is not None:
@@ -310,4 +328,6 @@ def _refusal(
         return ClaimStatus.CHANGED
     if paused:
         return ClaimStatus.PAUSED
+    if snoozed:
+        return ClaimStatus.SNOOZED
     return ClaimStatus.SUPPRESSED if suppressed else None

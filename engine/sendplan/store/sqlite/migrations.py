@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, cast
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType
-from sendplan.ledger import MOVES, State
+from sendplan.ledger import EVERY_CLASS, MOVES, State
 from sendplan.problems import Problem
 from sendplan.store.protocols import StoreError
 from sendplan.store.sqlite.candidate_queries import PREFIX
-from sendplan.store.sqlite.encoding import Codec, column, quoted, stored_fields
+from sendplan.store.sqlite.encoding import ARRIVAL, Codec, column, quoted, stored_fields
 from sendplan.store.sqlite.files import RowSource, WritableFile
 
 if TYPE_CHECKING:
@@ -266,7 +266,32 @@ def suppressed_mailboxes(database: Database) -> None:
     for address, at, reason in database.conn.execute("SELECT address, at, reason FROM suppressions").fetchall():
         if mailbox(address) != address:
             database.conn.execute("DELETE FROM suppressions WHERE address = ?", (address,))
-            database.conn.execute("INSERT OR IGNORE INTO suppressions VALUES (?, ?, ?)", (mailbox(address), at, reason))
+            row = (mailbox(address), at, reason)
+            database.conn.execute("INSERT OR IGNORE INTO suppressions (address, at, reason) VALUES (?, ?, ?)", row)
+
+
+def rule_runs(database: Database) -> None:
+    """When each order first came, and when each rule was first in a run: what expired later was missed.
+
+    Orders that are there already have been for as long as one knows; so were the rules whose messages are known.
+    """
+    cast("Table", database["orders"]).add_column(ARRIVAL, int)
+    _create(database, "rule_runs", {"rule": str, "at": int}, pk="rule", not_null={"at"})
+    known = "SELECT rule, min(at) FROM message_log GROUP BY rule"
+    database.conn.execute(f"INSERT INTO rule_runs {known}")
+
+
+def snoozes(database: Database) -> None:
+    """What a person put off until a day."""
+    columns = {"subject": str, "name": str, "rule": str, "until": str, "at": int, "reason": str}
+    _create(database, "snoozes", columns, pk=("subject", "name", "rule"), not_null=columns)
+
+
+def suppressed_classes(database: Database) -> None:
+    """Suppressions of one class; all that were there are for all mail."""
+    table = cast("Table", database["suppressions"])
+    table.add_column("class", str, not_null_default=EVERY_CLASS)
+    table.transform(pk=("address", "class"))
 
 
 def refused_rows(database: Database) -> None:
@@ -304,5 +329,8 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     suppressed_mailboxes,
     told_by_status,
     refused_rows,
+    rule_runs,
+    snoozes,
+    suppressed_classes,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

@@ -6,15 +6,25 @@ import json
 import re
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Field, Value
-from sendplan.ledger import History, MessageKey, Move, Overrides, Record, RefusedData, State
+from sendplan.ledger import (
+    EVERY_CLASS,
+    History,
+    MessageKey,
+    Move,
+    Overrides,
+    Record,
+    RefusedData,
+    Snooze,
+    State,
+    Subject,
+)
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
 from sendplan.store.protocols import (
@@ -27,10 +37,12 @@ from sendplan.store.protocols import (
     SenderReport,
     StoredOrder,
     Suppression,
+    overrides_of,
 )
 from sendplan.store.search import SEARCHED, Search
 from sendplan.store.sqlite.candidate_queries import CandidateQueries, index_names
 from sendplan.store.sqlite.encoding import (
+    ARRIVAL,
     Codec,
     column,
     decode_instant,
@@ -62,7 +74,8 @@ class SqliteReader:
         self._tables = {name: self._columns_of(name) for name in _TABLES}
         self._codec = Codec(calendar, self._zone())
         self._fields = self._readable_fields(fields)
-        self._all = OrderColumns(self._fields, self._codec)
+        self._keeps_arrival = ARRIVAL in self._tables["orders"]
+        self._all = self._columns(self._fields)
 
     def orders(self) -> Iterator[StoredOrder]:
         last = ""
@@ -105,7 +118,7 @@ class SqliteReader:
             yield from self.orders()
             return
         wanted = [each for each in self._fields if fields is None or each.name in fields]
-        columns = OrderColumns(wanted, self._codec)
+        columns = self._columns(wanted)
         for chunk in _chunks(self._rowids(narrowings)):
             yield from map(columns.order, self._rows("orders", columns.select, f"WHERE rowid IN {_LISTED}", chunk))
 
@@ -154,15 +167,27 @@ class SqliteReader:
 
     def overrides(self) -> Overrides:
         adopted = self.meta("orders_from")
-        return Overrides(
-            suppressed=frozenset(mailbox(each.address) for each in self.suppressions()),
+        return overrides_of(
+            self.suppressions(),
+            self.snoozes(),
             paused=frozenset(each.name for each in self.pauses()),
             orders_from=datetime.fromisoformat(adopted) if adopted else None,
         )
 
+    def first_runs(self) -> Mapping[str, datetime]:
+        return {rule: decode_instant(at) for rule, at in self._rows("rule_runs", "rule, at")}
+
     def suppressions(self) -> tuple[Suppression, ...]:
-        rows = self._rows("suppressions", "address, at, reason", "ORDER BY address")
-        return tuple(Suppression(address, decode_instant(at), reason) for address, at, reason in rows)
+        klass = "class" if "class" in self._tables["suppressions"] else f"'{EVERY_CLASS}' AS class"
+        rows = self._rows("suppressions", f"address, at, reason, {klass}", "ORDER BY address, class")
+        return tuple(Suppression(address, decode_instant(at), reason, of) for address, at, reason, of in rows)
+
+    def snoozes(self) -> tuple[Snooze, ...]:
+        rows = self._rows("snoozes", "subject, name, until, at, rule, reason", "ORDER BY subject, name, rule")
+        return tuple(
+            Snooze(Subject(subject), name, date.fromisoformat(until), decode_instant(at), rule, reason)
+            for subject, name, until, at, rule, reason in rows
+        )
 
     def pauses(self) -> tuple[Pause, ...]:
         rows = self._rows("pauses", "name, at, reason, automatic", "ORDER BY name")
@@ -261,6 +286,9 @@ class SqliteReader:
         names = frozenset(index_names(self._source.rows("SELECT name FROM sqlite_master WHERE type = 'index'")))
         return CandidateQueries(self._fields, names, has_ledger=bool(self._tables["messages"]))
 
+    def _columns(self, fields: Sequence[Field]) -> OrderColumns:
+        return OrderColumns(fields, self._codec, keeps_arrival=self._keeps_arrival)
+
     def _columns_of(self, table: str) -> frozenset[str]:
         return frozenset(row[0] for row in self._source.rows("SELECT name FROM pragma_table_info(?)", (table,)))
 
@@ -277,18 +305,19 @@ class SqliteReader:
 class OrderColumns:
     """What is fetched of an order, and how it becomes one."""
 
-    def __init__(self, fields: Sequence[Field], codec: Codec) -> None:
-        self.select = ", ".join(["id", "account", "version", *(quoted(column(each)) for each in fields)])
+    def __init__(self, fields: Sequence[Field], codec: Codec, *, keeps_arrival: bool = True) -> None:
+        arrival = quoted(ARRIVAL) if keeps_arrival else "NULL"
+        self.select = ", ".join(["id", "account", "version", arrival, *(quoted(column(each)) for each in fields)])
         self._decoders = [(each.name, codec.decoder(each.type)) for each in fields]
 
     def order(self, row: TableRow) -> StoredOrder:
         """The order in a row of `select`."""
         values: dict[str, Value] = {
             name: decode(cell) if decode else cell
-            for (name, decode), cell in zip(self._decoders, row[3:], strict=True)
+            for (name, decode), cell in zip(self._decoders, row[4:], strict=True)
             if cell is not None
         }
-        return StoredOrder(row[0], row[1], row[2], values)
+        return StoredOrder(row[0], row[1], row[2], values, decode_optional_instant(row[3]))
 
 
 _TABLES = (
@@ -297,6 +326,8 @@ _TABLES = (
     "refused_rows",
     "import_runs",
     "suppressions",
+    "snoozes",
+    "rule_runs",
     "pauses",
     "sender_reports",
     "meta",

@@ -1,10 +1,10 @@
-"""The writing half of a SQLite store: imports, suppressions and pauses, on top of the ledger."""
+"""The writing half of a SQLite store: imports, suppressions, snoozes and pauses, on top of the ledger."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
@@ -14,6 +14,7 @@ from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
+from sendplan.ledger import EVERY_CLASS, Snooze, Subject
 from sendplan.scopes import Scope
 from sendplan.store.protocols import ImportRecord
 from sendplan.store.sqlite.candidate_queries import definitions, index_names
@@ -55,7 +56,9 @@ class SqliteStore(SqliteLedger):
     def importing(self, file: str, at: datetime) -> Iterator[SqliteImport]:
         """One import in one transaction; other writers wait until it is through."""
         with self._file.transaction() as connection:
-            yield SqliteImport(connection, {each.name: each for each in self._fields}, self._codec, file, at)
+            yield SqliteImport(
+                connection, {each.name: each for each in self._fields}, self._codec, file, at, self._wall()
+            )
 
     def note_import(self, record: ImportRecord) -> None:
         done, refused = record.imported, json.dumps(list(map(astuple, record.refused)))
@@ -79,12 +82,35 @@ class SqliteStore(SqliteLedger):
         """End the mark that a refused row left on an order; False when there was none."""
         return self._changed("DELETE FROM refused_rows WHERE order_id = ?", order)
 
-    def suppress(self, address: str, *, at: datetime, reason: str = "") -> bool:
-        sql = "INSERT INTO suppressions VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        return self._changed(sql, mailbox(address), encode_instant(at), reason)
+    def suppress(self, address: str, *, at: datetime, reason: str = "", klass: str = EVERY_CLASS) -> bool:
+        sql = "INSERT INTO suppressions (address, at, reason, class) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        return self._changed(sql, mailbox(address), encode_instant(at), reason, klass)
 
-    def unsuppress(self, address: str) -> bool:
-        return self._changed("DELETE FROM suppressions WHERE address = ?", mailbox(address))
+    def unsuppress(self, address: str, klass: str = EVERY_CLASS) -> bool:
+        return self._changed("DELETE FROM suppressions WHERE address = ? AND class = ?", mailbox(address), klass)
+
+    def snooze(self, snooze: Snooze) -> bool:
+        with self._file.transaction():
+            replaced = self.wake(snooze.subject, snooze.name, snooze.rule)
+            self._changed(
+                "INSERT INTO snoozes (subject, name, rule, until, at, reason) VALUES (?, ?, ?, ?, ?, ?)",
+                snooze.subject,
+                snooze.name,
+                snooze.rule,
+                snooze.until.isoformat(),
+                encode_instant(snooze.at),
+                snooze.reason,
+            )
+            return not replaced
+
+    def wake(self, subject: Subject, name: str, rule: str | None = None) -> bool:
+        sql = "DELETE FROM snoozes WHERE subject = ? AND name = ? AND rule = coalesce(?, rule)"
+        return self._changed(sql, subject, name, rule)
+
+    def note_run(self, rules: Collection[str], at: datetime) -> None:
+        with self._file.transaction() as connection:
+            sql = "INSERT INTO rule_runs VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET at = min(at, excluded.at)"
+            connection.executemany(sql, [(rule, encode_instant(at)) for rule in sorted(rules)])
 
     def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
         sql = "INSERT INTO pauses (name, at, reason, automatic) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"

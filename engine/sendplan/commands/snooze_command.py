@@ -1,0 +1,69 @@
+"""`sendplan snooze`: an order's or a buyer's messages wait until a day begins."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from sendplan.addresses import address_error, mailbox
+from sendplan.commands.context import format_option, known_rules, load_project, project_option, store_of
+from sendplan.commands.explain_command import unknown_order
+from sendplan.commands.output import print_json
+from sendplan.ledger import Snooze, Subject
+from sendplan.problems import Exit
+from sendplan.store import Store
+from sendplan.text import clean
+
+
+@click.command("snooze")
+@click.argument("what", metavar="ORDER|ADDR")
+@click.option("--until", metavar="DATE", help="They may leave again when this day of the shop begins.")
+@click.option("--rule", metavar="RULE", help="Only this rule's messages.")
+@click.option("--reason", metavar="TEXT", default="", help="Why, for those who look at the plan.")
+@click.option("--remove", is_flag=True, help="End the snooze.")
+@format_option("text", "json")
+@project_option
+def command(
+    what: str, until: str | None, rule: str | None, reason: str, remove: bool, format_: str, project_dir: Path | None
+) -> int:
+    """Hold all messages of an order, or to an address, until a day begins; also for runs under way."""
+    if remove is (until is not None):
+        raise click.UsageError("give the day with --until, or end a snooze with --remove")
+    project, _ = load_project(project_dir)
+    known_rules(project, (rule,) if rule else ())
+    day = _day(until, project.settings.calendar.day(datetime.now(UTC))) if until is not None else None
+    store = store_of(project.settings)
+    subject, name = _subject(store, what)
+    if day is None:
+        said = "goes on" if store.wake(subject, name, rule) else "was not snoozed"
+    else:
+        store.snooze(Snooze(subject, name, day, datetime.now(UTC), rule or "", reason))
+        said = f"snoozed until {day}"
+    if format_ == "json":
+        print_json({subject.value: name, "rule": rule, "until": str(day) if day else None, "state": said})
+    else:
+        click.echo(clean(f"{name}{f', {rule}' if rule else ''}: {said}"))
+    return Exit.DONE
+
+
+def _day(text: str, today: date) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"--until: `{text}` is not a valid date; write 2026-09-01") from None
+    if day <= today:
+        raise click.UsageError(f"--until: {day} has already begun; give a later day")
+    return day
+
+
+def _subject(store: Store, what: str) -> tuple[Subject, str]:
+    """An order's id comes first, should it look like an address."""
+    if next(iter(store.orders_by_id([what])), None) is not None:
+        return Subject.ORDER, what
+    if "@" not in what:
+        raise unknown_order(store, what, "")
+    if wrong := address_error(what):
+        raise click.UsageError(f"`{what}` is neither an order nor an e-mail address: {wrong}")
+    return Subject.ADDRESS, mailbox(what)

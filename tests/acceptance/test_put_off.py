@@ -1,0 +1,156 @@
+"""What people decide outside the rules, and what an outage does: snoozes, suppressions by class, missed messages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+SETTINGS = """\
+shop: {name: Shop, timezone: Europe/Berlin, country: DE, unsubscribe: "mailto:stop@example.com"}
+store: sqlite:///var/shop.db
+senders:
+  main: {from: Shop <shop@example.com>, host: 127.0.0.1, port: 9, security: none}
+accounts:
+  web: {portal: shop}
+regions:
+  domestic:
+    - {country: DE}
+classes:
+  marketing: {unsubscribe: required}
+"""
+RULES = """\
+rules:
+  - {id: welcome, title: Welcome, trigger: not cancelled, due: ordered, template: mail, expires: 2 days}
+  - {id: offers, title: Offers, trigger: not cancelled, due: ordered + 1 day, template: mail, class: marketing}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Project:
+    """A shop with a welcome that expires, an offer, and two orders of 5 January."""
+    found = Project(tmp_path, capsys)
+    found.write("sendplan.yaml", SETTINGS)
+    found.write("rules/rules.yaml", RULES)
+    found.write("templates/mail.en.md", "---\nsubject: Hello\n---\n{{ order.number }}\n")
+    orders = [
+        {"id": id_, "account": "web", "email": f"{id_}@example.com", "country": "DE", "ordered": "2026-01-05"}
+        for id_ in ("a", "b")
+    ]
+    found.write("orders.json", json.dumps(orders))
+    assert found("import", str(found.path("orders.json"))).code == 0
+    return found
+
+
+def reasons(project: Project, now: str = "2026-01-06 12:00") -> dict[str, str]:
+    entries = project("plan", "--now", now, "--format", "json").json["entries"]
+    return {each["key"]: each["reason"] for each in entries}
+
+
+def test_an_order_is_snoozed_until_a_day(project: Project) -> None:
+    """A snoozed order's messages are held with date and reason, those of the other order leave."""
+    ran = project("snooze", "a", "--until", "2099-01-10", "--reason", "On holiday")
+    assert (ran.code, ran.out) == (0, "a: snoozed until 2099-01-10\n")
+    assert reasons(project) == {"a/welcome": "held", "a/offers": "held", "b/welcome": "send", "b/offers": "send"}
+    entries = project("plan", "--now", "2026-01-06 12:00", "--format", "json").json["entries"]
+    assert {each["why"] for each in entries if each["order"] == "a"} == {"snoozed until 2099-01-10: On holiday"}
+
+    assert project("snooze", "a", "--remove").out == "a: goes on\n"
+    assert project("snooze", "a", "--remove").out == "a: was not snoozed\n"
+    assert set(reasons(project).values()) == {"send"}
+
+
+def test_a_buyer_is_snoozed_for_one_rule(project: Project) -> None:
+    """A snooze of an address, however it is written, holds all its orders' messages of the rule."""
+    assert project("snooze", "A@Example.com", "--until", "2099-01-10", "--rule", "offers").code == 0
+    assert reasons(project) == {"a/welcome": "send", "a/offers": "held", "b/welcome": "send", "b/offers": "send"}
+
+
+def test_a_snooze_ends_with_the_beginning_of_its_day(project: Project) -> None:
+    """The last second before the day is held, its first one is not; a forecast sends on that day."""
+    assert project("snooze", "a", "--until", "2099-01-10", "--rule", "offers").code == 0
+    assert reasons(project, "2099-01-09 23:59")["a/offers"] == "held"
+    assert reasons(project, "2099-01-10")["a/offers"] == "send"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("snooze a", "give the day with --until"),
+        ("snooze a --until 2099-01-10 --remove", "give the day with --until"),
+        ("snooze a --until tomorrow", "`tomorrow` is not a valid date; write 2026-09-01"),
+        ("snooze a --until 2020-01-01", "2020-01-01 has already begun"),
+        ("snooze c --until 2099-01-10", "there is no order `c`"),
+        ("snooze c@nowhere --until 2099-01-10", "neither an order nor an e-mail address"),
+        ("snooze a --until 2099-01-10 --rule offer", "there is no rule `offer`; did you mean `offers`"),
+        ("suppress nobody", "is not an e-mail address"),
+        ("suppress a@example.com --class advertising", "there is no class `advertising`"),
+        ("suppress", "give an address"),
+    ],
+)
+def test_a_slip_is_told(project: Project, line: str, said: str) -> None:
+    """What is not understood changes nothing, and says what to write instead."""
+    ran = project(*line.split())
+    assert ran.code == 2
+    assert said in ran.out + ran.err
+    assert set(reasons(project).values()) == {"send"}
+
+
+def test_an_unsubscribe_stops_its_class_alone(project: Project) -> None:
+    """Who wants no advertising still gets what belongs to an order; a bounce stops everything."""
+    project("suppress", "a@example.com", "--class", "marketing", "--reason", "unsubscribed")
+    project("suppress", "B@example.com")
+    assert reasons(project) == {"a/welcome": "send"}
+    listed = project("suppress", "--list", "--format", "json").json
+    assert [(each["address"], each["class"], each["reason"]) for each in listed] == [
+        ("a@example.com", "marketing", "unsubscribed"),
+        ("b@example.com", None, "by hand"),
+    ]
+
+
+def test_an_unsubscribe_of_a_class_that_is_gone_spares_what_belongs_to_an_order(project: Project) -> None:
+    """When the class is renamed the wish stays: no mail of any class but transactional."""
+    project("suppress", "a@example.com", "--class", "marketing")
+    project.edit("sendplan.yaml", "  marketing:", "  news:")
+    project.edit("rules/rules.yaml", "class: marketing", "class: news")
+    assert reasons(project) == {"a/welcome": "send", "b/welcome": "send", "b/offers": "send"}
+
+
+def test_lifting_a_bounce_keeps_an_unsubscribe(project: Project) -> None:
+    """Each suppression is lifted by itself, and the ones that stay are told."""
+    project("suppress", "a@example.com", "b@example.com")
+    project("suppress", "a@example.com", "--class", "marketing")
+    ran = project("suppress", "a@example.com", "b@example.com", "--remove")
+    assert ran.out == "a@example.com: removed, stays suppressed for marketing\nb@example.com: removed\n"
+    assert set(reasons(project)) == {"a/welcome", "b/welcome", "b/offers"}
+
+
+def test_what_expired_during_an_outage_was_missed(project: Project) -> None:
+    """Messages that expired while nothing ran are warned of by `plan`, listed by `status`, and need a person."""
+    project("run", "--now", "2026-01-04 12:00")
+    plan = project("plan", "--now", "2026-01-07 12:00", "--format", "json").json
+    assert plan["warnings"][-1] == "welcome: 2 messages missed in the last 7 days; see `sendplan status`"
+    status = project("status", "--now", "2026-01-07 12:00", "--format", "json")
+    assert (status.code, status.json["needs_person"]) == (1, {"missed": 2})
+    assert [(each["key"], each["at"]) for each in status.json["missed"]] == [
+        ("a/welcome", "2026-01-07T00:00:00+01:00"),
+        ("b/welcome", "2026-01-07T00:00:00+01:00"),
+    ]
+    assert "Missed (2)" in project("status", "--now", "2026-01-07 12:00").out
+    for key in ("a/welcome", "b/welcome"):
+        assert project("resolve", key, "drop").code == 0
+    assert project("status", "--now", "2026-01-07 12:00").code == 0
+    assert not [
+        each for each in project("plan", "--now", "2026-01-15", "--format", "json").json["warnings"] if "missed" in each
+    ]
+
+
+def test_a_rule_that_never_ran_missed_nothing(project: Project) -> None:
+    """A new rule, or a store that was just filled, does not look back on what it never meant to send."""
+    assert not [
+        each
+        for each in project("plan", "--now", "2026-01-07 12:00", "--format", "json").json["warnings"]
+        if "missed" in each
+    ]

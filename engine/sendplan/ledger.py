@@ -139,7 +139,7 @@ EVERY_CLASS = ""
 """As a class: all mail to the address is suppressed."""
 
 
-class Subject(StrEnum):
+class SnoozeSubject(StrEnum):
     """What a person snoozes."""
 
     ORDER = "order"
@@ -150,7 +150,7 @@ class Subject(StrEnum):
 class Snooze:
     """Messages that a person put off until a day (docs/commands.md#sendplan-snooze)."""
 
-    subject: Subject
+    subject: SnoozeSubject
     name: str
     """The order's id, or the address as `addresses.mailbox` spells it."""
     until: date
@@ -168,7 +168,7 @@ class Overrides:
 
     suppressed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Address as `addresses.mailbox` spells it → the classes of mail that it does not get; `EVERY_CLASS` is all."""
-    snoozes: Mapping[tuple[Subject, str], tuple[Snooze, ...]] = field(default_factory=dict)
+    snoozes: Mapping[tuple[SnoozeSubject, str], tuple[Snooze, ...]] = field(default_factory=dict)
     """By subject and its name."""
     paused: frozenset[str] = frozenset()
     """Names of paused senders and rules; `*` is everything."""
@@ -177,7 +177,7 @@ class Overrides:
 
     def snoozed(self, order: str, address: str, rules: Collection[str]) -> Iterator[Snooze]:
         """The snoozes of an order or its buyer (`addresses.mailbox`) for any of the rules, also those that are over."""
-        for subject in ((Subject.ORDER, order), (Subject.ADDRESS, address)):
+        for subject in ((SnoozeSubject.ORDER, order), (SnoozeSubject.ADDRESS, address)):
             yield from (each for each in self.snoozes.get(subject, ()) if not each.rule or each.rule in rules)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, plan, put
 
-from sendplan.ledger import MOVES, MessageKey, Snooze, State, Subject
+from sendplan.ledger import MOVES, MessageKey, Snooze, SnoozeSubject, State
 from sendplan.project.settings import Limits
 from sendplan.store import Store
 from sendplan.store.protocols import ClaimStatus, LeftOpen, PlanRecord
@@ -147,17 +147,17 @@ def test_an_unsubscribe_stops_its_class(
 @pytest.mark.parametrize(
     ("subject", "name", "rule", "days", "stopped"),
     [
-        (Subject.ORDER, "E1", "", 1, True),
-        (Subject.ORDER, "E1", KEY[0], 1, True),
-        (Subject.ADDRESS, "buyer@example.com", "", 1, True),
-        (Subject.ORDER, "E1", "", 0, False),
-        (Subject.ORDER, "E1", "dunning", 1, False),
-        (Subject.ORDER, "buyer@example.com", "", 1, False),
-        (Subject.ADDRESS, "E1", "", 1, False),
+        (SnoozeSubject.ORDER, "E1", "", 1, True),
+        (SnoozeSubject.ORDER, "E1", KEY[0], 1, True),
+        (SnoozeSubject.ADDRESS, "buyer@example.com", "", 1, True),
+        (SnoozeSubject.ORDER, "E1", "", 0, False),
+        (SnoozeSubject.ORDER, "E1", "dunning", 1, False),
+        (SnoozeSubject.ORDER, "buyer@example.com", "", 1, False),
+        (SnoozeSubject.ADDRESS, "E1", "", 1, False),
     ],
 )
 def test_a_snooze_stops_the_intent(
-    store: Store, token: str, subject: Subject, name: str, rule: str, days: int, *, stopped: bool
+    store: Store, token: str, subject: SnoozeSubject, name: str, rule: str, days: int, *, stopped: bool
 ) -> None:
     """An order or buyer that was snoozed after the decision gets nothing until the day begins."""
     store.snooze(Snooze(subject, name, CALENDAR.day(NOW) + timedelta(days=days), NOW, rule))

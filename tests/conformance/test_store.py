@@ -14,7 +14,7 @@ from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
 
 from sendplan.calendar import Calendar
 from sendplan.fields import FieldType, Value, catalogue, with_own
-from sendplan.ledger import History, RefusedData, Snooze, Subject
+from sendplan.ledger import History, RefusedData, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
 from sendplan.store import Store
 from sendplan.store.protocols import (
@@ -242,9 +242,9 @@ def test_suppressions_are_of_all_mail_or_of_a_class(store: Store) -> None:
 
 def test_snoozes_begin_and_end(store: Store) -> None:
     """An order or address is snoozed for all rules or for one; a later snooze replaces the earlier one."""
-    order = Snooze(Subject.ORDER, "E1", date(2026, 9, 1), NOW, reason="promised")
-    rule = Snooze(Subject.ORDER, "E1", date(2026, 9, 5), NOW, rule="dunning")
-    buyer = Snooze(Subject.ADDRESS, "buyer@example.com", date(2026, 9, 3), NOW)
+    order = Snooze(SnoozeSubject.ORDER, "E1", date(2026, 9, 1), NOW, reason="promised")
+    rule = Snooze(SnoozeSubject.ORDER, "E1", date(2026, 9, 5), NOW, rule="dunning")
+    buyer = Snooze(SnoozeSubject.ADDRESS, "buyer@example.com", date(2026, 9, 3), NOW)
     assert [store.snooze(each) for each in (order, rule, buyer)] == [True, True, True]
     assert store.snoozes() == (buyer, order, rule)
     found = store.overrides().snoozed("E1", "buyer@example.com", ["dunning"])
@@ -252,9 +252,9 @@ def test_snoozes_begin_and_end(store: Store) -> None:
     assert list(store.overrides().snoozed("E1", "", ["reminder"])) == [order]
 
     assert not store.snooze(replace(rule, until=date(2026, 9, 6)))
-    assert store.wake(Subject.ORDER, "E1", "dunning")
-    assert not store.wake(Subject.ORDER, "E1", "dunning")
-    assert store.wake(Subject.ORDER, "E1")
+    assert store.wake(SnoozeSubject.ORDER, "E1", "dunning")
+    assert not store.wake(SnoozeSubject.ORDER, "E1", "dunning")
+    assert store.wake(SnoozeSubject.ORDER, "E1")
     assert store.snoozes() == (buyer,)
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
-from sendplan.ledger import ANY_STEP, MessageKey, Overrides, Record, Snooze, State, Subject
+from sendplan.ledger import ANY_STEP, MessageKey, Overrides, Record, Snooze, SnoozeSubject, State
 from sendplan.planning.planner import Clock
 from sendplan.problems import Span
 from sendplan.project.postcodes import parse_postcodes
@@ -377,8 +377,11 @@ class Maker:
     def overrides(self, rules: tuple[Rule, ...], orders: int) -> Overrides:
         classes = ("", "marketing", "transactional", "gone")
         suppressed = {"b@example.org": frozenset({self.random.choice(classes)})} if self.chance(0.3) else {}
-        snoozes: dict[tuple[Subject, str], tuple[Snooze, ...]] = {}
-        for subject in [(Subject.ADDRESS, "a@example.com"), *((Subject.ORDER, f"O{n}") for n in range(orders))]:
+        snoozes: dict[tuple[SnoozeSubject, str], tuple[Snooze, ...]] = {}
+        for subject in [
+            (SnoozeSubject.ADDRESS, "a@example.com"),
+            *((SnoozeSubject.ORDER, f"O{n}") for n in range(orders)),
+        ]:
             if self.chance(0.1):
                 until = self.calendar.day(self.now) + timedelta(days=self.random.randint(-9, 3))
                 rule = self.random.choice(("", *rules[0].ids))

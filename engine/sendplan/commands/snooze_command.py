@@ -11,7 +11,7 @@ from sendplan.addresses import address_error, mailbox
 from sendplan.commands.context import format_option, known_rules, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_order
 from sendplan.commands.output import print_json
-from sendplan.ledger import Snooze, Subject
+from sendplan.ledger import Snooze, SnoozeSubject
 from sendplan.problems import Exit
 from sendplan.store import Store
 from sendplan.text import clean
@@ -58,12 +58,12 @@ def _day(text: str, today: date) -> date:
     return day
 
 
-def _subject(store: Store, what: str) -> tuple[Subject, str]:
+def _subject(store: Store, what: str) -> tuple[SnoozeSubject, str]:
     """An order's id comes first, should it look like an address."""
     if next(iter(store.orders_by_id([what])), None) is not None:
-        return Subject.ORDER, what
+        return SnoozeSubject.ORDER, what
     if "@" not in what:
         raise unknown_order(store, what, "")
     if wrong := address_error(what):
         raise click.UsageError(f"`{what}` is neither an order nor an e-mail address: {wrong}")
-    return Subject.ADDRESS, mailbox(what)
+    return SnoozeSubject.ADDRESS, mailbox(what)

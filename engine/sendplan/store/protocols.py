@@ -27,8 +27,8 @@ from sendplan.ledger import (
     Record,
     RefusedData,
     Snooze,
+    SnoozeSubject,
     State,
-    Subject,
 )
 from sendplan.plan import Plan
 from sendplan.problems import UserError
@@ -255,7 +255,7 @@ def overrides_of(
         # An older store holds addresses as they were written.
         address = mailbox(each.address)
         classes[address] = classes.get(address, frozenset()) | {each.klass}
-    put_off: dict[tuple[Subject, str], tuple[Snooze, ...]] = {}
+    put_off: dict[tuple[SnoozeSubject, str], tuple[Snooze, ...]] = {}
     for snooze in snoozes:
         key = (snooze.subject, snooze.name)
         put_off[key] = (*put_off.get(key, ()), snooze)
@@ -419,7 +419,7 @@ class Store(Reader, Protocol):
     def snooze(self, snooze: Snooze) -> bool:
         """Put messages off, in place of an earlier snooze of the same subject and rule; False when there was one."""
 
-    def wake(self, subject: Subject, name: str, rule: str | None = None) -> bool:
+    def wake(self, subject: SnoozeSubject, name: str, rule: str | None = None) -> bool:
         """End the snooze of this rule (`""`: of all rules), or whatever is snoozed there (None); False without any."""
 
     def note_run(self, rules: Collection[str], at: datetime) -> None:

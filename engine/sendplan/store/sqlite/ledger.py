@@ -13,7 +13,7 @@ from datetime import datetime
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
-from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, State, Subject, person_may
+from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, SnoozeSubject, State, person_may
 from sendplan.plan import Plan
 from sendplan.project.settings import TRANSACTIONAL, Limits
 from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, LeftOpen, PlanRecord
@@ -38,7 +38,7 @@ _GUARDS = (
     " (SELECT version FROM orders WHERE id = :order),"
     " EXISTS (SELECT 1 FROM pauses WHERE name IN (:rule, :sender, '*')),"
     " EXISTS (SELECT 1 FROM snoozes WHERE rule IN ('', :rule) AND until > :today"
-    f" AND (subject, name) IN (VALUES ('{Subject.ORDER}', :order), ('{Subject.ADDRESS}', :address))),"
+    f" AND (subject, name) IN (VALUES ('{SnoozeSubject.ORDER}', :order), ('{SnoozeSubject.ADDRESS}', :address))),"
     f" EXISTS (SELECT 1 FROM suppressions WHERE address = :address AND (class IN ('{EVERY_CLASS}', :class)"
     f" OR :class <> '{TRANSACTIONAL}' AND class NOT IN (SELECT value FROM json_each(:classes))))"
 )

@@ -22,8 +22,8 @@ from sendplan.ledger import (
     Record,
     RefusedData,
     Snooze,
+    SnoozeSubject,
     State,
-    Subject,
 )
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
@@ -185,7 +185,7 @@ class SqliteReader:
     def snoozes(self) -> tuple[Snooze, ...]:
         rows = self._rows("snoozes", "subject, name, until, at, rule, reason", "ORDER BY subject, name, rule")
         return tuple(
-            Snooze(Subject(subject), name, date.fromisoformat(until), decode_instant(at), rule, reason)
+            Snooze(SnoozeSubject(subject), name, date.fromisoformat(until), decode_instant(at), rule, reason)
             for subject, name, until, at, rule, reason in rows
         )
 

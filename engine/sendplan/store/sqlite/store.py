@@ -14,7 +14,7 @@ from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Index
 from sendplan.fields import Field
-from sendplan.ledger import EVERY_CLASS, Snooze, Subject
+from sendplan.ledger import EVERY_CLASS, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
 from sendplan.store.protocols import ImportRecord
 from sendplan.store.sqlite.candidate_queries import definitions, index_names
@@ -103,7 +103,7 @@ class SqliteStore(SqliteLedger):
             )
             return not replaced
 
-    def wake(self, subject: Subject, name: str, rule: str | None = None) -> bool:
+    def wake(self, subject: SnoozeSubject, name: str, rule: str | None = None) -> bool:
         sql = "DELETE FROM snoozes WHERE subject = ? AND name = ? AND rule = coalesce(?, rule)"
         return self._changed(sql, subject, name, rule)
 

@@ -58,3 +58,15 @@ def test_it_can_be_settled_without_another_run(shop: Project, left_in_flight: st
 def test_it_can_be_sent_again_only_after_some_patience(shop: Project, left_in_flight: str) -> None:
     """Repeating waits until ten minutes after the lease, which an hour is."""
     assert shop("resolve", left_in_flight, "retry").code == 0
+
+
+def test_too_early_a_repeat_says_from_when(shop: Project, left_in_flight: str) -> None:
+    """Whoever is refused a retry is told when it will be possible."""
+    with time_machine.travel("2026-08-24 10:05+00:00", tick=False):
+        refused = shop("resolve", left_in_flight, "retry")
+        many = shop("resolve", left_in_flight, "E-2050/feedback-reminder", "retry", "--format", "json")
+    assert refused.code == many.code == 3
+    assert "is uncertain: `retry` is possible from 2026-08-24T12:12:00+02:00" in refused.err
+    assert (left_in_flight, "2026-08-24T12:12:00+02:00") in [
+        (each["key"], each["from"]) for each in many.json["refused"]
+    ]

@@ -1,83 +1,193 @@
-"""`sendplan resolve`: a person settles a message, or records one that was sent by hand."""
+"""`sendplan resolve`: a person settles messages, or records one that was sent by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
+from sendplan.calendar import Calendar
+from sendplan.commands.context import clock_of, format_option, known_rules, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
-from sendplan.commands.output import print_json
+from sendplan.commands.output import clean, print_json
 from sendplan.dispatch import recover
-from sendplan.ledger import State
+from sendplan.ledger import MessageKey, State
+from sendplan.operating.settling import Chosen, Outcome, Settled, settle, waiting
 from sendplan.plan import parse_key
-from sendplan.problems import Exit, Problem, UserError
-from sendplan.project.settings import Settings
+from sendplan.planning.finding import named
+from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.project.project import Project
+from sendplan.report import counted
+from sendplan.store import Store
 from sendplan.store.adoption import JOURNALS, checked
 
-MOVES = {"sent": State.SENT, "retry": None, "drop": State.DROPPED}
+_NAME_ONE = "name one message to settle it whatever became of it: ORDER/RULE, or ORDER/RULE/STEP"
+_SAID = {
+    Outcome.SENT: "is recorded as sent",
+    Outcome.RETRY: "may be sent again",
+    Outcome.DROP: "will never be sent",
+}
 
 
 @click.command("resolve")
-@click.argument("key")
-@click.argument("outcome", type=click.Choice(tuple(MOVES)))
+@click.argument("names", nargs=-1, metavar="[KEY…|ORDER]")
+@click.argument("outcome", type=click.Choice([each.value for each in Outcome]))
+@click.option("--sender", metavar="S", help="All that wait for a person of this sender.")
+@click.option("--rule", metavar="R", help="All that wait for a person of this rule.")
+@click.option("--state", type=click.Choice(("failed", "uncertain")), help="All that wait for a person in this state.")
 @click.option("--at", metavar="T", help="When it was sent (ISO 8601, the shop's zone); now by default.")
 @format_option("text", "json")
 @project_option
-def command(key: str, outcome: str, at: str | None, format_: str, project_dir: Path | None) -> int:
-    """Settle the message KEY: it was `sent`, may be sent again (`retry`), or shall never leave (`drop`).
+def command(
+    names: tuple[str, ...],
+    outcome: str,
+    sender: str | None,
+    rule: str | None,
+    state: str | None,
+    at: str | None,
+    format_: str,
+    project_dir: Path | None,
+) -> int:
+    """Settle messages: they were `sent`, may be sent again (`retry`), or shall never leave (`drop`).
 
-    With `drop`, KEY may be an order of which an import refused a row: what is stored of it is right after all.
-
-    `sent` also records a message that a person sent by hand, so that its ladder goes on from there.
+    KEY is a message; `sent` also records one that a person sent by hand, so that its ladder goes on from there. ORDER
+    (an id, a number or an e-mail address) and the options choose among the messages that failed or are uncertain. With
+    `drop`, an ORDER of which an import refused a row gets mail again: what is stored of it is right after all.
     """
+    narrowing = any(each is not None for each in (sender, rule, state))
+    if bool(names) is narrowing:
+        raise click.UsageError("name messages or orders, or choose with --sender, --rule or --state")
     project, _ = load_project(project_dir)
-    parsed = parse_key(key, project.steps_by_rule())
-    if parsed is None and outcome == "drop" and "/" not in key:
-        return _unmark(project.settings, key, format_)
-    if parsed is None:
-        raise unknown_key(project, key)
-    order, rule, step = parsed
-    store = store_of(project.settings)
-    if next(iter(store.orders_by_id([order])), None) is None:
-        raise unknown_order(store, order, "")
-    moment = clock_of(at, project.settings.calendar, "--at").now
+    meant, calendar = Outcome(outcome), project.settings.calendar
+    states = Chosen().states if state is None else frozenset({State(state)})
+    chosen = Chosen(states, None, _known_sender(project, sender), _known_rule(project, rule))
+    moment = clock_of(at, calendar, "--at").now
     if moment > datetime.now(UTC):
         click.echo(f"warning: --at {at} is in the future", err=True)
+    store = store_of(project.settings)
+    found = _named(project, store, names)
     with checked(project.settings, store) as marks:
         # What a run that vanished left in flight is a person's as soon as its lease has ended, before any other run.
         recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
-        note = f"resolved by a person: {outcome}"
-        moved = store.move(order, (rule, step or ""), MOVES[outcome], at=moment, reply=note)
+        freed = [order for order in found.orders if meant is Outcome.DROP and store.unmark(order)]
+        orders = frozenset(found.orders).difference(freed)
+        messages = [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
+        settled = settle(store, dict.fromkeys(messages), meant, at=moment)
         marks.rise(store.high_water())
-    if not moved:
-        record = store.histories([order]).get(order)
-        row = record.find(((rule, step or ""),)) if record else None
-        state = row.state.value if row else "not sent"
-        help_ = "see `sendplan explain --message KEY`; a message in flight may be repeated 10 minutes after its lease"
-        raise UserError(
-            Problem("illegal-move", f"{key} is {state}: `{outcome}` is not possible", None, help_), Exit.REFUSED
-        )
+    alone = len(names) == len(settled) + len(freed) == 1
+    if names and not settled and not freed:
+        problem = Problem("illegal-move", f"nothing of {', '.join(names)} waits for a person", None, _NAME_ONE)
+        raise UserError(problem, Exit.REFUSED)
+    if alone and not all(each.done for each in settled):
+        raise UserError(_problem(settled[0], meant, calendar), Exit.REFUSED)
     if format_ == "json":
-        print_json({"key": key, "outcome": outcome, "at": project.settings.calendar.text(moment)})
+        print_json(_json(settled, freed, meant, calendar.text(moment), alone=alone, calendar=calendar))
     else:
-        said = {"sent": "is recorded as sent", "retry": "may be sent again", "drop": "will never be sent"}[outcome]
-        click.echo(f"{key} {said}")
-    return Exit.DONE
+        _print(settled, freed, meant, calendar, alone=alone)
+    return Exit.DONE if all(each.done for each in settled) else Exit.REFUSED
 
 
-def _unmark(settings: Settings, order: str, format_: str) -> int:
-    """End the mark that a refused row left on an order."""
-    store = store_of(settings)
-    if not store.unmark(order):
-        if next(iter(store.orders_by_id([order])), None) is None:
-            raise unknown_order(store, order, "")
-        help_ = "name one message to drop it: ORDER/RULE, or ORDER/RULE/STEP"
-        raise UserError(Problem("illegal-move", f"no refused row holds {order}", None, help_), Exit.REFUSED)
-    if format_ == "json":
-        print_json({"order": order, "outcome": "drop"})
-    else:
-        click.echo(f"{order} is no longer held by a refused row; its mail goes by what is stored")
-    return Exit.DONE
+def _known_sender(project: Project, name: str | None) -> str | None:
+    senders = project.settings.senders
+    if name is not None and name not in senders:
+        raise click.UsageError(f"there is no sender `{name}`; {did_you_mean(name, senders)}")
+    return name
+
+
+def _known_rule(project: Project, name: str | None) -> str | None:
+    if name is not None:
+        known_rules(project, (name,))
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What the names stand for."""
+
+    messages: tuple[tuple[str, MessageKey], ...]
+    orders: tuple[str, ...]
+
+
+def _named(project: Project, store: Store, names: Sequence[str]) -> _Named:
+    """The messages and orders that are named; raises UserError with all names that are neither."""
+    messages: list[tuple[str, MessageKey]] = []
+    orders: list[str] = []
+    problems: list[Problem] = []
+    for name in names:
+        parsed = parse_key(name, project.steps_by_rule())
+        if parsed is not None and next(iter(store.orders_by_id([parsed[0]])), None) is not None:
+            messages.append((parsed[0], (parsed[1], parsed[2] or "")))
+        elif stored := named(store, name):
+            orders += [each.id for each in stored]
+        elif _is_marked(store, name):
+            orders.append(name)
+        elif parsed is not None:
+            problems += unknown_order(store, parsed[0], "").problems
+        else:
+            problems += unknown_key(project, name).problems
+    if problems:
+        raise UserError(problems, Exit.USAGE)
+    return _Named(tuple(messages), tuple(orders))
+
+
+def _is_marked(store: Store, order: str) -> bool:
+    """Whether a row of an order was refused, which may not be stored at all."""
+    history = store.histories([order]).get(order)
+    return history is not None and history.refused is not None
+
+
+# --- output ---
+
+
+def _problem(refused: Settled, outcome: Outcome, calendar: Calendar) -> Problem:
+    message = f"{refused.key} is {refused.why}: `{outcome}` is not possible"
+    row = refused.present
+    if outcome is Outcome.RETRY and row is not None and row.repeat_from is not None:
+        message = f"{refused.key} is {refused.why}: `retry` is possible from {calendar.text(row.repeat_from)}"
+        return Problem("illegal-move", message, None, "until then a late answer of the server may still come")
+    return Problem("illegal-move", message, None, "see `sendplan explain --message KEY`")
+
+
+def _print(
+    settled: Sequence[Settled], freed: Sequence[str], outcome: Outcome, calendar: Calendar, *, alone: bool
+) -> None:
+    for order in freed:
+        click.echo(clean(f"{order} is no longer held by a refused row; its mail goes by what is stored"))
+    for each in settled:
+        if each.done:
+            click.echo(clean(f"{each.key} {_SAID[outcome]}"))
+        else:
+            click.echo(clean(_problem(each, outcome, calendar).message), err=True)
+    if not alone and (settled or not freed):
+        refused = sum(not each.done for each in settled)
+        rest = f", {refused:,} not possible" if refused else ""
+        click.echo(f"{counted(len(settled) - refused, 'message')} settled{rest}")
+
+
+def _json(
+    settled: Sequence[Settled], freed: Sequence[str], outcome: Outcome, at: str, *, alone: bool, calendar: Calendar
+) -> Any:
+    if alone and freed:
+        return {"order": freed[0], "outcome": outcome.value}
+    if alone:
+        return {"key": settled[0].key, "outcome": outcome.value, "at": at}
+    refused = [
+        {
+            "key": each.key,
+            "state": each.why,
+            "from": calendar.text(each.present.repeat_from) if each.present and each.present.repeat_from else None,
+        }
+        for each in settled
+        if not each.done
+    ]
+    return {
+        "outcome": outcome.value,
+        "at": at,
+        "settled": [each.key for each in settled if each.done],
+        "freed": list(freed),
+        "refused": refused,
+    }

@@ -9,7 +9,7 @@ from projects import Project
 
 from sendplan.commands.context import load_settings, reader_for, store_for
 from sendplan.ledger import State
-from sendplan.store.adoption import keep_mark
+from sendplan.store.adoption import checked
 
 AT = datetime(2026, 3, 8, tzinfo=UTC)
 ORDERS = "id,account,number,email,total,ordered\n" + "".join(
@@ -28,10 +28,11 @@ def failed(shop: Project) -> Project:
     """Four messages of two rules, two senders and three orders have failed, one for its address."""
     shop.write("orders.csv", ORDERS)
     assert shop("import", str(shop.path("orders.csv"))).code == 0
-    with store_for(load_settings(shop.folder)) as store:
+    settings = load_settings(shop.folder)
+    with store_for(settings) as store, checked(settings, store) as marks:
         for (order, key), sender in FAILED.items():
             store.refuse(order, key, State.FAILED, token="", sender=sender, at=AT, reply="550 5.1.1 unknown")
-        keep_mark(shop.folder, store)
+        marks.rise(store.high_water())
         store.suppress("b1@example.com", at=AT, reason="550 5.1.1 unknown")
     return shop
 

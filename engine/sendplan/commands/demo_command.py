@@ -13,7 +13,7 @@ import click
 
 from sendplan import checking, resources
 from sendplan.commands.context import reader_of, store_for
-from sendplan.commands.init_command import copy_example
+from sendplan.commands.init_command import NOW, copy_example
 from sendplan.commands.output import print_problems
 from sendplan.commands.plan_command import print_plan
 from sendplan.commands.sending import deliver_with_progress, print_report
@@ -29,7 +29,6 @@ from sendplan.project.project import Project
 from sendplan.sink import Sink
 from sendplan.text import clean
 
-NOW = "2026-08-24 12:00"
 SHOWN = "E-2050/feedback-reminder"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import click
 
 from sendplan import resources
 from sendplan.problems import Exit, Problem, UserError
+
+NOW = "2026-08-24 12:00"
+"""The time at which the sample orders show a bit of everything, on the shop's clock."""
 
 COPIED = ("sendplan.yaml", "rules", "templates", "schemas", "fixtures/scenarios", "fixtures/orders.csv")
 
@@ -26,9 +30,9 @@ def command(directory: Path) -> int:
     ignored = directory / ".gitignore"
     if not ignored.exists():
         ignored.write_text("/var/\n", encoding="utf-8")
-    where = "" if directory == Path() else f"cd {directory} && "
-    click.echo(f"Created a new project in {directory.resolve()}.")
-    click.echo(f"Try: {where}sendplan check && sendplan import fixtures/orders.csv && sendplan plan")
+    where = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
+    click.echo(f"Created a new project in {directory.resolve()}. Its sample orders are from August 2026.")
+    click.echo(f'Try: {where}sendplan check && sendplan import fixtures/orders.csv && sendplan plan --now "{NOW}"')
     return Exit.DONE
 
 

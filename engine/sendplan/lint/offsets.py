@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from sendplan.expressions import Node, ParamRef, ParamValue, Sent, walk
 from sendplan.expressions.nodes import Add, Extreme, FieldRef, Literal
 from sendplan.fields import EVENTS
+from sendplan.lint.branches import branches
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
 from sendplan.project.rules import Rule
@@ -33,9 +34,9 @@ def zero_offsets(subject: Subject) -> Iterator[Problem]:
 
 def wrong_signs(subject: Subject) -> Iterator[Problem]:
     """A message that is due before what it mentions has happened."""
-    for variant, rule in subject.rules():
-        below = {child for node in walk(rule.due.root) if isinstance(node, Add) for child in [node.left]}
-        for node in walk(rule.due.root):
+    for variant, rule, due in ((*each, due) for each in subject.rules() for due in branches(each[1].due.root)):
+        below = {child for node in walk(due) if isinstance(node, Add) for child in [node.left]}
+        for node in walk(due):
             if isinstance(node, Add) and node not in below and _net_days(node, variant.params) < 0:
                 anchor = _anchor(node)
                 if all(_has_happened(each) for each in _fields(anchor)):
@@ -52,9 +53,11 @@ def short_lookbacks(subject: Subject) -> Iterator[Problem]:
     for variant, rule in subject.rules():
         if rule.lookback is None or not rule.steps:
             continue
-        first = _earliest(rule.due.root, variant.params)
-        if first is None:
+        earliest = [_earliest(due, variant.params) for due in branches(rule.due.root)]
+        known = [each for each in earliest if each is not None]
+        if len(known) < len(earliest):
             continue
+        first = min(known)
         last = first + sum(step.after.least_days for step in rule.steps[1:] if step.after is not None)
         reach = rule.lookback.most_days
         place = subject.span(rule, "lookback")

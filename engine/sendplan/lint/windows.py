@@ -10,6 +10,7 @@ from itertools import pairwise
 from sendplan.calendar import Calendar, Window
 from sendplan.expressions import Node
 from sendplan.expressions.nodes import Add, Extreme
+from sendplan.lint.branches import branches
 from sendplan.lint.subject import Subject, Variant, warning
 from sendplan.problems import Problem
 from sendplan.project.rules import Rule, Step
@@ -136,7 +137,7 @@ def _counts_dates(variant: Variant, rule: Rule, position: int) -> bool:
     after = rule.steps[position].after
     if position > 0 and after is not None:
         return not after.exact
-    return _is_date(variant, rule.due.root)
+    return all(_is_date(variant, each) for each in branches(rule.due.root))
 
 
 def _is_date(variant: Variant, node: Node) -> bool:

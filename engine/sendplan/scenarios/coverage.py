@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sendplan.deciding.decision import Decision
-from sendplan.expressions import Expression, Node, Traced, children
-from sendplan.expressions.nodes import And, Literal, Not, Or
+from sendplan.expressions import Expression, Node, Traced, children, walk
+from sendplan.expressions.nodes import And, Conditional, Literal, Not, Or
 from sendplan.expressions.possible import Possible
 from sendplan.plan import Reason
 from sendplan.project.project import Project
@@ -99,9 +99,12 @@ class Coverage:
         places = {id(condition): where for where, condition in self._conditions_of(decision.rule, step)}
         for check in decision.checks:
             for expression in check.evaluated:
-                if where := places.get(id(expression)):
-                    found = _seen(expression, decision.traced(expression))
-                    self.sides |= {((where, expression.text, text), value) for text, value in found}
+                traced = decision.traced(expression)
+                where = places.get(id(expression))
+                seen = [(where, traced)] if where is not None else _choices(decision, traced)
+                for place, condition in seen:
+                    found = _seen(expression, condition)
+                    self.sides |= {((place, expression.text, text), value) for text, value in found}
             if check.reason is Reason.OUTSIDE_WINDOW and step.window is not None:
                 self.windows.add((step.window, check.passed))
 
@@ -153,11 +156,14 @@ class Coverage:
                 conditions.append((f"class {name}", each.requires))
         conditions += [(f"hold {hold.name}", hold.when) for hold in settings.holds]
         possible = Possible(settings.fields, settings.params)
+        roots = [(where, condition.text, condition.root) for where, condition in conditions]
+        for rule in self._enabled():
+            chosen = (node.condition for node in walk(rule.due.root) if isinstance(node, Conditional))
+            roots += [(_due_of(rule), rule.due.text, condition) for condition in chosen]
         parts: dict[Part, set[bool | None]] = {}
-        for where, condition in conditions:
-            for node in _parts_of(condition.root):
-                part = (where, condition.text, condition.text[node.start : node.end])
-                parts[part] = set(possible.outcomes(node))
+        for where, text, root in roots:
+            for node in _parts_of(root):
+                parts[where, text, text[node.start : node.end]] = set(possible.outcomes(node))
         return parts
 
     def _regions(self) -> Iterator[Gap | None]:
@@ -191,6 +197,19 @@ def _triggers(rule: Rule, step: Step) -> list[tuple[str, Expression]]:
     """The rule's condition, then the step's own."""
     wheres = (f"rule {rule.id}", f"step {rule.id}/{step.id}")
     return list(zip(wheres, step.triggers, strict=False))
+
+
+def _due_of(rule: Rule) -> str:
+    return f"due date of {rule.id}"
+
+
+def _choices(decision: Decision, traced: Traced) -> Iterator[tuple[str, Traced]]:
+    """The conditions by which a date was chosen, as they turned out."""
+    for part in traced.parts:
+        if isinstance(traced.node, Conditional) and part.node is traced.node.condition:
+            yield _due_of(decision.rule), part
+        else:
+            yield from _choices(decision, part)
 
 
 def _parts_of(node: Node) -> Iterator[Node]:

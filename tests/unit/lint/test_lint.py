@@ -50,6 +50,19 @@ def test_the_example_shop_is_free_of_warnings() -> None:
     assert cli.run(["check", "--strict", "--project", str(ROOT)]) == 0
 
 
+@pytest.mark.parametrize(
+    ("due", "codes"),
+    [
+        ("shipped - (3 days if items > 5 else 1 day)", ["wrong-sign"]),
+        ("shipped + (400 days if items > 5 else 7 days)\n    lookback: 6 months", []),
+        ("shipped + (400 days if items > 5 else 300 days)\n    lookback: 6 months", ["lookback-short"]),
+    ],
+)
+def test_lints_look_at_both_ways_of_a_date(said: Callable[..., list[str]], due: str, codes: list[str]) -> None:
+    """A date that a condition chooses is looked at each way; what one way alone takes is no lookback too short."""
+    assert said(FEEDBACK, ("shipped + params.wait", due)) == codes
+
+
 def test_every_lint_stands_in_the_list_once() -> None:
     """No lint that somebody wrote is forgotten, and none runs twice."""
     folder = [importlib.import_module(f"sendplan.lint.{each.name}") for each in pkgutil.iter_modules(lint.__path__)]

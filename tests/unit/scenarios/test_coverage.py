@@ -124,6 +124,24 @@ def test_regions_holds_and_windows(shop: Path) -> None:
     assert rest["windows"] == []
 
 
+def test_both_ways_of_a_date_are_asked_for(shop: Path) -> None:
+    """A condition that chooses a date has sides to be seen, as a trigger has."""
+    rule = shop / "rules" / "dunning.yaml"
+    due = 'due: payment_due + (14 days if payment_method == "invoice" and not disputed else 7 days)'
+    rule.write_text(re.sub("due: .*", due, rule.read_text()))
+    order = ORDER + ", payment_method: invoice}"
+    report = covered(shop, scenario(order, "at: 2026-08-10, expect: none, because: {E1: {dunning: not_due}}"))
+    gaps = [gap for gap in report.to_json()["conditions"] if gap["where"] == "due date of dunning"]
+    whole, part = 'payment_method == "invoice" and not disputed', 'payment_method == "invoice"'
+    assert [(gap["condition"], gap["never"]) for gap in gaps] == [
+        (whole, "false"),
+        (whole, "unknown"),
+        (part, "false"),
+        (part, "unknown"),
+        ("disputed", "true"),
+    ]
+
+
 @pytest.mark.parametrize(
     "trigger",
     [

@@ -90,6 +90,18 @@ def test_an_order_without_anything_to_settle(failed: Project) -> None:
     assert "nothing of E3 waits for a person" in told.err
 
 
+def test_a_refused_row_is_settled_before_messages(failed: Project) -> None:
+    """`drop` on an order that a refused row holds lets its mail go on; its messages stay as they are."""
+    failed.write("bad.csv", "id,account,total,ordered\nE0,shop-de,much,2026-03-01\nX9,shop-de,much,2026-03-01\n")
+    failed("import", str(failed.path("bad.csv")))
+    assert failed("resolve", "E0", "drop", "--format", "json").json == {"order": "E0", "outcome": "drop"}
+    assert set(states(failed).values()) == {"failed"}
+    told = failed("resolve", "E0", "X9", "drop")
+    assert told.code == 0
+    assert "X9 is no longer held by a refused row" in told.out
+    assert states(failed)["E0/dunning"] == "dropped"
+
+
 def test_wrong_names_settle_nothing(failed: Project) -> None:
     """All names are checked before anything is settled, and all wrong ones are told."""
     told = failed("resolve", "E0/first-contact", "E9", "E0/first-contract", "drop")

@@ -13,7 +13,7 @@ import click
 from sendplan.calendar import Calendar
 from sendplan.commands.context import clock_of, format_option, known_rules, load_project, project_option, store_of
 from sendplan.commands.explain_command import unknown_key, unknown_order
-from sendplan.commands.output import clean, print_json
+from sendplan.commands.output import print_json
 from sendplan.dispatch import recover
 from sendplan.ledger import MessageKey, State
 from sendplan.operating.settling import Chosen, Outcome, Settled, settle, waiting
@@ -21,9 +21,9 @@ from sendplan.plan import parse_key
 from sendplan.planning.finding import named
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project.project import Project
-from sendplan.report import counted
 from sendplan.store import Store
 from sendplan.store.adoption import JOURNALS, checked
+from sendplan.text import clean, counted
 
 _NAME_ONE = "name one message to settle it whatever became of it: ORDER/RULE, or ORDER/RULE/STEP"
 _SAID = {

@@ -144,7 +144,7 @@ class Session:
                 start_new_session=True,
             )
             self._groups.append(shell.pid)
-            assert shell.wait(timeout=300) == 0
+            assert shell.wait() == 0
         printed = log.read_text(encoding="utf-8").replace(str(self._port), _PORT).split(_MARK)[1:]
         self.folder = Path(printed.pop().strip())
         return [(command, text.splitlines()) for command, text in zip(wanted, printed, strict=True)]

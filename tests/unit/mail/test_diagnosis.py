@@ -22,8 +22,6 @@ from sendplan.project.settings import Sender
 from sendplan.sink import Action, Cue, Drop, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 
-SHORT = Timeouts(connect=0.3, command=0.3, data=0.3, body=5, result=0.3)
-
 
 def sender(sink: Sink, **changed: object) -> Sender:
     plain = Sender("main", "Shop <shop@example.com>", "127.0.0.1", sink.port, "none", None, "SHOP_PASSWORD")
@@ -32,18 +30,25 @@ def sender(sink: Sink, **changed: object) -> Sender:
 
 def check(script: Callable[[Cue], Action | None] | None = None, **changed: object) -> TestResult:
     with Sink(script, logins={"shop": "right"} if "username" in changed else None) as sink:
-        return smtp_test(sender(sink, **changed), None, SHORT)
+        return smtp_test(sender(sink, **changed), None)
 
 
 def test_a_working_sender_gets_its_test_mail() -> None:
     """The test mail goes to the sender's own address by default, or to the one that is asked for."""
     with Sink() as sink:
-        result = smtp_test(sender(sink), None, SHORT)
+        result = smtp_test(sender(sink), None)
         assert (result.ok, result.step) == (True, "")
         assert "250 2.0.0 Ok: queued as SINK1" in result.message
-        assert smtp_test(sender(sink), "someone@example.org", SHORT).ok
+        assert smtp_test(sender(sink), "someone@example.org").ok
         assert [mail.recipients for mail in sink.mails] == [("shop@example.com",), ("someone@example.org",)]
         assert b"\r\nSubject: sendplan test mail\r\nDate: " in sink.mails[0].content
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    """A server that accepts the connection and never greets is reported with the step `greeting`."""
+    with Sink(at(Step.CONNECT, Stall())) as sink:
+        result = smtp_test(sender(sink), None, Timeouts(connect=0.3))
+    assert (result.step, "try again" in result.advice) == ("greeting", True)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,6 @@ def test_a_working_sender_gets_its_test_mail() -> None:
     [
         (at(Step.CONNECT, Say("554 5.7.1 your address is listed")), "greeting", "blocks this network"),
         (at(Step.CONNECT, Drop()), "greeting", "try again"),
-        (at(Step.CONNECT, Stall()), "greeting", "try again"),
         (at(Step.MAIL, Say("553 5.7.1 not your address")), "sender", "From address"),
         (at(Step.MAIL, Say("530 5.7.0 authentication required")), "sender", "write `username`"),
         (at(Step.MAIL, Say("530 5.7.0 Must issue a STARTTLS command first")), "sender", "write `security: starttls`"),
@@ -125,7 +129,7 @@ def test_a_self_signed_certificate_is_explained() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with Sink(tls=context) as sink:
-        result = smtp_test(sender(sink, security="starttls"), None, SHORT)
+        result = smtp_test(sender(sink, security="starttls"), None)
     assert (result.step, "ca_file" in result.advice) == ("tls", True)
 
 
@@ -138,7 +142,7 @@ def test_a_trusted_authority_makes_it_work(tmp_path: Path, monkeypatch: pytest.M
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with Sink(tls=context) as sink:
-        assert smtp_test(sender(sink, security="starttls"), None, SHORT).ok
+        assert smtp_test(sender(sink, security="starttls"), None).ok
 
 
 def test_starttls_that_is_not_offered_is_explained() -> None:
@@ -163,7 +167,7 @@ def test_a_closed_port_is_explained() -> None:
     """Nobody listening is reported with the step `connect`."""
     with Sink() as sink:
         gone = sender(sink)
-    result = smtp_test(gone, None, SHORT)
+    result = smtp_test(gone, None)
     assert (result.step, "587" in result.advice) == ("connect", True)
 
 
@@ -226,8 +230,8 @@ def test_a_private_authority_is_trusted_by_its_file(authority: trustme.CA, tmp_p
     """`ca_file` makes a server's own certificate good, for this sender."""
     context, trusting = encrypted(authority, tmp_path)
     with Sink(tls=context) as sink:
-        assert smtp_test(sender(sink, **trusting), None, SHORT).ok
-        assert not smtp_test(sender(sink, security="starttls"), None, SHORT).ok
+        assert smtp_test(sender(sink, **trusting), None).ok
+        assert not smtp_test(sender(sink, security="starttls"), None).ok
 
 
 def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
@@ -235,7 +239,7 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("nothing")
     with Sink(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as sink:
-        result = smtp_test(sender(sink, security="starttls", ca_file=file), None, SHORT)
+        result = smtp_test(sender(sink, security="starttls", ca_file=file), None)
     assert (result.step, "notes.txt" in result.message) == ("tls", True)
 
 
@@ -243,7 +247,7 @@ def test_an_expired_certificate_is_explained(authority: trustme.CA, tmp_path: Pa
     """A certificate that is out of date is not mistaken for one that nobody vouches for."""
     context, trusting = encrypted(authority, tmp_path, not_after=datetime(2020, 1, 1, tzinfo=UTC))
     with Sink(tls=context) as sink:
-        result = smtp_test(sender(sink, **trusting), None, SHORT)
+        result = smtp_test(sender(sink, **trusting), None)
     assert (result.step, result.advice) == ("tls", "whoever runs the server must renew its certificate")
 
 
@@ -251,7 +255,7 @@ def test_another_hosts_certificate_is_explained(authority: trustme.CA, tmp_path:
     """The name to write as `host` is asked for."""
     context, trusting = encrypted(authority, tmp_path)
     with Sink(tls=context) as sink:
-        result = smtp_test(sender(sink, host="localhost", **trusting), None, SHORT)
+        result = smtp_test(sender(sink, host="localhost", **trusting), None)
     assert (result.step, "as `host`" in result.advice) == ("tls", True)
 
 
@@ -264,7 +268,7 @@ def test_a_server_of_old_encryption_is_explained(authority: trustme.CA, tmp_path
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1
     with Sink(tls=context) as sink:
-        result = smtp_test(sender(sink, **trusting), None, SHORT)
+        result = smtp_test(sender(sink, **trusting), None)
     assert (result.step, "TLS 1.1 or older" in result.advice) == ("tls", True)
 
 
@@ -272,7 +276,7 @@ def test_encryption_that_is_out_of_order_is_explained(authority: trustme.CA, tmp
     """454 at STARTTLS is the server's own trouble."""
     context, trusting = encrypted(authority, tmp_path)
     with Sink(at(Step.STARTTLS, Say("454 4.7.0 TLS not available due to local problem")), tls=context) as sink:
-        result = smtp_test(sender(sink, **trusting), None, SHORT)
+        result = smtp_test(sender(sink, **trusting), None)
     assert (result.step, "out of order" in result.advice) == ("tls", True)
 
 
@@ -280,5 +284,5 @@ def test_a_login_only_after_encryption_is_explained(monkeypatch: pytest.MonkeyPa
     """On this computer too, a server that takes logins only over TLS says what to write."""
     monkeypatch.setenv("SHOP_PASSWORD", "right")
     with Sink(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as sink:
-        result = smtp_test(sender(sink, username="shop"), None, SHORT)
+        result = smtp_test(sender(sink, username="shop"), None)
     assert (result.step, result.advice) == ("login", "write `security: starttls`")

@@ -27,8 +27,14 @@ from sendplan.scopes import Scope
 from sendplan.sink import Cue, Drop, Flood, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 
-SHORT = Timeouts(connect=5, command=0.2, data=0.2, body=5, result=0.2)
-"""For servers that stall."""
+STALLED = {
+    Step.MAIL: Timeouts(command=1.0),
+    Step.RCPT: Timeouts(command=1.0),
+    Step.DATA: Timeouts(data=0.2),
+    Step.DOT: Timeouts(result=0.2),
+    Step.STORED: Timeouts(result=0.2),
+}
+"""Little patience with the step at which a server stalls, and all of it with the others, however busy the machine."""
 SECRET = "pässword with blanks"
 
 MAIL = Message(
@@ -239,6 +245,11 @@ def test_a_closing_server_concerns_the_host(step: Step, extensions: tuple[str, .
         assert not one.usable
 
 
+def patience(step: Step, action: object) -> Timeouts:
+    """How long a session waits for a server that does this at that step."""
+    return STALLED[step] if isinstance(action, Stall) else Timeouts()
+
+
 @pytest.mark.parametrize(
     ("step", "phase"), [(Step.MAIL, Phase.SENDER), (Step.RCPT, Phase.RECIPIENT), (Step.DATA, Phase.DATA)]
 )
@@ -257,7 +268,7 @@ def test_a_connection_lost_before_the_dot_has_sent_nothing(
     step: Step, phase: Phase, action: Drop | Stall | Flood | Say, trouble: Trouble, extensions: tuple[str, ...]
 ) -> None:
     """Whatever breaks before the dot is certainly not sent."""
-    with Sink(at(step, action), extensions=extensions) as sink, session(sink, SHORT) as one:
+    with Sink(at(step, action), extensions=extensions) as sink, session(sink, patience(step, action)) as one:
         outcome = one.submit(MAIL, lambda: True)
         assert isinstance(outcome, Lost)
         assert (outcome.phase, outcome.trouble) == (phase, trouble)
@@ -270,7 +281,7 @@ def test_a_server_that_leaves_during_the_body_has_not_got_the_mail() -> None:
     intended = threading.Event()
 
     def hang_up_after_the_intent(moment: Cue) -> Drop | None:
-        return Drop() if moment.step is Step.BODY and intended.wait(5) else None
+        return Drop() if moment.step is Step.BODY and intended.wait() else None
 
     def before_dot() -> bool:
         intended.set()
@@ -303,7 +314,7 @@ def test_a_connection_lost_after_the_dot_leaves_the_outcome_unknown(
     step: Step, action: Drop | Stall | Flood | Say
 ) -> None:
     """After the dot only a clear answer counts; without one nobody knows, whether it was taken or not."""
-    with Sink(at(step, action)) as sink, session(sink, SHORT) as one:
+    with Sink(at(step, action)) as sink, session(sink, patience(step, action)) as one:
         assert isinstance(one.submit(MAIL, lambda: True), Unknown)
         assert not one.usable
         assert len(sink.mails) == (step is Step.STORED)
@@ -427,7 +438,7 @@ def trusted(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def open_error(sink: Sink, secret: str = SECRET, **settings: str) -> SmtpError:
     with pytest.raises(SmtpError) as caught:
-        Session.open(sender(sink, **settings), secret, SHORT)
+        Session.open(sender(sink, **settings), secret)
     return caught.value
 
 
@@ -512,7 +523,7 @@ def test_a_wrong_password_is_tried_once_and_never_shown() -> None:
 def test_a_login_works_in_every_way_that_we_speak(mechanisms: tuple[str, ...], deaf: bool) -> None:
     """Each answer waits for its question, so that the password never goes out as the user name."""
     with Sink(logins={"shop": SECRET}, mechanisms=mechanisms, deaf=deaf) as sink:
-        one = Session.open(sender(sink, username="shop"), SECRET, SHORT)
+        one = Session.open(sender(sink, username="shop"), SECRET)
         assert isinstance(one.submit(MAIL, lambda: True), Accepted)
         one.quit()
 
@@ -528,7 +539,7 @@ def test_nothing_that_was_said_to_log_in_is_shown(mechanism: str, step: Step) ->
         if step is Step.AUTH:
             shown = repr(open_error(sink, username="shop-name").__dict__)
         else:
-            one = Session.open(sender(sink, username="shop-name"), SECRET, SHORT)
+            one = Session.open(sender(sink, username="shop-name"), SECRET)
             shown = repr(one.submit(MAIL, lambda: True))
             one.close()
     pieces = {text[:8] for text in (*said, SECRET)} | {text[-8:] for text in (*said, SECRET)}
@@ -632,7 +643,7 @@ def test_an_address_that_says_nothing_does_not_hold_up_the_others(
             (socket.AF_INET, ("127.0.0.1", silent_port)),
             (socket.AF_INET, ("127.0.0.1", sink.port)),
         )
-        one = Session.open(sender(sink, host="mail.example.com"), None, replace(SHORT, connect=3))
+        one = Session.open(sender(sink, host="mail.example.com"), None, Timeouts(connect=3))
         assert isinstance(one.submit(MAIL, lambda: True), Accepted)
         one.quit()
 
@@ -644,11 +655,11 @@ def test_addresses_that_all_fail_tell_the_last_reason(monkeypatch: pytest.Monkey
     gone = (socket.AF_INET, ("127.0.0.1", closed))
     resolving_to(monkeypatch, gone, gone)
     with pytest.raises(SmtpError, match="Connection refused") as caught:
-        Session.open(sender(sink), None, SHORT)
+        Session.open(sender(sink), None)
     assert caught.value.trouble is Trouble.UNREACHABLE
     resolving_to(monkeypatch, (socket.AF_INET, ("127.0.0.1", silent_port)), gone)
     with pytest.raises(SmtpError, match="no reply came back") as caught:
-        Session.open(sender(sink), None, replace(SHORT, connect=0.4))
+        Session.open(sender(sink), None, Timeouts(connect=0.4))
     assert caught.value.trouble is Trouble.TIMED_OUT
 
 
@@ -657,11 +668,11 @@ def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Monk
     answered = threading.Event()
 
     def late(*arguments: object, **named: object) -> list[object]:
-        answered.wait(10)
+        answered.wait()
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
     with Sink() as sink, pytest.raises(SmtpError, match="the name server did not answer") as caught:
-        Session.open(sender(sink, host="mail.example.com"), None, replace(SHORT, connect=0.2))
+        Session.open(sender(sink, host="mail.example.com"), None, Timeouts(connect=0.2))
     answered.set()
     assert (caught.value.phase, caught.value.trouble) == (Phase.RESOLVE, Trouble.UNRESOLVED)

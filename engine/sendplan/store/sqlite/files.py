@@ -107,9 +107,10 @@ class ReadOnlyFile:
     then the answer just fetched is thrown away and asked for again, through the log that exists by then.
     """
 
+    _connection: sqlite3.Connection | None = None
+
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = None
         self._mark: _Mark | None = None
         """The file's state when it was opened as immutable; None when it was opened the usual way."""
         self._open()
@@ -146,6 +147,10 @@ class ReadOnlyFile:
             self._connection.close()
             self._connection = None
 
+    def __del__(self) -> None:
+        # A reader changes nothing and keeps nobody waiting: whoever is done with it lets it go, in whichever thread.
+        self.close()
+
     def _open(self) -> None:
         mark = _mark_of(self._path)
         if mark is None:
@@ -154,7 +159,9 @@ class ReadOnlyFile:
         self._mark = None if log.exists() else mark
         mode = "mode=ro" if self._mark is None else "mode=ro&immutable=1"
         try:
-            self._connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?{mode}", uri=True, timeout=30)
+            self._connection = sqlite3.connect(
+                f"{self._path.absolute().as_uri()}?{mode}", uri=True, timeout=30, check_same_thread=False
+            )
         except sqlite3.Error as error:
             raise unreadable(self._path, error) from error
 

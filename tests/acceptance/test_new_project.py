@@ -31,4 +31,4 @@ def test_the_printed_commands_show_a_full_plan(tmp_path: Path, name: str) -> Non
     (line,) = [each.removeprefix("Try: ") for each in told.splitlines() if each.startswith("Try: ")]
     shown = typed(line, folder)
     assert "26 rows: 26 new" in shown
-    assert "13 send, 1 later, 2 held, 0 error" in shown
+    assert "14 send, 1 later, 2 held, 0 error" in shown

@@ -100,9 +100,9 @@ def test_the_oneshot_service_does_a_days_work(fed: Project, command: Path, tmp_p
         check=False,
     )
     *buyers, owner = received(sink)
-    assert (done.returncode, len(buyers), owner["To"]) == (0, 13, "owner@example.com"), done.stderr
+    assert (done.returncode, len(buyers), owner["To"]) == (0, 14, "owner@example.com"), done.stderr
     assert all(each.startswith("{") for each in done.stderr.splitlines())
-    assert fed("status", "--now", "2026-08-24T12:00", "--format", "json").json["counts"]["sent"] == 13
+    assert fed("status", "--now", "2026-08-24T12:00", "--format", "json").json["counts"]["sent"] == 14
 
 
 def test_the_service_that_stays_answers_and_ends_in_order(fed: Project, command: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from sendplan.commands import run_command
 from sendplan.sink import Sink
 
 NOW = ("--now", "2026-08-24 12:00")
-MAILS = 13
+MAILS = 14
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sendplan.commands.explain_command import unknown_key, unknown_order
 from sendplan.commands.output import print_json
 from sendplan.dispatch import recover
 from sendplan.ledger import MessageKey, State
-from sendplan.operating.settling import Chosen, Outcome, Settled, settle, waiting
+from sendplan.operating.settling import Selected, Settled, Verb, settle, waiting
 from sendplan.plan import parse_key
 from sendplan.planning.finding import named
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
@@ -27,15 +27,15 @@ from sendplan.text import clean, counted
 
 _NAME_ONE = "name one message to settle it whatever became of it: ORDER/RULE, or ORDER/RULE/STEP"
 _SAID = {
-    Outcome.SENT: "is recorded as sent",
-    Outcome.RETRY: "may be sent again",
-    Outcome.DROP: "will never be sent",
+    Verb.SENT: "is recorded as sent",
+    Verb.RETRY: "may be sent again",
+    Verb.DROP: "will never be sent",
 }
 
 
 @click.command("resolve")
 @click.argument("names", nargs=-1, metavar="[KEY…|ORDER]")
-@click.argument("outcome", type=click.Choice([each.value for each in Outcome]))
+@click.argument("outcome", type=click.Choice([each.value for each in Verb]))
 @click.option("--sender", metavar="S", help="All that wait for a person of this sender.")
 @click.option("--rule", metavar="R", help="All that wait for a person of this rule.")
 @click.option("--state", type=click.Choice(("failed", "uncertain")), help="All that wait for a person in this state.")
@@ -62,9 +62,9 @@ def command(
     if bool(names) is narrowing:
         raise click.UsageError("name messages or orders, or choose with --sender, --rule or --state")
     project, _ = load_project(project_dir)
-    meant, calendar = Outcome(outcome), project.settings.calendar
-    states = Chosen().states if state is None else frozenset({State(state)})
-    chosen = Chosen(states, None, _known_sender(project, sender), _known_rule(project, rule))
+    meant, calendar = Verb(outcome), project.settings.calendar
+    states = Selected().states if state is None else frozenset({State(state)})
+    chosen = Selected(states, None, _known_sender(project, sender), _known_rule(project, rule))
     moment = clock_of(at, calendar, "--at").now
     if moment > datetime.now(UTC):
         click.echo(f"warning: --at {at} is in the future", err=True)
@@ -73,7 +73,7 @@ def command(
     with checked(project.settings, store) as marks:
         # What a run that vanished left in flight is a person's as soon as its lease has ended, before any other run.
         recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
-        freed = [order for order in found.orders if meant is Outcome.DROP and store.unmark(order)]
+        freed = [order for order in found.orders if meant is Verb.DROP and store.unmark(order)]
         orders = frozenset(found.orders).difference(freed)
         messages = [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
         settled = settle(store, dict.fromkeys(messages), meant, at=moment)
@@ -143,18 +143,16 @@ def _is_marked(store: Store, order: str) -> bool:
 # --- output ---
 
 
-def _problem(refused: Settled, outcome: Outcome, calendar: Calendar) -> Problem:
+def _problem(refused: Settled, outcome: Verb, calendar: Calendar) -> Problem:
     message = f"{refused.key} is {refused.why}: `{outcome}` is not possible"
     row = refused.present
-    if outcome is Outcome.RETRY and row is not None and row.repeat_from is not None:
+    if outcome is Verb.RETRY and row is not None and row.repeat_from is not None:
         message = f"{refused.key} is {refused.why}: `retry` is possible from {calendar.text(row.repeat_from)}"
         return Problem("illegal-move", message, None, "until then a late answer of the server may still come")
     return Problem("illegal-move", message, None, "see `sendplan explain --message KEY`")
 
 
-def _print(
-    settled: Sequence[Settled], freed: Sequence[str], outcome: Outcome, calendar: Calendar, *, alone: bool
-) -> None:
+def _print(settled: Sequence[Settled], freed: Sequence[str], outcome: Verb, calendar: Calendar, *, alone: bool) -> None:
     for order in freed:
         click.echo(clean(f"{order} is no longer held by a refused row; its mail goes by what is stored"))
     for each in settled:
@@ -169,7 +167,7 @@ def _print(
 
 
 def _json(
-    settled: Sequence[Settled], freed: Sequence[str], outcome: Outcome, at: str, *, alone: bool, calendar: Calendar
+    settled: Sequence[Settled], freed: Sequence[str], outcome: Verb, at: str, *, alone: bool, calendar: Calendar
 ) -> Any:
     if alone and freed:
         return {"order": freed[0], "outcome": outcome.value}

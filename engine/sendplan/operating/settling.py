@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from sendplan.ledger import MessageKey, Record, State
 from sendplan.plan import key_of
 from sendplan.store.protocols import Store
 
 
-class Outcome(StrEnum):
+class Verb(StrEnum):
     """What a person says of a message."""
 
     SENT = "sent"
@@ -23,16 +24,18 @@ class Outcome(StrEnum):
     def state(self) -> State | None:
         """The ledger's state that it leads to; None opens the message again."""
         match self:
-            case Outcome.SENT:
+            case Verb.SENT:
                 return State.SENT
-            case Outcome.RETRY:
+            case Verb.RETRY:
                 return None
-            case Outcome.DROP:
+            case Verb.DROP:
                 return State.DROPPED
+            case _:
+                assert_never(self)
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Selected:
     """Which of the messages that wait for a person are meant; what is None does not narrow."""
 
     states: frozenset[State] = frozenset({State.FAILED, State.UNCERTAIN})
@@ -70,14 +73,14 @@ class Settled:
         return self.present.state.value if self.present is not None else "not sent"
 
 
-def waiting(store: Store, chosen: Chosen) -> tuple[tuple[str, MessageKey], ...]:
+def waiting(store: Store, chosen: Selected) -> tuple[tuple[str, MessageKey], ...]:
     """The messages that wait for a person and are meant, oldest first."""
     records: Iterable[Record] = store.records(chosen.states)
     return tuple((each.order, (each.rule, each.step)) for each in records if chosen.means(each))
 
 
 def settle(
-    store: Store, messages: Collection[tuple[str, MessageKey]], outcome: Outcome, *, at: datetime
+    store: Store, messages: Collection[tuple[str, MessageKey]], outcome: Verb, *, at: datetime
 ) -> tuple[Settled, ...]:
     """Settle each message that its state allows, all in one transaction; `at` is when it was sent (UTC).
 
@@ -88,7 +91,7 @@ def settle(
 
 
 def _settled(
-    store: Store, messages: Collection[tuple[str, MessageKey]], outcome: Outcome, at: datetime
+    store: Store, messages: Collection[tuple[str, MessageKey]], outcome: Verb, at: datetime
 ) -> Iterator[Settled]:
     for order, message in messages:
         if store.move(order, message, outcome.state, at=at, reply=f"resolved by a person: {outcome}"):

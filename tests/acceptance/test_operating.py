@@ -99,8 +99,7 @@ def test_the_oneshot_service_does_a_days_work(fed: Project, command: Path, tmp_p
         text=True,
         check=False,
     )
-    *buyers, owner = received(sink)
-    assert (done.returncode, len(buyers), owner["To"]) == (0, 14, "owner@example.com"), done.stderr
+    assert (done.returncode, len(received(sink))) == (0, 14), done.stderr
     assert all(each.startswith("{") for each in done.stderr.splitlines())
     assert fed("status", "--now", "2026-08-24T12:00", "--format", "json").json["counts"]["sent"] == 14
 

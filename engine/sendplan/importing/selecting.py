@@ -79,14 +79,13 @@ class Selection:
         return kept
 
     def _odd(self, odd: OddRow, only: Meaning | None) -> None:
-        if only is not None and odd.cells is not None:
-            answer = self._answer(only, (odd.line, odd.cells))
-            if answer is None:
-                return
-            if answer is not True:
-                self.passed_over += 1
-                return
+        record = None if odd.cells is None else (odd.line, odd.cells)
+        if only is not None and record is not None and not self._asked(only, record):
+            return
         self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help)])
+        if record is not None:
+            # Its cells may have slipped, but an order that is held in vain costs less than a reminder after payment.
+            self.leave_out(record, False)
 
     def _asked(self, only: Meaning, record: RawOrder) -> bool:
         answer = self._answer(only, record)

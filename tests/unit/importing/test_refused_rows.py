@@ -152,3 +152,11 @@ def test_a_file_of_which_every_row_was_refused_renews_nothing(shop: Shop) -> Non
 
     shop("id,paid\n", "payments.csv", mapping)
     assert shop.store.imported()["web"]["paid"] == NOW
+
+
+@pytest.mark.parametrize("row", ["1001,web,2026-08-01,DE,x", "1001,web,2026-08-01"], ids=["too-many", "too-few"])
+def test_a_row_that_is_not_whole_holds_its_order(shop: Shop, row: str) -> None:
+    """A payment in a row with a cell too many or too few stops the reminder all the same."""
+    shop(ORDERS)
+    shop(f"id,account,ordered,country\n{row}\n1002,web,2026-08-01,DE\n", "payments.csv")
+    assert {id_: mark.line for id_, mark in shop.marks().items()} == {"1001": 2}

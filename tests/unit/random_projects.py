@@ -38,7 +38,22 @@ NUMBERS = ("items", "total", "paid_amount", "credited", "shipping_cost", "open_a
 TEXTS = ("portal", "country", "billing_country", "number", "customer", "loyalty", "status", "email", "account")
 FLAGS = ("parked", "disputed", "consent", "vip")
 ANY = (*TEXTS, *NUMBERS, *FLAGS, *EVENTS, "tags", "labels")
-WORDS = ("DE", "AT", "CH", "FR", "ebay", "amazon", "gold", "silver", "O1", "web", "shop a@example.com")
+WORDS = (
+    "DE",
+    "AT",
+    "CH",
+    "FR",
+    "ebay",
+    "amazon",
+    "gold",
+    "silver",
+    "O1",
+    "web",
+    "shop",
+    "webshop",
+    "shop a@example.com",
+    "webshop a@example.com",
+)
 
 # Days around which a zone does something odd, midnight changes among them.
 PLACES = (
@@ -198,11 +213,13 @@ class Maker:
             for number in range(self.random.randint(0, 2))
         )
         accounts = {
-            "shop": Account("shop", "web", "main", params=self.params),
+            "shop": Account("shop", "web", "main", params=self.params, formerly=("webshop", "old")),
             "bay": Account(
                 "bay", "ebay", "main", skip=frozenset({"r1"} if self.chance(0.2) else ()), params=self.params
             ),
-            "zon": Account("zon", "amazon", "main", params={**self.params, "few": 2, "on": True}),
+            "zon": Account(
+                "zon", "amazon", "main", params={**self.params, "few": 2, "on": True}, closed=self.chance(0.1)
+            ),
         }
         return Settings(
             folder=Path(),
@@ -328,7 +345,10 @@ class Maker:
         return Decimal(self.random.choice(("0.00", "1.00", "0.99", "10.00", "10.01", "20.00", "-5.00", "10.0051")))
 
     def order(self, number: int) -> Mapping[str, Value]:
-        values: dict[str, Value] = {"id": f"O{number}", "account": self.random.choice(("shop", "bay", "zon"))}
+        values: dict[str, Value] = {
+            "id": f"O{number}",
+            "account": self.random.choice(("shop", "webshop", "bay", "zon")),
+        }
         if self.chance(0.02):
             values["account"] = "gone"
         values["ordered"] = self.a_moment()
@@ -408,7 +428,7 @@ class Maker:
         names = frozenset().union(*(rule.reads for rule in shared))
         imported = {
             (account, name): self.now - timedelta(hours=self.random.choice((1, 35, 36, 37)))
-            for account in settings.accounts
+            for account in (*settings.accounts, "webshop")
             for name in sorted(names)
             if self.chance(0.8)
         }

@@ -180,7 +180,7 @@ def known_rules(project: Project, names: tuple[str, ...]) -> frozenset[str] | No
 
 
 def known_account(project: Project, name: str | None) -> str | None:
-    """The account named by `--account`, checked."""
-    if name is not None and name not in project.settings.accounts:
+    """The account named by `--account`, by its present name, checked."""
+    if name is not None and name not in project.settings.account_names:
         raise click.UsageError(f"there is no account `{name}`; {did_you_mean(name, project.settings.accounts)}")
-    return name
+    return project.settings.present_account(name) if name is not None else None

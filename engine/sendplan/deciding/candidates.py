@@ -51,7 +51,8 @@ def searches(
     account: str | None = None,
 ) -> Iterator[CandidateSearch]:
     """Where a plan finds everything that it lists; `rules` and `account` narrow what is looked at."""
-    wanted = {name for name in accounts_with_orders if account is None or name == account}
+    present = set(map(project.settings.present_account, accounts_with_orders))
+    wanted = {name for name in present if account is None or name == account}
     unknown = wanted - project.settings.accounts.keys()
     if unknown:
         yield CandidateSearch(

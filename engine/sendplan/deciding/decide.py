@@ -121,6 +121,8 @@ class _Decider:
 
     def _account_skips(self) -> Check | None:
         assert self.account is not None
+        if self.account.closed:
+            return Check(Reason.ACCOUNT_SKIPS_RULE, False, f"account {self.account.name} is closed")
         if self.rule.id in self.account.skip:
             return Check(Reason.ACCOUNT_SKIPS_RULE, False, f"account {self.account.name} skips this rule")
         return None

@@ -38,9 +38,12 @@ def facts_of(
         if _starts_after(values, "ordered", settings.calendar, hide_after):
             return None
         _hide_later_events(values, settings.calendar, hide_after)
-    account = settings.accounts.get(str(values["account"]))
-    _apply_defaults(values, account.portal if account else None)
+    name = settings.account_names.get(str(values["account"]))
+    # What is derived from the account's name keeps its value when the account is renamed.
+    _apply_defaults(values, settings.accounts[name].portal if name is not None else None)
     _derive(values)
+    if name is not None:
+        values["account"] = name
     return Facts(str(values["id"]), str(values["account"]), version, values)
 
 

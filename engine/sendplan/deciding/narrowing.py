@@ -96,7 +96,8 @@ def narrowings(
 
     The accounts share `params`. `hide_after` (UTC) is the clock that was set back, after which events are hidden.
     """
-    asked = frozenset(name for name in accounts if rule.id not in settings.accounts[name].skip)
+    known = [settings.accounts[name] for name in sorted(accounts)]
+    asked = frozenset(each.name for each in known if not each.closed and rule.id not in each.skip)
     if not rule.enabled or not asked:
         return ()
     return tuple(_Narrower(rule, settings, asked, params, now, hide_after).narrowings())
@@ -120,12 +121,14 @@ class _Narrower:
         self.rule = rule
         self.settings = settings
         self.calendar = settings.calendar
-        self.accounts = accounts
         self.now = now
         self.since = now - MISSED_FOR
-        portals = {name: settings.accounts[name].portal for name in sorted(accounts)}
-        self.present_day = Pushdown(settings.fields, self.calendar, params, portals)
-        self.pushdown = Pushdown(settings.fields, self.calendar, params, portals, hide_after)
+        known = [settings.accounts[name] for name in sorted(accounts)]
+        stored = {name: (each.name, each.portal) for each in known for name in each.names}
+        self.accounts = frozenset(stored)
+        """As stored orders name them."""
+        self.present_day = Pushdown(settings.fields, self.calendar, params, stored)
+        self.pushdown = Pushdown(settings.fields, self.calendar, params, stored, hide_after)
 
     def narrowings(self) -> Iterator[Narrowing]:
         for position, step in enumerate(self.rule.steps):

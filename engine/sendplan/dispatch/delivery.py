@@ -30,7 +30,7 @@ from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import Clock, decide_order, standing_of
 from sendplan.project.project import Project
-from sendplan.project.settings import TRANSACTIONAL
+from sendplan.project.settings import TRANSACTIONAL, Settings
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import JOURNALS, checked
 from sendplan.store.protocols import StoredOrder
@@ -67,7 +67,7 @@ def deliver(
     templates = templates_of(project)
     redirect = rehearsal.redirect if rehearsal else None
 
-    standing, orders = _Standing(), _Orders(plan)
+    standing, orders = _Standing(project.settings), _Orders(plan)
 
     def judged(store: Store, entry: Entry) -> Verdict:
         return decide_again(project, clock(), entry, *orders.now(store, entry), standing.now(store))
@@ -146,14 +146,15 @@ class _Standing:
     That is enough. The intent itself asks again for pauses and the suppressed address, and data only becomes fresher.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._read_at = float("-inf")
         self._read = Standing()
 
     def now(self, store: Store) -> Standing:
         """As it is now; called by several threads, of which two may read at once."""
         if time.monotonic() - self._read_at > STANDING_SECONDS:
-            self._read = standing_of(store)
+            self._read = standing_of(store, self._settings)
             self._read_at = time.monotonic()
         return self._read
 
@@ -201,7 +202,8 @@ def decide_again(
     """What an entry is decided to be on the order and the ledger as they are now."""
     if order is None:
         return Verdict(Reason.ERROR, f"order {entry.order} is no longer in the store")
-    rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(order.account)})
+    account = project.settings.present_account(order.account)
+    rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(account)})
     judged = decide_order(project, order, history, standing, clock, rules=rules, recheck=True)
     decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
     if judged is None or decision is None:

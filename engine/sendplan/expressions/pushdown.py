@@ -64,8 +64,8 @@ class Pushdown:
     fields: Mapping[str, Field]
     calendar: Calendar
     params: Mapping[str, ParamValue]
-    portals: Mapping[str, str]
-    """Account → the portal of its orders that name none."""
+    accounts: Mapping[str, tuple[str, str]]
+    """Account as stored orders name it → its present name, and the portal of its orders that name none."""
     hide_after: datetime | None = None
     """Under time travel, the clock after which events are hidden (docs/project.md#orders)."""
 
@@ -131,8 +131,8 @@ class Pushdown:
             return self.present(node.left)
         name = node.left.name
         values: Any = self._items(node, text=self.fields[name].type is FieldType.TEXT)
-        if name == "portal":
-            return self._portal(Listed(name, values, negated), lambda portal: (portal in values) is not negated)
+        if name in ("account", "portal"):
+            return self._of_account(name, Listed(name, values, negated), lambda text: (text in values) is not negated)
         return self._by_default(name, lambda column: self._visible(column, Listed(column, values, negated)))
 
     def _items(self, node: In, *, text: bool) -> frozenset[Any]:
@@ -239,14 +239,17 @@ class Pushdown:
             return _flag(name, value is (operator == "=="))
         if field.type is FieldType.TEXT and operator not in ("==", "!="):
             return self.present(FieldRef(0, 0, name))
-        if name == "portal":
-            return self._portal(Compared(name, operator, value), lambda portal: COMPARISONS[operator](portal, value))
+        if name in ("account", "portal"):
+            compared = Compared(name, operator, value)
+            return self._of_account(name, compared, lambda text: COMPARISONS[operator](text, value))
         return self._by_default(name, lambda column: self._visible(column, Compared(column, operator, value)))
 
-    def _portal(self, named: Bound, matches: Callable[[str], bool]) -> Bound:
-        """The portal that the order names, else its account's."""
-        accounts = frozenset(account for account, portal in self.portals.items() if matches(portal))
-        return any_of((named, all_of((Absent("portal"), Listed("account", accounts) if accounts else NEVER))))
+    def _of_account(self, name: str, named: Bound, matches: Callable[[str], bool]) -> Bound:
+        """The account's present name; or the portal that the order names, else its account's."""
+        at = ("account", "portal").index(name)
+        accounts = frozenset(account for account, texts in self.accounts.items() if matches(texts[at]))
+        listed = Listed("account", accounts) if accounts else NEVER
+        return listed if name == "account" else any_of((named, all_of((Absent(name), listed))))
 
     def _by_default(self, name: str, bound: Callable[[str], Bound]) -> Bound:
         """The field's own column, else what stands in for it; of several columns only presence is known."""

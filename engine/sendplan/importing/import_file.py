@@ -110,7 +110,7 @@ def _run(
     """One transaction: everything that is good, or nothing and why."""
     file = work.file
     try:
-        with store.importing(clean(file.path.name), data_from) as run:
+        with store.importing(clean(file.path.name), data_from, work.settings.account_names) as run:
             return work.run(run, strict, progress)
     except UserError as error:
         return replace(work.report(), problems=(*work.report().problems, *error.problems))
@@ -189,7 +189,8 @@ class _Import:
         if self.table is not None:
             self.carried |= {each.source.field.name for each in self.readers if self._carries(each)}
         if not self.bad.lines or self.selection.kept > self.suspicions.refused:
-            run.carried(self.carried, self.mapping.accounts)
+            listed = self.mapping.accounts
+            run.carried(self.carried, None if listed is None else map(self.settings.present_account, listed))
         imported = run.finish(self.bad.lines)
         counts = replace(
             self.report(), inserted=imported.inserted, updated=imported.updated, unchanged=imported.unchanged
@@ -362,6 +363,9 @@ class _Import:
         mistakes: Mistakes = {}
         columns: Columns = {each.source.field.name: each.column(batch, environments, mistakes) for each in self.readers}
         self._check_required(columns, batch, mistakes)
+        if "account" in columns:
+            present = self.settings.account_names
+            columns["account"] = [present.get(each, each) for each in columns["account"]]
         if self.mapping.match is not None:
             columns = self._matched(run, columns, batch, mistakes)
         for position, told in mistakes.items():
@@ -443,7 +447,8 @@ class _Import:
     def _check_required(self, columns: Columns, batch: Sequence[RawOrder], mistakes: Mistakes) -> None:
         fields = {each.source.field.name: (each.source.field, each.source.label) for each in self.readers}
         required = (self.mapping.match,) if self.mapping.match is not None else REQUIRED
-        check_required(list(columns), list(columns.values()), batch, self.settings.accounts, mistakes, fields, required)
+        names = self.settings.account_names
+        check_required(list(columns), list(columns.values()), batch, names, mistakes, fields, required)
         if self.mapping.match is None and self.table is None:
             for position, (line, _) in enumerate(batch):
                 if columns["id"][position] is ABSENT:
@@ -454,12 +459,14 @@ class _Import:
         match = self.mapping.match
         assert match is not None
         accounts = columns.get("account")
+        present = self.settings.present_account
         texts = columns[match]
         found = run.matching(match, {each for each in texts if isinstance(each, str)})
         ids: list[Any] = []
         for position, text in enumerate(texts):
             allowed = self.mapping.accounts if accounts is None else (accounts[position],)
-            orders = [id_ for id_, account in found.get(text, ()) if allowed is None or account in allowed]
+            named = None if allowed is None else set(map(present, allowed))
+            orders = [id_ for id_, account in found.get(text, ()) if named is None or present(account) in named]
             ids.append(orders[0] if len(orders) == 1 else None)
             if len(orders) != 1 and position not in mistakes:
                 message = f'no order has `{match}` = "{text}"'

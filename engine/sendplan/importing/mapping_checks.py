@@ -56,7 +56,7 @@ class MappingChecks:
             self.note("wrong-value", path, *problem)
 
     def _check_account(self, name: str, path: KeyPath) -> None:
-        if name not in self.settings.accounts:
+        if name not in self.settings.account_names:
             self.note("unknown-name", path, f"unknown account `{name}`", did_you_mean(name, self.settings.accounts))
 
     def _check_cut(self, path: KeyPath, text: str) -> None:

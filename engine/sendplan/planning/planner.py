@@ -27,6 +27,7 @@ from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of
 from sendplan.project import languages
 from sendplan.project.project import Project
+from sendplan.project.settings import Settings
 from sendplan.store.protocols import OrderSource, StoredOrder
 from sendplan.text import counted
 
@@ -62,9 +63,20 @@ class OrderDecisions:
     """When the order first came (UTC); None: for as long as one knows."""
 
 
-def standing_of(source: OrderSource) -> Standing:
+def standing_of(source: OrderSource, settings: Settings) -> Standing:
     """What the source says of all orders at once."""
-    return Standing(source.imported(), source.overrides())
+    return Standing(by_present_account(source.imported(), settings), source.overrides())
+
+
+def by_present_account(
+    imported: Mapping[str, Mapping[str, datetime]], settings: Settings
+) -> Mapping[str, Mapping[str, datetime]]:
+    """By the present names of accounts: an earlier name stands for the account."""
+    found: dict[str, dict[str, datetime]] = {}
+    for stored, fields in imported.items():
+        latest = found.setdefault(settings.present_account(stored), {})
+        latest |= {name: max(at, latest.get(name, at)) for name, at in fields.items()}
+    return found
 
 
 def decide_orders(
@@ -77,12 +89,12 @@ def decide_orders(
     orders: Iterable[StoredOrder] | None = None,
 ) -> Iterator[OrderDecisions]:
     """Every order (or these) with its decisions, by id; `rules` and `account` narrow what is looked at."""
-    standing = standing_of(source)
+    standing = standing_of(source, project.settings)
     stream = iter(source.orders() if orders is None else orders)
     while chunk := list(islice(stream, _CHUNK)):
         histories = source.histories([order.id for order in chunk])
         for order in chunk:
-            if account is not None and order.account != account:
+            if account is not None and project.settings.present_account(order.account) != account:
                 continue
             history = histories.get(order.id, _NO_HISTORY)
             decided = decide_order(project, order, history, standing, clock, rules=rules)
@@ -102,14 +114,14 @@ def decide_candidates(
 
     Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
     """
-    standing = standing_of(source)
+    standing = standing_of(source, project.settings)
     hide_after = clock.now if clock.replay else None
     for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
         stream = source.candidates(search.narrowings, search.fields)
         while chunk := list(islice(stream, _CHUNK)):
             histories = source.histories([order.id for order in chunk], search.ledger)
             for order in chunk:
-                if order.account not in search.accounts:
+                if project.settings.present_account(order.account) not in search.accounts:
                     continue
                 history = histories.get(order.id, _NO_HISTORY)
                 decided = decide_order(project, order, history, standing, clock, rules=search.decided, planned=rules)
@@ -140,10 +152,10 @@ def decide_order(
     if facts is None:
         return None
     outcomes: dict[MessageKey, Reason] = dict(project.broken_outcomes)
-    imported = standing.imported.get(order.account, {})
+    imported = standing.imported.get(facts.account, {})
     situation = Situation(clock.now, facts, history, imported, standing.overrides, outcomes)
     decisions = []
-    for rule in project.rules_for(order.account):
+    for rule in project.rules_for(facts.account):
         if rules is not None and rule.id not in rules:
             continue
         decision = decide(rule, settings, situation)
@@ -290,7 +302,8 @@ def chosen_template(project: Project, facts: Facts, template: str) -> languages.
         billing_country=str(values["billing_country"]) if "billing_country" in values else None,
     )
     default = settings.languages.default
-    return languages.choose(project.templates, template, account=facts.account, language=language, default=default)
+    names = account.names if account else (facts.account,)
+    return languages.choose(project.templates, template, accounts=names, language=language, default=default)
 
 
 def _language(project: Project, facts: Facts, template: str) -> str | None:
@@ -324,8 +337,9 @@ def never_carried(
     project: Project, imported: Mapping[str, Mapping[str, datetime]], rules: Collection[str] | None = None
 ) -> Iterator[str]:
     """A sentence for each rule and account whose imports never carried a field that the rule reads."""
+    by_name = by_present_account(imported, project.settings)
     for name, account in project.settings.accounts.items():
-        carried = imported.get(name)
+        carried = by_name.get(name)
         if not carried:
             continue
         for rule in sorted(project.rules_for(name), key=lambda each: each.id):

@@ -76,14 +76,19 @@ def preferred(languages: Languages, *, account: str | None, order: str | None, b
 
 
 @lru_cache(maxsize=4096)
-def choose(templates: frozenset[str], name: str, *, account: str, language: str, default: str) -> Chosen | None:
+def choose(
+    templates: frozenset[str], name: str, *, accounts: tuple[str, ...], language: str, default: str
+) -> Chosen | None:
     """The file for a template's name: account and language, language, account and default language, default language.
 
     A file speaks a language when the language is among its CLDR parents or is itself (`de-AT` reads `de`, `zh-TW` reads
     `zh-Hant`, `nb` reads `no`); else, sooner than in the default language, one that is near (`pt-PT` reads `pt-BR`).
-    `templates` is `listing(...)`; only a member of it is ever returned, so no name can reach outside the folder.
+    `accounts` are the account's present name and earlier ones. `templates` is `listing(...)`; only a member of it is
+    ever returned, so no name can reach outside the folder.
     """
-    spoken = {folder: _spoken(templates, f"{folder}{name}") for folder in (f"{account}/", "")}
+    spoken = {
+        folder: _spoken(templates, f"{folder}{name}") for folder in (*(f"{account}/" for account in accounts), "")
+    }
     for wanted in (language, default):
         for match in (_speaks, _near):
             for folder, tags in spoken.items():

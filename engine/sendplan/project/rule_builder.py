@@ -223,8 +223,8 @@ class _Builder:
             return ""
         name, default = str(data["template"]), self.settings.languages.default
         if any(
-            choose(self.templates, name, account=account, language=default, default=default) is None
-            for account in self.settings.accounts
+            choose(self.templates, name, accounts=account.names, language=default, default=default) is None
+            for account in self.settings.accounts.values()
         ):
             names = {each.rpartition("/")[2].partition(".")[0] for each in self.templates}
             known = {each for each in names if not each.startswith("_")}  # those are parts of others

@@ -82,6 +82,15 @@ class Account:
     language: str | None = None
     params: Mapping[str, ParamValue] = field(default_factory=dict)
     """The project's params with this account's own over them."""
+    closed: bool = False
+    """Its orders stay in the store and get no mail."""
+    formerly: tuple[str, ...] = ()
+    """Earlier names, which stand for the account in stored orders, files, mappings and `templates/`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The present name, then earlier ones."""
+        return (self.name, *self.formerly)
 
 
 TRANSACTIONAL = "transactional"
@@ -156,9 +165,17 @@ class Settings:
     fresh_within: Mapping[str, Duration] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     """Optional keys of a rule, as written."""
+    account_names: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """Every name that an account has or had → its present one."""
     constants: Mapping[str, Value] = field(init=False, repr=False, compare=False)
     """What a field holds when no import carried it, where that is the same for all orders: flags are false."""
 
+    def present_account(self, name: str) -> str:
+        """The present name of an account that is named so in an order or a file; an unknown name stays itself."""
+        return self.account_names.get(name, name)
+
     def __post_init__(self) -> None:
+        names = {name: account.name for account in self.accounts.values() for name in account.names}
+        object.__setattr__(self, "account_names", names)
         constants = {name: each.default for name, each in self.fields.items() if each.default is not None}
         object.__setattr__(self, "constants", constants)

@@ -106,6 +106,7 @@ class _Reader:
         shop, calendar = shop_section.shop_and_calendar(self.data.get("shop"), self._note_in("shop"))
         senders = {name: self._sender(name, each) for name, each in self.data.get("senders", {}).items()}
         accounts = {name: self._account(name, each, params, senders) for name, each in self._section("accounts")}
+        self._check_former_names()
         regions = tuple(self._region(name, each) for name, each in self._section("regions"))
         windows = {name: self._window(name, each) for name, each in self._section("windows")}
         classes = {TRANSACTIONAL: MessageClass(TRANSACTIONAL)}
@@ -290,7 +291,20 @@ class _Reader:
             given.get("copy_to"),
             given.get("language"),
             {**params, **self._own_params((*path, "params"), given.get("params", {}), params)},
+            bool(given.get("closed", False)),
+            tuple(given.get("formerly", ())),
         )
+
+    def _check_former_names(self) -> None:
+        """One name is one account, now and before."""
+        owners = {name: name for name, _ in self._section("accounts")}
+        for name, given in self._section("accounts"):
+            for number, former in enumerate(given.get("formerly", ())):
+                owner = owners.setdefault(former, name)
+                if owner == former or owner != name:
+                    what = "an account of today" if owner == former else f"an earlier name of `{owner}` already"
+                    place = ("accounts", name, "formerly", number)
+                    self.note("duplicate-id", place, f"`{former}` is {what}", "leave the name to one account")
 
     def _own_params(
         self, path: KeyPath, given: Mapping[str, Any], params: Mapping[str, ParamValue]

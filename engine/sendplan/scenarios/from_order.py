@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -44,7 +44,9 @@ def scenario_from_order(project: Project, source: OrderSource, order: str, now: 
     stored = next(iter(source.orders_by_id([order])), None)
     if stored is None:
         raise _unusable(f"there is no order `{order}`", "give the id of an order that was imported")
-    if stored.account not in project.settings.accounts:
+    account = project.settings.present_account(stored.account)
+    stored = replace(stored, account=account, values={**stored.values, "account": account})
+    if account not in project.settings.accounts:
         message = f"account `{stored.account}` of order `{order}` is not in sendplan.yaml"
         raise _unusable(message, "add it under `accounts:`")
     calendar = project.settings.calendar

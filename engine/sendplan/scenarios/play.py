@@ -146,7 +146,7 @@ class _Runner:
             else:
                 order[name] = value
         account = str(order.get("account", ""))
-        if account not in self.project.settings.accounts:
+        if account not in self.project.settings.account_names:
             help_ = did_you_mean(account, self.project.settings.accounts)
             self.note((*path, "account"), f"there is no account `{account}`", help_, "unknown-name")
         if "ordered" in order:
@@ -256,7 +256,7 @@ class _Runner:
         """The step that was sent (empty without a ladder), or None."""
         stored = next(self.orders.orders_by_id([order]))
         history = self.orders.histories([order]).get(order, History())
-        standing = standing_of(self.orders)
+        standing = standing_of(self.orders, self.project.settings)
         decided = decide_order(self.project, stored, history, standing, clock, rules=self.rules, recheck=True)
         decision = next((each for each in decided.decisions if each.rule.id == rule), None) if decided else None
         if decision is None or decision.reason is not Reason.SEND:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from sendplan.addresses import mailbox
@@ -394,8 +395,14 @@ class Store(Reader, Protocol):
     def ensure_indexes(self, indexes: Iterable[Index]) -> None:
         """Have these indexes, which make planning quick, and none that an earlier call made beside them."""
 
-    def importing(self, file: str, at: datetime) -> AbstractContextManager[ImportRun]:
-        """Begin the import of `file`; `at` is when its data came (UTC)."""
+    def importing(
+        self, file: str, at: datetime, accounts: Mapping[str, str] = MappingProxyType({})
+    ) -> AbstractContextManager[ImportRun]:
+        """Begin the import of `file`; `at` is when its data came (UTC).
+
+        `accounts` leads from each name that an account has or had to its present one, which the rows carry; a stored
+        order keeps the name that it came with.
+        """
 
     def note_import(self, record: ImportRecord) -> None:
         """Add to the log of imports."""

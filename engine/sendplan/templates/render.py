@@ -82,7 +82,7 @@ class Templates:
         """Files that no lookup ever finds."""
         account, _, _ = path.rpartition("/")
         file = f"{self._folder.name}/{path}"
-        if account and account not in self._settings.accounts:
+        if account and account not in self._settings.account_names:
             help_ = did_you_mean(account, self._settings.accounts)
             yield _warning(f"`{file}` is never used: there is no account `{account}`", file, help_)
         if is_part(path):

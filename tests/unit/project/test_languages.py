@@ -70,7 +70,7 @@ FILES = frozenset(
 )
 def test_the_lookup_of_a_template(account: str, name: str, language: str, expected: Chosen | None) -> None:
     """The account's own file comes first, then the language's, then both in the default language; de-AT tries de."""
-    assert choose(FILES, name, account=account, language=language, default="en") == expected
+    assert choose(FILES, name, accounts=(account,), language=language, default="en") == expected
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_a_speaker_gets_what_is_nearest(language: str, there: str, spoken: str) 
     """A language reads its parents, then what is near in script and region, and only then the default language."""
     files = frozenset(f"hello.{each}.md" for each in there.split())
     default = there.split()[0]
-    chosen = choose(files, "hello", account="web", language=language, default=default)
+    chosen = choose(files, "hello", accounts=("web",), language=language, default=default)
     assert chosen == Chosen(f"hello.{spoken}.md", spoken)
 
 
 def test_a_near_language_of_the_account_does_not_hide_the_right_one() -> None:
     """The account's own file in another script stands behind the shop's in the buyer's."""
     files = frozenset({"ebay-de/hello.zh.md", "hello.zh-Hant.md", "hello.en.md"})
-    chosen = choose(files, "hello", account="ebay-de", language="zh-TW", default="en")
+    chosen = choose(files, "hello", accounts=("ebay-de",), language="zh-TW", default="en")
     assert chosen == Chosen("hello.zh-Hant.md", "zh-Hant")
 
 

@@ -32,6 +32,7 @@ class SqliteImport:
         file: str,
         at: datetime,
         wall: int,
+        names: Mapping[str, str],
     ) -> None:
         self._connection = connection
         self._fields = fields
@@ -39,6 +40,7 @@ class SqliteImport:
         self._file = file
         self._at = encode_instant(at)
         self._wall = wall // 1000 * 1000
+        self._names = names
         self._accounts: set[str] = set()
         self._taken = self._inserted = self._written = 0
         self._has_marks = connection.execute("SELECT 1 FROM refused_rows LIMIT 1").fetchone() is not None
@@ -135,7 +137,7 @@ class SqliteImport:
         id_at = names.index("id")
         ids = json.dumps([values[id_at] for _, values in rows])
         query = "SELECT id, account FROM orders WHERE id IN (SELECT value FROM json_each(?))"
-        return dict(self._connection.execute(query, (ids,)))
+        return {id_: self._names.get(account, account) for id_, account in self._connection.execute(query, (ids,))}
 
     def _refusals(
         self, names: tuple[str, ...], rows: Sequence[ImportRow], accounts: Mapping[str, str]
@@ -187,7 +189,7 @@ class SqliteImport:
         assignments = ", ".join(f"{columns[name]} = {source[name]}" for name in settable)
         changed = " OR ".join(f"{columns[name]} IS NOT {source[name]}" for name in settable)
         if not inserts:
-            unused = "" if "account" not in names else f" AND account = {numbers['account']}"
+            unused = "" if "account" not in names else f" AND {numbers['account']} IS NOT NULL"
             return (
                 f"UPDATE orders SET {assignments}, version = version + 1"
                 f" WHERE id = {numbers['id']}{unused} AND ({changed})"

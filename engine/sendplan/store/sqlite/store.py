@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
@@ -53,12 +54,13 @@ class SqliteStore(SqliteLedger):
             raise
 
     @contextmanager
-    def importing(self, file: str, at: datetime) -> Iterator[SqliteImport]:
+    def importing(
+        self, file: str, at: datetime, accounts: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[SqliteImport]:
         """One import in one transaction; other writers wait until it is through."""
         with self._file.transaction() as connection:
-            yield SqliteImport(
-                connection, {each.name: each for each in self._fields}, self._codec, file, at, self._wall()
-            )
+            fields = {each.name: each for each in self._fields}
+            yield SqliteImport(connection, fields, self._codec, file, at, self._wall(), accounts)
 
     def note_import(self, record: ImportRecord) -> None:
         done, refused = record.imported, json.dumps(list(map(astuple, record.refused)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("sendplan.yaml", "rules", "templates", "schemas", "fixtures/orders.csv", "fixtures/scenarios")
+SHIPPED = ("sendplan.yaml", "rules", "templates", "schemas", "mappings", "fixtures/orders.csv", "fixtures/scenarios")
 
 
 def _run(*command: str | Path, cwd: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def _settings(folder: Path) -> Settings:
     return settings
 
 
-def _read(file: Path, mapping: Path, folder: Path) -> tuple[ImportReport, dict[str, Mapping[str, Any]]]:
+def _read(file: Path, mapping: Path, folder: Path) -> tuple[ImportReport, dict[str, dict[str, Any]]]:
     settings = _settings(folder)
     store = open_store(settings.store, folder, settings.fields, settings.calendar)
     done = take_file(file, mapping, settings, store, NOW, name=file.name)

@@ -6,6 +6,7 @@ import builtins
 import json
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from projects import Project, received, text_of
 from prometheus_client.parser import text_string_to_metric_families
 
 from sendplan.commands import run_command
-from sendplan.dispatch import executor
+from sendplan.dispatch import Services, delivery
 from sendplan.dispatch.model import Pauses
 from sendplan.sink import Say, Sink, at
 from sendplan.sink import SmtpStep as Step
@@ -42,7 +43,7 @@ rules:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits until a server is tried again."""
     quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
-    monkeypatch.setattr(executor, "Pauses", lambda: quick)
+    monkeypatch.setattr(delivery, "Services", partial(Services, pauses=quick))
 
 
 @pytest.fixture

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from sendplan.calendar import Calendar
+from sendplan.deciding.facts import Facts
 from sendplan.dispatch import (
     Cause,
     DispatchReport,
     Ending,
     Pauses,
+    Services,
     Verdict,
     execute,
     recover,
@@ -70,7 +73,7 @@ class Shop:
             run.finish(0)
         store.close()
 
-    def judge(self, store: Store, entry: Entry) -> Verdict:
+    def decide_again(self, store: Store, entry: Entry) -> Verdict:
         """Sends until the order is paid, and respects the ledger."""
         assert entry.order is not None
         (order,) = store.orders_by_id([entry.order])
@@ -82,7 +85,7 @@ class Shop:
             return Verdict(Reason.ALREADY_SENT, record.state)
         if entry.rule in store.overrides().paused:
             return Verdict(Reason.PAUSED, "paused")
-        return Verdict(Reason.SEND, "due", version=order.version, address=str(order.values["email"]))
+        return Verdict(Reason.SEND, "due", Facts(order.id, order.account, order.version, order.values))
 
     def compose(self, verdict: Verdict) -> Message:
         return Message(
@@ -97,26 +100,25 @@ class Shop:
     def sender(self) -> Sender:
         return Sender("main", "shop@example.com", "127.0.0.1", self.sink.port, "none", limits=self.limits)
 
-    def send(self, plan: Plan, **changed: object) -> DispatchReport:
-        def judge(store: Store, entry: Entry) -> Verdict:
-            verdict = self.judge(store, entry)
+    def send(self, plan: Plan, **changed: Any) -> DispatchReport:
+        def decide_again(store: Store, entry: Entry) -> Verdict:
+            verdict = self.decide_again(store, entry)
             self.before_mail(entry)
             return verdict
 
-        arguments: dict[str, object] = {
-            "open_store": self.store,
-            "judge": judge,
-            "compose": self.compose,
-            "senders": {"main": self.sender()},
-            "journals": self.folder / "replies",
-            "clock": lambda: self.now,
-            "stop": self.stop,
-            "progress": lambda result: self.results.append(result.key),
-            "timeouts": Timeouts(connect=5, command=5, data=5, body=5, result=5),
-            "pauses": self.pauses,
-            **changed,
-        }
-        return execute(plan, **arguments)  # type: ignore[arg-type]
+        services = Services(
+            open_store=self.store,
+            decide_again=decide_again,
+            compose=self.compose,
+            senders={"main": self.sender()},
+            journals=self.folder / "replies",
+            clock=lambda: self.now,
+            timeouts=Timeouts(connect=5, command=5, data=5, body=5, result=5),
+            pauses=self.pauses,
+        )
+        services = replace(services, **changed)
+        report = self.results.append
+        return execute(plan, services, stop=self.stop, progress=lambda result: report(result.key))
 
     def record(self, order: str, rule: str = "reminder") -> Record | None:
         store = self.store()
@@ -781,7 +783,7 @@ def test_a_rehearsal_reaches_only_its_address(shop: Shop) -> None:
         planned,
         "Test <test@example.net>",
         store=store,
-        judge=shop.judge,
+        decide_again=shop.decide_again,
         compose=redirected,
         senders={"main": shop.sender()},
     )
@@ -801,7 +803,7 @@ def test_a_rehearsal_without_a_valid_address_sends_nothing(shop: Shop) -> None:
             plan(entry("E1")),
             "",
             store=store,
-            judge=shop.judge,
+            decide_again=shop.decide_again,
             compose=shop.compose,
             senders={"main": shop.sender()},
         )
@@ -814,7 +816,11 @@ def test_a_rehearsal_into_a_folder_uses_no_network(shop: Shop) -> None:
     shop.put("2024/17", "E2")
     store = shop.store()
     report = rehearse_to_folder(
-        plan(entry("2024/17"), entry("E2")), shop.folder / "mails", store=store, judge=shop.judge, compose=shop.compose
+        plan(entry("2024/17"), entry("E2")),
+        shop.folder / "mails",
+        store=store,
+        decide_again=shop.decide_again,
+        compose=shop.compose,
     )
     store.close()
     assert report.count(Ending.SENT) == 2

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from projects import Project
 
-from sendplan.dispatch import executor
+from sendplan.dispatch import Services, delivery
 from sendplan.dispatch.model import Pauses
 from sendplan.sink import Say, Sink, at
 from sendplan.sink import SmtpStep as Step
@@ -38,7 +39,7 @@ rules:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits until a server is tried again."""
     quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
-    monkeypatch.setattr(executor, "Pauses", lambda: quick)
+    monkeypatch.setattr(delivery, "Services", partial(Services, pauses=quick))
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
 """Sending exactly what was planned, once: `execute` a plan, or rehearse it without a trace in the ledger."""
 
 from sendplan.dispatch.executor import execute, recover
-from sendplan.dispatch.job import Compose, Judge
+from sendplan.dispatch.job import Compose, DecideAgain, Services
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result, Verdict
 from sendplan.dispatch.rehearsal import rehearse_to_address, rehearse_to_folder
 
 __all__ = [
     "Cause",
     "Compose",
+    "DecideAgain",
     "DispatchReport",
     "Ending",
-    "Judge",
     "Pauses",
     "Result",
+    "Services",
     "Verdict",
     "execute",
     "recover",

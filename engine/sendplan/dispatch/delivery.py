@@ -16,9 +16,10 @@ from types import FrameType
 from sendplan.deciding.candidates import closure
 from sendplan.dispatch import (
     Compose,
+    DecideAgain,
     DispatchReport,
-    Judge,
     Result,
+    Services,
     Verdict,
     execute,
     rehearse_to_address,
@@ -30,7 +31,7 @@ from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import Clock, decide_order, standing_of
 from sendplan.project.project import Project
-from sendplan.project.settings import TRANSACTIONAL, Settings
+from sendplan.project.settings import Settings
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import JOURNALS, checked
 from sendplan.store.protocols import StoredOrder
@@ -69,7 +70,7 @@ def deliver(
 
     standing, orders = _Standing(project.settings), _Orders(plan)
 
-    def judged(store: Store, entry: Entry) -> Verdict:
+    def decided(store: Store, entry: Entry) -> Verdict:
         return decide_again(project, clock(), entry, *orders.now(store, entry), standing.now(store))
 
     def composed(verdict: Verdict) -> Message:
@@ -90,30 +91,27 @@ def deliver(
         return mail
 
     if rehearsal is not None:
-        return _rehearse(plan, project, rehearsal, judged, composed, stop, progress)
+        return _rehearse(plan, project, rehearsal, decided, composed, stop, progress)
     settings = project.settings
     with closing(_store(project)) as store, checked(settings, store) as marks:
         store.note_run({entry.rule for entry in plan.entries}, clock().now)
-        return execute(
-            plan,
+        services = Services(
             open_store=lambda: _store(project),
-            judge=judged,
+            decide_again=decided,
             compose=composed,
             senders=settings.senders,
             journals=settings.folder / JOURNALS,
             clock=lambda: clock().now,
-            precedence=[rule.id for rule in project.rules],
-            stop=stop,
-            progress=progress,
             mark=marks.rise,
         )
+        return execute(plan, services, precedence=[rule.id for rule in project.rules], stop=stop, progress=progress)
 
 
 def _rehearse(
     plan: Plan,
     project: Project,
     rehearsal: Rehearsal,
-    judged: Judge,
+    decided: DecideAgain,
     composed: Compose,
     stop: threading.Event,
     progress: Callable[[Result], None],
@@ -121,13 +119,19 @@ def _rehearse(
     with closing(_store(project)) as store:
         if rehearsal.folder is not None:
             return rehearse_to_folder(
-                plan, rehearsal.folder, store=store, judge=judged, compose=composed, stop=stop, progress=progress
+                plan,
+                rehearsal.folder,
+                store=store,
+                decide_again=decided,
+                compose=composed,
+                stop=stop,
+                progress=progress,
             )
         return rehearse_to_address(
             plan,
             rehearsal.redirect or "",
             store=store,
-            judge=judged,
+            decide_again=decided,
             compose=composed,
             senders=project.settings.senders,
             stop=stop,
@@ -204,23 +208,13 @@ def decide_again(
         return Verdict(Reason.ERROR, f"order {entry.order} is no longer in the store")
     account = project.settings.present_account(order.account)
     rules = closure(entry.rule, {rule.id: rule for rule in project.rules_for(account)})
-    judged = decide_order(project, order, history, standing, clock, rules=rules, recheck=True)
-    decision = next((each for each in judged.decisions if each.rule.id == entry.rule), None) if judged else None
-    if judged is None or decision is None:
+    decided = decide_order(project, order, history, standing, clock, rules=rules, recheck=True)
+    decision = next((each for each in decided.decisions if each.rule.id == entry.rule), None) if decided else None
+    if decided is None or decision is None:
         return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} can no longer be decided")
     if decision.reason is Reason.SEND and decision.key != (entry.rule, entry.step or ""):
         return Verdict(Reason.ALREADY_SENT, "the ladder has moved on since the plan was made")
-    return Verdict(
-        decision.reason,
-        decision.why,
-        version=order.version,
-        address=str(judged.facts.values.get("email", "")),
-        klass=decision.step.klass if decision.step else TRANSACTIONAL,
-        classes=frozenset(project.settings.classes),
-        expires_at=decision.expires_at,
-        facts=judged.facts,
-        decision=decision,
-    )
+    return Verdict(decision.reason, decision.why, decided.facts, decision, frozenset(project.settings.classes))
 
 
 @contextmanager

@@ -16,16 +16,15 @@ from pathlib import Path
 from sendplan.addresses import mask_all
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.desk import Desk
-from sendplan.dispatch.job import Compose, Judge
+from sendplan.dispatch.job import Services
 from sendplan.dispatch.lane import Lane
-from sendplan.dispatch.model import Cause, DispatchReport, Ending, Pauses, Result
+from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.reports import LOGIN_REST, Reports
 from sendplan.dispatch.streaks import Streaks
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
 from sendplan.mail.credentials import check_passwords
-from sendplan.mail.dialing import Timeouts
 from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Sender
@@ -40,27 +39,17 @@ _POLL_SECONDS = 0.1
 
 def execute(
     plan: Plan,
+    services: Services,
     *,
-    open_store: Callable[[], Store],
-    judge: Judge,
-    compose: Compose,
-    senders: Mapping[str, Sender],
-    journals: Path,
-    clock: Callable[[], datetime],
     precedence: Sequence[str] = (),
     stop: threading.Event | None = None,
     progress: Callable[[Result], None] = lambda result: None,
-    mark: Callable[[int], None] = lambda high_water: None,
-    timeouts: Timeouts | None = None,
-    pauses: Pauses | None = None,
 ) -> DispatchReport:
     """Send what the plan says, each message decided again right before it leaves.
 
-    `open_store`, `judge` and `compose` are called from several threads, `progress` only from this one. `mark` notes,
-    durably and outside the store, how far the ledger has come (`Store.high_water`): before each end of a message, and
-    in the end. `clock` is the time of sending (UTC). `precedence` lists rules, each after those whose messages it waits
-    for. Setting `stop` finishes the mails past their intent and leaves the rest open; so does an error of the store or
-    the system, which the report names.
+    `progress` is called from this thread only. `precedence` lists rules, each after those whose messages it waits for.
+    Setting `stop` finishes the mails past their intent and leaves the rest open; so does an error of the store or the
+    system, which the report names.
 
     Raises UserError, before any mail, for a plan that has already been executed or is being executed, for a missing
     password, and for a store that cannot be opened.
@@ -69,14 +58,12 @@ def execute(
     rank = {rule: number for number, rule in enumerate(precedence)}
     entries = tuple(sorted(entries, key=lambda entry: rank.get(entry.rule, len(rank))))
     names = dict.fromkeys(entry.sender for entry in entries if entry.sender)
-    used = {name: senders[name] for name in names if name in senders}
+    used = {name: services.senders[name] for name in names if name in services.senders}
     check_passwords(used.values())
-    store = open_store()
+    store = services.open_store()
     try:
-        run = _Run(plan, entries, used, store, mark, stop or threading.Event(), progress)
-        if not run.begin(journals, clock, pauses or Pauses()):
-            return run.report()
-        return run.to_end(open_store, judge, compose, clock, timeouts or Timeouts())
+        run = _Run(plan, entries, used, services, store, stop or threading.Event(), progress)
+        return run.to_end() if run.begin() else run.report()
     finally:
         store.close()
 
@@ -133,8 +120,8 @@ class _Run:
         plan: Plan,
         entries: tuple[Entry, ...],
         senders: Mapping[str, Sender],
+        services: Services,
         store: Store,
-        mark: Callable[[int], None],
         stop: threading.Event,
         progress: Callable[[Result], None],
     ) -> None:
@@ -143,7 +130,7 @@ class _Run:
         self._senders = senders
         self._lanes: list[Lane] = []
         self._store = store
-        self._mark = mark
+        self._services = services
         self._stop = stop
         self._progress = progress
         self._token = ""
@@ -151,19 +138,19 @@ class _Run:
         self._results: dict[str, Result] = {}
         self._reported: deque[Result] = deque()
         self._ended: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        self._commits = Commits(store, mark)
+        self._commits = Commits(store, services.mark)
         self._broken: BaseException | None = None
 
-    def begin(self, journals: Path, clock: Callable[[], datetime], pauses: Pauses) -> bool:
+    def begin(self) -> bool:
         """Settle what others left behind and take the lease; False when the store or the system fails."""
         try:
-            recover(self._store, journals, clock())
+            recover(self._store, self._services.journals, self._services.clock())
             token = self._store.start_plan(self._plan, owner(), LEASE_SECONDS)
             if isinstance(token, PlanRecord):
                 raise UserError(_refusal(token), Exit.REFUSED)
             self._token = token
-            self._journal = journal.Journal(journals, token)
-            self._open_lanes(pauses)
+            self._journal = journal.Journal(self._services.journals, token)
+            self._open_lanes()
         except (OSError, StoreError) as error:
             self._break_off(error)
             self._give_back()
@@ -171,36 +158,32 @@ class _Run:
         emit("started", plan=self._plan.id, mails=len(self._entries))
         return True
 
-    def _open_lanes(self, pauses: Pauses) -> None:
+    def _open_lanes(self) -> None:
         reports = self._store.sender_reports()
         keeper, reported = Reports(self._commits, reports), {each.sender: each for each in reports}
         streaks = _streaks(self._store, self._entries, reported)
         for name, sender in self._senders.items():
             entries = [each for each in self._entries if each.sender == name]
             stopped_by = reported[name].scope if name in reported else None
-            lane = Lane(sender, entries, pauses, keeper, streaks, stopped_by)
+            lane = Lane(sender, entries, self._services.pauses, keeper, streaks, stopped_by)
             _leave_wrong_login(lane, reported.get(name), self._store)
             self._lanes.append(lane)
 
-    def to_end(
-        self,
-        open_store: Callable[[], Store],
-        judge: Judge,
-        compose: Compose,
-        clock: Callable[[], datetime],
-        timeouts: Timeouts,
-    ) -> DispatchReport:
+    def _open_desk(self) -> Desk:
+        services = self._services
+        store = services.open_store()
+        return Desk(store, self._journal, self._token, services.clock, self._commits, self._break_off)
+
+    def to_end(self) -> DispatchReport:
         """Work until every lane is empty or stopped."""
         workers = [
             Worker(
                 lane,
                 number,
-                open_desk=lambda: Desk(open_store(), self._journal, self._token, clock, self._commits, self._break_off),
-                judge=judge,
-                compose=compose,
+                open_desk=self._open_desk,
+                services=self._services,
                 stop=self._stop,
                 report=self._reported.append,
-                timeouts=timeouts,
             )
             for lane in self._lanes
             for number in range(lane.connections)
@@ -308,7 +291,7 @@ class _Run:
                 left_open=left_open(report),
                 copies_refused=tuple(dict.fromkeys(each.copy_refused for each in report.results if each.copy_refused)),
             )
-            self._mark(self._store.high_water())
+            self._services.mark(self._store.high_water())
         except (OSError, StoreError) as error:
             self._break_off(error)
 

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendplan.dispatch.model import Cause, Ending, Result, Verdict
+from sendplan.dispatch.model import Cause, Ending, Pauses, Result, Verdict
 from sendplan.events import emit
+from sendplan.mail.dialing import Timeouts
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
+from sendplan.project.settings import Sender
 from sendplan.store.protocols import Store
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message
 
-Judge = Callable[[Store, Entry], Verdict]
+DecideAgain = Callable[[Store, Entry], Verdict]
 Compose = Callable[[Verdict], "Message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What an execution uses of the world around it; the first three are called from several threads."""
+
+    open_store: Callable[[], Store]
+    decide_again: DecideAgain
+    compose: Compose
+    senders: Mapping[str, Sender]
+    journals: Path
+    clock: Callable[[], datetime]
+    """The time of sending (UTC)."""
+    mark: Callable[[int], None] = lambda high_water: None
+    """Notes, durably and outside the store, how far the ledger has come (`Store.high_water`): before each end of a
+    message, and in the end."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,19 +27,32 @@ class Verdict:
     """Anything but `send` leaves the message open."""
     why: str
     """One sentence for a person."""
-    version: int = 0
-    """Of the order decided on: the intent only holds for this one."""
-    address: str = ""
-    """The buyer's, for the suppression list."""
-    klass: str = TRANSACTIONAL
-    """The message's class, for the suppression list."""
-    classes: frozenset[str] = frozenset()
-    """All classes that there are."""
-    expires_at: datetime | None = None
-    """From when on the message may no longer go out (UTC)."""
     facts: Facts | None = None
+    """The order that was decided on."""
     decision: Decision | None = None
-    """What the mail is composed from."""
+    classes: frozenset[str] = frozenset()
+    """All classes of messages that there are, for the suppression list."""
+
+    @property
+    def klass(self) -> str:
+        """The message's class, for the suppression list."""
+        step = self.decision.step if self.decision else None
+        return step.klass if step else TRANSACTIONAL
+
+    @property
+    def version(self) -> int:
+        """Of the order decided on: the intent only holds for this one."""
+        return self.facts.version if self.facts else 0
+
+    @property
+    def address(self) -> str:
+        """The buyer's, for the suppression list."""
+        return str(self.facts.values.get("email", "")) if self.facts else ""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """From when on the message may no longer go out (UTC)."""
+        return self.decision.expires_at if self.decision else None
 
 
 class Ending(StrEnum):

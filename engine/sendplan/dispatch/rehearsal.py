@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sendplan.dispatch.desk import recipients_of
-from sendplan.dispatch.job import Compose, Judge, composed, left_open
+from sendplan.dispatch.job import Compose, DecideAgain, composed, left_open
 from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.pacing import Pace
 from sendplan.mail.credentials import check_passwords, password_of
@@ -30,7 +30,7 @@ def rehearse_to_address(
     address: str,
     *,
     store: Store,
-    judge: Judge,
+    decide_again: DecideAgain,
     compose: Compose,
     senders: Mapping[str, Sender],
     stop: threading.Event | None = None,
@@ -57,7 +57,7 @@ def rehearse_to_address(
         return post.deliver(entry, message)
 
     try:
-        results = _results(entries, store, judge, compose, deliver, ending, progress)
+        results = _results(entries, store, decide_again, compose, deliver, ending, progress)
     finally:
         for post in posts.values():
             post.close()
@@ -70,7 +70,7 @@ def rehearse_to_folder(
     folder: Path,
     *,
     store: Store,
-    judge: Judge,
+    decide_again: DecideAgain,
     compose: Compose,
     stop: threading.Event | None = None,
     progress: Callable[[Result], None] = lambda result: None,
@@ -87,14 +87,14 @@ def rehearse_to_folder(
         return Result(entry.key, Ending.SENT, f"written to {folder / name}")
 
     ending = stop or threading.Event()
-    results = _results(entries, store, judge, compose, write, ending, progress)
+    results = _results(entries, store, decide_again, compose, write, ending, progress)
     return DispatchReport(plan.id, results, {}, interrupted=ending.is_set())
 
 
 def _results(
     entries: Iterable[Entry],
     store: Store,
-    judge: Judge,
+    decide_again: DecideAgain,
     compose: Compose,
     deliver: Callable[[Entry, Message], Result],
     stop: threading.Event,
@@ -105,7 +105,7 @@ def _results(
         result = (
             left_open(entry, Cause.STOPPED, "stopped by a person")
             if stop.is_set()
-            else _result(entry, store, judge, compose, deliver)
+            else _result(entry, store, decide_again, compose, deliver)
         )
         results.append(result)
         progress(result)
@@ -113,9 +113,9 @@ def _results(
 
 
 def _result(
-    entry: Entry, store: Store, judge: Judge, compose: Compose, deliver: Callable[[Entry, Message], Result]
+    entry: Entry, store: Store, decide_again: DecideAgain, compose: Compose, deliver: Callable[[Entry, Message], Result]
 ) -> Result:
-    verdict = judge(store, entry)
+    verdict = decide_again(store, entry)
     if verdict.reason is not Reason.SEND:
         return left_open(entry, verdict.reason, verdict.why)
     message = composed(compose, entry, verdict)

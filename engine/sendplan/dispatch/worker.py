@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from sendplan.dispatch.desk import Desk, UnrecordedError, recipients_of
-from sendplan.dispatch.job import Compose, Job, Judge, composed, left_open
+from sendplan.dispatch.job import Job, Services, composed, left_open
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import CAUSES, LEVELS, Cause, Ending, Result, Verdict
 from sendplan.dispatch.retries import delay
@@ -22,7 +22,7 @@ from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
 from sendplan.ledger import State
 from sendplan.mail.credentials import password_of
-from sendplan.mail.dialing import SmtpError, Timeouts
+from sendplan.mail.dialing import SmtpError
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.plan import Entry, Reason
@@ -60,20 +60,16 @@ class Worker:
         number: int,
         *,
         open_desk: Callable[[], Desk],
-        judge: Judge,
-        compose: Compose,
+        services: Services,
         stop: threading.Event,
         report: Callable[[Result], None],
-        timeouts: Timeouts,
     ) -> None:
         self._lane = lane
         self._number = number
         self._open_desk = open_desk
-        self._judge = judge
-        self._compose = compose
+        self._services = services
         self._stop = stop
         self._report = report
-        self._timeouts = timeouts
         self._session: Session | None = None
         self._ahead: Job | None = None
         """The next mail, prepared so that its envelope may leave together with the end of the one before."""
@@ -109,11 +105,11 @@ class Worker:
         if self._lane.streaks.stopped(entry.rule):
             self._done(entry, left_open(entry, Reason.PAUSED, _RULE_STOPPED))
             return None
-        verdict = self._judge(self._desk.store, entry)
+        verdict = self._services.decide_again(self._desk.store, entry)
         if verdict.reason is not Reason.SEND:
             self._done(entry, left_open(entry, verdict.reason, verdict.why))
             return None
-        message = composed(self._compose, entry, verdict)
+        message = composed(self._services.compose, entry, verdict)
         if isinstance(message, Result):
             self._done(entry, message)
             return None
@@ -172,7 +168,7 @@ class Worker:
             self._session = None
         sender = self._lane.sender
         try:
-            self._session = Session.open(sender, password_of(sender), self._timeouts)
+            self._session = Session.open(sender, password_of(sender), self._services.timeouts)
         except SmtpError as error:
             self._connection_failed(error)
         except UserError as error:

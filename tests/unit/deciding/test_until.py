@@ -67,7 +67,7 @@ def at(world: World, decision: Decision, later: datetime) -> Decision:
     return decide(decision.rule, world.project.settings, situation)
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @example(seed=0, part=0.5, only_time=True)
 @given(seed=st.integers(min_value=0), part=st.floats(0, 1), only_time=st.booleans())
 def test_no_answer_changes_before_its_time(seed: int, part: float, only_time: bool) -> None:

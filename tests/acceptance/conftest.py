@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from invoices import SAMPLES, Sample
 from projects import ROOT, Project
 
 from sendplan.commands.init_command import copy_example
+from sendplan.dispatch import Pauses, Services, delivery
 from sendplan.sink import Sink
 
 
@@ -20,6 +22,13 @@ def sink() -> Iterator[Sink]:
     """A mail server on loopback."""
     with Sink() as server:
         yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits until a server is tried again."""
+    quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
+    monkeypatch.setattr(delivery, "Services", partial(Services, pauses=quick))
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from projects import Project
 
+from sendplan.sink import Sink
+
 SETTINGS = """\
 shop: {name: Shop, timezone: Europe/Berlin, country: DE}
 store: sqlite:///var/shop.db
@@ -74,6 +76,18 @@ def test_templates_of_the_old_name_are_found(project: Project) -> None:
     assert "Subject: Web" in project("preview", "A/thanks", "--now", NOW).out
     assert "webshop" not in project("check").out
     assert planned(project)
+
+
+def test_mail_sent_before_the_change_of_name_is_not_sent_again(project: Project, sink: Sink) -> None:
+    """A message that left under the old name is known under the new one, and what is due now leaves, once."""
+    project.edit("sendplan.yaml", "port: 9", f"port: {sink.port}")
+    project.edit("sendplan.yaml", "  web: {portal: shop, formerly: [webshop]}", "  webshop: {portal: shop}")
+    assert project("run", "--now", NOW).code == 0
+    assert len(sink.mails) == 1
+    project.edit("sendplan.yaml", "  webshop: {portal: shop}", "  web: {portal: shop, formerly: [webshop]}")
+    assert planned(project) == {"A/thanks": "send"}
+    assert [project("run", "--now", NOW).code, len(sink.mails)] == [0, 2]
+    assert [project("run", "--now", NOW).code, len(sink.mails)] == [0, 2]
 
 
 def test_a_closed_account_gets_no_mail(project: Project) -> None:

@@ -6,7 +6,6 @@ import builtins
 import json
 import urllib.request
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from projects import Project, received, text_of
 from prometheus_client.parser import text_string_to_metric_families
 
 from sendplan.commands import run_command
-from sendplan.dispatch import Services, delivery
-from sendplan.dispatch.model import Pauses
 from sendplan.sink import Say, Sink, at
 from sendplan.sink import SmtpStep as Step
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 SETTINGS = """\
 shop: {{name: MeinShop, timezone: Europe/Berlin, country: DE}}
@@ -37,13 +36,6 @@ RULES = """\
 rules:
   - {id: thanks, title: Thanks, trigger: not cancelled, due: ordered + 1 day, template: mail}
 """
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits until a server is tried again."""
-    quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
-    monkeypatch.setattr(delivery, "Services", partial(Services, pauses=quick))
 
 
 @pytest.fixture

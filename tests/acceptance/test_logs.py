@@ -91,6 +91,7 @@ def test_a_refused_run_is_an_event(filled: Project, sink: Sink) -> None:
     assert sink.mails == []
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("step", "reply", "levels"),
     [
@@ -101,16 +102,9 @@ def test_a_refused_run_is_an_event(filled: Project, sink: Sink) -> None:
     ],
 )
 def test_a_level_can_raise_an_alarm(
-    filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch, step: Step, reply: str, levels: dict[str, str]
+    filled: Project, sink: Sink, step: Step, reply: str, levels: dict[str, str]
 ) -> None:
     """What may mend itself is a warning, what needs attention is an error, and a run in order has neither."""
-    from functools import partial
-
-    from sendplan.dispatch import Services, delivery
-    from sendplan.dispatch.model import Pauses
-
-    quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
-    monkeypatch.setattr(delivery, "Services", partial(Services, pauses=quick))
     sink.script = at(step, Say(reply))
     events = json_lines(filled("run", *NOW, "--log-format", "json").err)
     found = {str(each["event"]): each["level"] for each in events if each["level"] != "info"}

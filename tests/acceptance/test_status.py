@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from projects import Project
 
-from sendplan.dispatch import Services, delivery
-from sendplan.dispatch.model import Pauses
 from sendplan.sink import Say, Sink, at
 from sendplan.sink import SmtpStep as Step
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 NOW = ("--now", "2026-08-10T10:00")
 
@@ -33,13 +32,6 @@ RULES = """\
 rules:
   - {id: thanks, title: Thanks, trigger: not cancelled, due: ordered + 1 day, template: mail}
 """
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits until a server is tried again."""
-    quick = Pauses(after_failure=0.0, probes=(0.0, 0.0), rate=(0.0, 0.0), quota=1.0)
-    monkeypatch.setattr(delivery, "Services", partial(Services, pauses=quick))
 
 
 @pytest.fixture

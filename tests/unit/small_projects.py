@@ -12,6 +12,15 @@ from sendplan.project import project
 from sendplan.project.project import Project
 from sendplan.store import open_store
 
+ONE_ACCOUNT = """
+shop: {name: Test, timezone: Europe/Berlin, country: DE}
+store: sqlite:///shop.db
+senders: {main: {host: smtp.example.com, port: 587, security: starttls, from: shop@example.com}}
+accounts: {web: {portal: shop}}
+regions: {abroad: any}
+"""
+"""The least that an import needs: one account, with orders of any country."""
+
 SETTINGS = """\
 shop: {name: MeinShop, timezone: Europe/Berlin, country: DE}
 store: sqlite:///var/shop.db

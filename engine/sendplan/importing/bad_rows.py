@@ -36,6 +36,8 @@ class BadRow:
     what: str = ""
     raw: object = None
     notation: Notation | None = None
+    alike: str = ""
+    """The message without what only this row has, when many are told as one."""
 
     def text(self) -> str:
         """The whole message."""
@@ -73,7 +75,7 @@ class BadRows:
         self.lines += 1
         for each in mistakes:
             name = each.field.name if each.field is not None else ""
-            kind = self.kinds.setdefault((name, each.what or each.message), _Kind())
+            kind = self.kinds.setdefault((name, each.what or each.alike or each.message), _Kind())
             kind.count += 1
             if len(kind.listed) < ALIKE:
                 kind.listed.append(each)
@@ -98,7 +100,7 @@ def _told(kind: _Kind, places: _Places, rows: int) -> Iterator[Problem]:
     if first.what and first.field is not None:
         message = f"{kind.count:,} of {rows:,} values of `{first.field.name}` {_plural(first.what)}{example}"
     else:
-        message = f"{kind.count:,} of {rows:,} rows: {first.text()}"
+        message = f"{kind.count:,} of {rows:,} rows: {first.alike or first.text()}"
     yield Problem("bad-row", f"{message} (lines {where}, …)", places.span(first), _help(kind, first) or first.help)
 
 

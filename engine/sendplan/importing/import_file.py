@@ -514,16 +514,29 @@ class _Import:
         match row.refusal:
             case Refusal.DUPLICATE:
                 message = f"the order `{row.id}` is on line {row.detail} already"
-                return BadRow(row.number, message, "keep one of them, or `group` rows that belong together")
+                help_ = "keep one of them, or `group` rows that belong together"
+                alike = "the order is on an earlier line already"
             case Refusal.ACCOUNT_CHANGED:
                 message = f"the order `{row.id}` belongs to the account `{row.detail}`"
-                return BadRow(
-                    row.number, message, "an order's account cannot change; ids must be unique across all accounts"
-                )
+                help_ = "an order's account cannot change; ids must be unique across all accounts"
+                alike = f"the order belongs to the account `{row.detail}`"
             case Refusal.INCOMPLETE:
-                return BadRow(row.number, f"the order `{row.id}` is new and has no `{row.detail}`")
+                message = f"the order `{row.id}` is new and has no `{row.detail}`"
+                help_ = self._completing(row.detail)
+                alike = f"the order is new and has no `{row.detail}`"
             case _:
                 assert_never(row.refusal)
+        return BadRow(row.number, message, help_, alike=alike)
+
+    def _completing(self, field: str) -> str:
+        """What to write so that new orders have a field that each must have."""
+        if field != "account":
+            return f"name its column under `fields:` of a mapping: `{field}: COLUMN`"
+        known = ", ".join(self.settings.accounts)
+        return (
+            "say in a mapping whose orders these are, e.g. `accounts: "
+            f"[{next(iter(self.settings.accounts), '')}]`, beside `extends:` if it comes with sendplan; known: {known}"
+        )
 
     # --- a dry run ---
 

@@ -86,9 +86,8 @@ def choose(
     `accounts` are the account's present name and earlier ones. `templates` is `listing(...)`; only a member of it is
     ever returned, so no name can reach outside the folder.
     """
-    spoken = {
-        folder: _spoken(templates, f"{folder}{name}") for folder in (*(f"{account}/" for account in accounts), "")
-    }
+    folders = (*(f"{account}/" for account in accounts), "")
+    spoken = {folder: _spoken(templates, f"{folder}{name}") for folder in folders}
     for wanted in (language, default):
         for match in (_speaks, _near):
             for folder, tags in spoken.items():

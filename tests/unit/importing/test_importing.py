@@ -450,3 +450,10 @@ def test_an_import_never_erases_what_its_file_does_not_carry(
     kept = {name: value for name, value in model.items() if value}
     stored = {name: str(value) for name, value in take.orders()["E1"].items() if name in FIELDS}
     assert stored == kept
+
+
+def test_many_new_orders_of_nobody_are_one_message(take: Importer) -> None:
+    """What differs by the order's id alone is alike, and told once with what to write."""
+    rows = "".join(f"E{number},2026-08-01\n" for number in range(30))
+    told = take.told(take(f"id,ordered\n{rows}").problems)
+    assert told == ["orders.csv:2:1: 30 of 30 rows: the order is new and has no `account` (lines 2, 3, 4, …)"]

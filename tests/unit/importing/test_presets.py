@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from small_projects import ONE_ACCOUNT
 
 from sendplan.cli import cli
 from sendplan.commands.init_command import copy_example
@@ -37,13 +38,6 @@ REMINDED = {
     "woocommerce": {"1002"},
 }
 """Which orders of its sample each preset leaves open, unsettled and with an address."""
-PROJECT = """
-shop: {name: Test, timezone: Europe/Berlin, country: DE}
-store: sqlite:///shop.db
-senders: {main: {host: smtp.example.com, port: 587, security: starttls, from: shop@example.com}}
-accounts: {web: {portal: shop}}
-regions: {abroad: any}
-"""
 GONE = {
     "amazon": "payments-date",
     "billbee": "PayedAt",
@@ -68,7 +62,7 @@ def _expected(system: str) -> dict[str, dict[str, Any]]:
 
 
 def _settings(folder: Path) -> Settings:
-    (folder / "sendplan.yaml").write_text(PROJECT)
+    (folder / "sendplan.yaml").write_text(ONE_ACCOUNT)
     settings, _, problems = read_settings(folder)
     assert settings is not None, problems
     return settings
@@ -91,6 +85,7 @@ def test_every_preset_has_its_sample_and_its_page() -> None:
         section = index.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         for told in ("Export:", "Cannot tell:", "Rules:", "Source:"):
             assert told in section, (name, told)
+        assert f"docs/systems.md#{name}\n" in shipped_path(name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("system", shipped_names())
@@ -150,6 +145,17 @@ def test_a_preset_is_named_at_the_command(tmp_path: Path) -> None:
     unknown = CliRunner().invoke(cli, ["import", str(_sample("shopify")), "--from", "zork", "--project", str(tmp_path)])
     assert unknown.exit_code == 2
     assert all(name in unknown.output for name in shipped_names())
+
+
+def test_orders_of_nobody_are_told_with_what_to_write(tmp_path: Path) -> None:
+    """A preset cannot know whose orders a file has: with several accounts the message says how to name one."""
+    (tmp_path / "sendplan.yaml").write_text(ONE_ACCOUNT.replace("{web: ", "{outlet: {portal: shop}, web: "))
+    args = ["import", str(_sample("shopify")), "--from", "shopify", "--project", str(tmp_path)]
+    done = CliRunner().invoke(cli, args)
+    assert "9 bad" in done.output
+    assert "is new and has no `account`" in done.output
+    assert "e.g. `accounts: [outlet]`" in done.output
+    assert "known: outlet, web" in done.output
 
 
 def test_an_unknown_preset_in_a_mapping_lists_the_known(tmp_path: Path) -> None:

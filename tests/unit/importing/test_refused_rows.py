@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from small_projects import ONE_ACCOUNT
 
 from sendplan.importing.import_file import ImportReport
 from sendplan.ledger import RefusedData
@@ -17,13 +18,6 @@ from sendplan.project.settings_file import read_settings
 from sendplan.store import Store, open_store
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
-PROJECT = """
-shop: {name: Test, timezone: Europe/Berlin, country: DE}
-store: sqlite:///shop.db
-senders: {main: {host: smtp.example.com, port: 587, security: starttls, from: shop@example.com}}
-accounts: {web: {portal: shop}}
-regions: {abroad: any}
-"""
 ORDERS = "id,account,ordered,country\n1001,web,2026-08-01,DE\n1002,web,2026-08-01,DE\n"
 
 
@@ -55,7 +49,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    (tmp_path / "sendplan.yaml").write_text(PROJECT)
+    (tmp_path / "sendplan.yaml").write_text(ONE_ACCOUNT)
     settings, _, problems = read_settings(tmp_path)
     assert settings is not None
     assert problems == []

@@ -1,3 +1,22 @@
-"""sendplan: rules as data, a pure decision, a plan that people read, and mail that leaves exactly once."""
+"""sendplan: rules as data, a pure decision, a plan that people read, and mail that leaves exactly once.
+
+The public API, covered by semantic versioning (docs/python.md).
+"""
+
+from sendplan.api import Explanation, ProblemsError, Shop, open_project
+from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.problems import Problem, Span
 
 __version__ = "0.1.0"
+__all__ = [
+    "Entry",
+    "Explanation",
+    "Plan",
+    "Problem",
+    "ProblemsError",
+    "Reason",
+    "Shop",
+    "Span",
+    "Status",
+    "open_project",
+]

@@ -25,6 +25,9 @@ class FileKind(Enum):
     PAGE = "page", rb'\A<!doctype html>[^\0]*?<meta name="generator" content="sendplan">'
     SCENARIO = "scenario", rb"\A# yaml-language-server: [^\0]*?\ndescription: Written from a real order;"
 
+    SNAPSHOT = "plan snapshot", rb"\A(?:<{7}[^\n]*\n)?\d{4}-\d\d-\d\d \d\d:\d\d [^\n]*\): \d+ send"
+    """Also one in which a merge left its marks."""
+
     @property
     def title(self) -> str:
         """In the user's words."""

@@ -159,10 +159,38 @@ class Plan:
     """By rule; warned of, and no part of the file."""
     unknown: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
     """(rule, field) → orders whose message waits only because the field is missing; warned of, no part of the file."""
+    formulas: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Rule → when its messages are due, as the rule says it; for reading, and no part of the file."""
 
     def with_status(self, status: Status) -> tuple[Entry, ...]:
         """The entries of one status, in plan order."""
         return tuple(entry for entry in self.entries if entry.status is status)
+
+    @property
+    def send(self) -> tuple[Entry, ...]:
+        """What leaves now, in plan order."""
+        return self.with_status(Status.SEND)
+
+    @property
+    def later(self) -> tuple[Entry, ...]:
+        """What is due and leaves later: outside its window, or put off by the server."""
+        return self.with_status(Status.LATER)
+
+    @property
+    def held(self) -> tuple[Entry, ...]:
+        """What is due and waits for somebody or something: holds, pauses, stale data."""
+        return self.with_status(Status.HELD)
+
+    @property
+    def errors(self) -> tuple[Entry, ...]:
+        """What could not be decided, and rules that are broken."""
+        return self.with_status(Status.ERROR)
+
+    def to_text(self) -> str:
+        """The plan as a snapshot shows it: grouped, one line a message, addresses masked unless the plan shows them."""
+        from sendplan.plan_text import text
+
+        return text(self)
 
     def summary(self) -> dict[str, Any]:
         """Counts by status, and per rule by status."""

@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("sendplan.yaml", "rules", "templates", "schemas", "mappings", "fixtures/orders.csv", "fixtures/scenarios")
+SHIPPED = (
+    "sendplan.yaml",
+    "rules",
+    "templates",
+    "schemas",
+    "mappings",
+    "fixtures/orders.csv",
+    "fixtures/scenarios",
+    "fixtures/snapshots",
+    "fixtures/example_tests.py",
+)
 
 
 def _run(*command: str | Path, cwd: Path) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "engine" / "sendplan"
 _ROOT = PACKAGE.parent
+_FACE = "sendplan"
+"""The package itself: it offers the Python API, whose methods import what they need only when they are called."""
 
 
 @cache
@@ -59,8 +61,13 @@ def reachable(starts: Iterable[str]) -> frozenset[str]:
         if name not in seen:
             seen.add(name)
             waiting += graph().get(name, ())
-            waiting += [name.rpartition(".")[0]] if "." in name else []
+            waiting += _parents(name)
     return frozenset(seen)
+
+
+def _parents(name: str) -> list[str]:
+    parent = name.rpartition(".")[0]
+    return [parent] if parent not in ("", _FACE) else []
 
 
 def path_between(start: str, goal: str) -> list[str]:
@@ -74,8 +81,7 @@ def path_between(start: str, goal: str) -> list[str]:
             while came_from[chain[-1]]:
                 chain.append(came_from[chain[-1]])
             return chain[::-1]
-        parents = [name.rpartition(".")[0]] if "." in name else []
-        for each in (*graph().get(name, ()), *parents):
+        for each in (*graph().get(name, ()), *_parents(name)):
             if each not in came_from:
                 came_from[each] = name
                 waiting.append(each)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,15 @@ def test_the_planning_side_is_all_there() -> None:
 def test_deciding_reads_nothing_but_its_arguments(name: str) -> None:
     """`decide` imports no clock, store, file or network of its own: the same facts give the same decision."""
     assert name not in graph()["sendplan.deciding.decide"]
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    """`import sendplan` and planning load no mail module, no mail library and no template engine."""
+    code = (
+        "import sys, sendplan, sendplan.planning.planner\n"
+        "heavy = {'smtplib', 'ssl', 'jinja2', 'babel', 'jsonschema', 'sqlite_utils', 'rich', 'click'}\n"
+        "sending = ('sendplan.mail', 'sendplan.dispatch')\n"
+        "print(sorted(name for name in sys.modules if name in heavy or name.startswith(sending)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -17,7 +17,7 @@ from sendplan.calendar import Calendar
 from sendplan.commands.output import colored, print_problems
 from sendplan.events import emit, json_only, logging_to
 from sendplan.planning.planner import Clock
-from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.problems import Exit, Problem, UserError
 from sendplan.project import project as projects
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
@@ -166,21 +166,3 @@ def progress_bar(what: str, unit: str, total: int | None = None) -> Iterator[Cal
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
-
-
-def known_rules(project: Project, names: tuple[str, ...]) -> frozenset[str] | None:
-    """The rules named by `--rule`, checked; None for all."""
-    if not names:
-        return None
-    known = {rule.id for rule in project.rules} | {each.id for each in project.broken}
-    for name in names:
-        if name not in known:
-            raise click.UsageError(f"there is no rule `{name}`; {did_you_mean(name, known)}")
-    return frozenset(names)
-
-
-def known_account(project: Project, name: str | None) -> str | None:
-    """The account named by `--account`, by its present name, checked."""
-    if name is not None and name not in project.settings.account_names:
-        raise click.UsageError(f"there is no account `{name}`; {did_you_mean(name, project.settings.accounts)}")
-    return project.settings.present_account(name) if name is not None else None

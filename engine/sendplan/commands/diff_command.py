@@ -8,13 +8,10 @@ import click
 
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
 from sendplan.commands.output import print_json, print_problems
-from sendplan.comparing import diff_report
-from sendplan.comparing.diff import Diff, compare, compare_rules
+from sendplan.comparing.difference import Difference, of_plans, of_rules
 from sendplan.comparing.revisions import broken_there, project_at
-from sendplan.plan import Plan
 from sendplan.planning.plan_file import read_plan
 from sendplan.problems import Exit
-from sendplan.store import open_reader
 from sendplan.text import clean
 
 
@@ -39,40 +36,36 @@ def command(
     """
     code = Exit.DONE
     if rules_from is not None and not plans:
-        diff, code = _of_rules(rules_from, now, format_, project_dir)
+        difference, code = _of_rules(rules_from, now, format_, project_dir)
     elif rules_from is None and len(plans) == 2:
         if now is not None:
             raise click.UsageError("--now goes with --rules-from; a plan file has its own time")
-        old, new = (read_plan(path) for path in plans)
-        diff = compare(old, new)
-        _print(old, new, diff, (str(plans[0]), str(plans[1])), format_)
+        old, new = plans
+        difference = of_plans(read_plan(old), read_plan(new), (str(old), str(new)))
+        _print(difference, format_)
     else:
         raise click.UsageError("give two plan files, or a revision or folder with --rules-from")
-    return Exit.DIFFERENT if code is Exit.DONE and detailed_exitcode and diff.changes else code
+    return Exit.DIFFERENT if code is Exit.DONE and detailed_exitcode and difference.changes else code
 
 
-def _of_rules(revision: str, now: str | None, format_: str, project_dir: Path | None) -> tuple[Diff, Exit]:
+def _of_rules(revision: str, now: str | None, format_: str, project_dir: Path | None) -> tuple[Difference, Exit]:
     project, problems = load_project(project_dir)
-    settings = project.settings
-    clock = clock_of(now, settings.calendar)
-    reader = open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
-    with project_at(settings.folder, revision) as before:
-        earlier = before.settings
-        old_reader = open_reader(settings.store, settings.folder, earlier.fields, earlier.calendar)
-        old, new, diff = compare_rules(before, old_reader, project, reader, clock)
+    clock = clock_of(now, project.settings.calendar)
+    with project_at(project.settings.folder, revision) as before:
+        difference = of_rules(before, project, clock, (revision, "the present rules"))
         warnings = broken_there(before, revision)
-    _print(old, new, diff, (revision, "the present rules"), format_)
+    _print(difference, format_)
     for warning in warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     if project.broken:
         print_problems([each for each in problems if each.is_error], "text", err=True)
-    return diff, Exit.FINDINGS if project.broken else Exit.DONE
+    return difference, Exit.FINDINGS if project.broken else Exit.DONE
 
 
-def _print(old: Plan, new: Plan, diff: Diff, names: tuple[str, str], format_: str) -> None:
+def _print(difference: Difference, format_: str) -> None:
     if format_ == "json":
-        print_json(diff_report.json_data(old, new, diff, names))
+        print_json(difference.to_json())
     elif format_ == "markdown":
-        click.echo(clean(diff_report.markdown(old, new, diff, names)))
+        click.echo(clean(difference.to_markdown()))
     else:
-        click.echo(clean(diff_report.text(old, new, diff, names)))
+        click.echo(clean(difference.to_text()))

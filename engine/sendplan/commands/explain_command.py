@@ -11,7 +11,6 @@ import click
 from sendplan.commands.context import (
     clock_of,
     format_option,
-    known_rules,
     load_project,
     now_option,
     project_option,
@@ -21,9 +20,10 @@ from sendplan.commands.output import print_json
 from sendplan.ledger import Move
 from sendplan.plan import parse_key
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
-from sendplan.planning.finding import named, rule_lines, similar, title
+from sendplan.planning.finding import named, rule_lines, title
+from sendplan.planning.lookup import known_rules, unknown_key, unknown_order
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
-from sendplan.problems import Exit, Problem, UserError
+from sendplan.problems import Exit
 from sendplan.project.project import Project
 from sendplan.project.rules import BrokenRule
 from sendplan.store import Reader
@@ -139,22 +139,3 @@ def _move_json(move: Move, project: Project) -> dict[str, Any]:
         "to": move.after.value if move.after else None,
         "reply": move.reply,
     }
-
-
-def unknown_order(reader: Reader, order: str, why_not: str) -> UserError:
-    """The error for an order that is not in the store, or (`why_not`) not there yet."""
-    found = () if why_not else similar(reader, order)
-    help_ = f"did you mean {', '.join(f'`{each}`' for each in found)}?" if found else "see `sendplan find TEXT`"
-    message = f"order `{order}`: {why_not}" if why_not else f"there is no order `{order}` in the store"
-    return UserError(Problem("unknown-order", message, None, "" if why_not else help_), Exit.USAGE)
-
-
-def unknown_key(project: Project, key: str) -> UserError:
-    """The error for a text that is no message's key."""
-    forms = ", ".join(
-        f"ORDER/{rule}/{'|'.join(steps)}" if steps else f"ORDER/{rule}"
-        for rule, steps in sorted(project.steps_by_rule().items())
-    )
-    return UserError(
-        Problem("unknown-message", f"`{key}` is not a message key", None, f"messages are {forms}"), Exit.USAGE
-    )

@@ -14,14 +14,19 @@ from sendplan.problems import Exit, Problem, UserError
 NOW = "2026-08-24 12:00"
 """The time at which the sample orders show a bit of everything, on the shop's clock."""
 
-COPIED = ("sendplan.yaml", "rules", "templates", "schemas", "fixtures/scenarios", "fixtures/orders.csv")
+COPIED = {
+    **{name: name for name in ("sendplan.yaml", "rules", "templates", "schemas", "fixtures/orders.csv")},
+    **{name: name for name in ("fixtures/scenarios", "fixtures/snapshots")},
+    "fixtures/example_tests.py": "tests/test_plans.py",
+}
+"""What a new project gets: its place in the example shop → its place in the project."""
 
 
 @click.command("init")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".", metavar="[DIR]")
 def command(directory: Path) -> int:
     """Make a new project in DIR (here by default): the example shop, ready to edit. Nothing is overwritten."""
-    taken = [name for name in COPIED if (directory / name).exists()]
+    taken = [name for name in COPIED.values() if (directory / name).exists()]
     if taken:
         message = f"`{directory}` already contains {', '.join(taken)}"
         help_ = "choose an empty folder: `sendplan init shop`"
@@ -39,8 +44,8 @@ def command(directory: Path) -> int:
 def copy_example(directory: Path) -> None:
     """Copy the example shop's files into a folder."""
     source = resources.shipped()
-    for name in COPIED:
-        target = directory / name
+    for name, place in COPIED.items():
+        target = directory / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if (source / name).is_dir():
             shutil.copytree(source / name, target, dirs_exist_ok=True)

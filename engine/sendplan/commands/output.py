@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -84,12 +85,8 @@ def colored(stream: Any) -> bool:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
     """A table with a title above it; where it is too wide, the cells of its widest columns wrap."""
-    cells = [[" ".join(clean(cell).expandtabs(1).splitlines()) for cell in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
-    room = (get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH) - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > _LEAST_WIDTH:
-        widths[widths.index(max(widths))] -= 1
-
+    cells = [_cells(row) for row in rows]
+    widths = _widths(headings, cells)
     color = colored(sys.stdout)
     above = [*([title] if title else []), *_lines(headings, widths)]
     lines = [click.style(each, bold=True) if color else each for each in above]
@@ -97,6 +94,53 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title
     for row in cells:
         lines += _lines(row, widths)
     click.echo("\n".join(lines) + "\n", color=color)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows of a grouped table that belong together, under lines of their own."""
+
+    lines: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+
+
+def print_sections(headings: Sequence[str], sections: Sequence[Section], *, title: str) -> None:
+    """One table whose rows are grouped; a column that no row fills is left out."""
+    flat = [_cells(row) for section in sections for row in section.rows]
+    filled = [number for number, column in enumerate(zip(*flat, strict=True)) if any(column)]
+    shown = [headings[number] for number in filled]
+    widths = _widths(shown, [[row[number] for number in filled] for row in flat], indent=2)
+    color = colored(sys.stdout)
+    lines = [title, *(f"  {line}" for line in _lines(shown, widths))]
+    if color:
+        lines = [click.style(each, bold=True) for each in lines]
+    for section in sections:
+        lines += ["", *(wrapped for line in section.lines for wrapped in _wrapped(clean(line)))]
+        for row in section.rows:
+            cells = _cells(row)
+            lines += [f"  {line}" for line in _lines([cells[number] for number in filled], widths)]
+    click.echo("\n".join(lines) + "\n", color=color)
+
+
+def _wrapped(line: str) -> list[str]:
+    return wrap(line, _room(), subsequent_indent="    ", break_on_hyphens=False, break_long_words=False) or [""]
+
+
+def _cells(row: Sequence[str]) -> list[str]:
+    return [" ".join(clean(cell).expandtabs(1).splitlines()) for cell in row]
+
+
+def _room() -> int:
+    return get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
+
+
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]], *, indent: int = 0) -> list[int]:
+    """How wide each column is; where they do not fit together, the widest shrink."""
+    widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
+    room = _room() - indent - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > room and max(widths) > _LEAST_WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    return widths
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

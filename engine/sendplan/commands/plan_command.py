@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 import click
 
@@ -14,16 +14,16 @@ from sendplan.calendar import Calendar
 from sendplan.commands.context import (
     clock_of,
     format_option,
-    known_account,
-    known_rules,
     load_project,
     now_option,
     project_option,
     reader_of,
 )
-from sendplan.commands.output import print_json, print_problems, print_table
+from sendplan.commands.output import Section, print_json, print_problems, print_sections, print_table
 from sendplan.output_file import FileKind, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.plan_text import Group, groups, minute, totals
+from sendplan.planning.lookup import known_account, known_rules
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project.project import Project
@@ -57,14 +57,19 @@ CSV_COLUMNS = (
 
 
 def print_plan(plan: Plan) -> None:
-    """The plan as tables, by status."""
-    click.echo(f"Plan {plan.id} for {plan.now} ({plan.timezone})\n")
+    """The plan as tables by status, grouped by rule, with totals for each rule."""
+    click.echo(f"Plan {plan.id} for {minute(plan.now)} ({plan.timezone})\n")
+    found = groups(plan)
     for status, heading in HEADINGS.items():
-        entries = plan.with_status(status)
-        if entries:
-            print_table(*_table(status, entries), title=f"{heading} ({len(entries)})")
+        listed = [group for group in found if group.status is status]
+        if listed:
+            count = sum(len(group.entries) for group in listed)
+            print_sections(COLUMNS[status], [_section(group) for group in listed], title=f"{heading} ({count:,})")
     summary = plan.summary()
-    click.echo(", ".join(f"{summary[status.value]} {status.value}" for status in Status))
+    if len(summary["by_rule"]) > 1:
+        rows = [(rule, *_counts(counts)) for rule, counts in summary["by_rule"].items()]
+        print_table(("Rule", *(status.value for status in Status)), rows)
+    click.echo(totals(plan))
     if plan.refused:
         count = summary["send"]
         click.echo(f"Refused: {count} mails are more than `limits.per_run` allows; `sendplan send --approve {count}`")
@@ -72,34 +77,54 @@ def print_plan(plan: Plan) -> None:
         click.echo(f"warning: {clean(warning)}", err=True)
 
 
-def _table(status: Status, entries: Iterable[Entry]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Headings and rows, with what matters for a status."""
-    if status in (Status.HELD, Status.ERROR):
-        held = [(each.order or "", _message(each), _short(each.due), each.reason.value, each.why) for each in entries]
-        return ("Order", "Message", "Due", "Reason", "Why"), list(held)
-    rows = [
-        (
-            each.order or "",
-            _message(each),
-            each.to or "",
-            each.language or "",
-            each.region or "",
-            _short(each.due if status is Status.SEND else each.send_at),
-            each.why,
-        )
-        for each in entries
-    ]
-    when = "Due" if status is Status.SEND else "Leaves"
-    return ("Order", "Message", "To", "Lang", "Region", when, "Why"), list(rows)
+COLUMNS: Mapping[Status, tuple[str, ...]] = {
+    Status.SEND: ("Order", "Step", "Due", "To", "Lang", "Region"),
+    Status.LATER: ("Order", "Step", "Leaves", "Reason", "To", "Lang", "Region", "Why"),
+    Status.HELD: ("Order", "Step", "Due", "Reason", "Why"),
+    Status.ERROR: ("Order", "Step", "Due", "Why"),
+}
 
 
-def _message(entry: Entry) -> str:
-    return "/".join(part for part in (entry.rule, entry.step) if part)
+def _section(group: Group) -> Section:
+    """A rule's messages: the rule's name, count and due expression once, the reason too where all have the same."""
+    shared = group.same_why if group.status is not Status.SEND else ""
+    lines = [f"{group.rule} ({len(group.entries):,})" + (f"   due {group.formula}" if group.formula else "")]
+    lines += [f"  {shared}"] if shared else []
+    return Section(tuple(lines), [_row(entry, "" if shared is not None else entry.why) for entry in group.entries])
 
 
-def _short(moment: str | None) -> str:
-    """A moment without seconds and offset, for reading."""
-    return (moment or "")[:16].replace("T", " ")
+def _row(entry: Entry, why: str) -> tuple[str, ...]:
+    order, step, due = entry.order or "", entry.step or "", minute(entry.due)
+    reader = (entry.to or "", entry.language or "", entry.region or "")
+    match entry.status:
+        case Status.SEND:
+            return (order, step, due, *reader)
+        case Status.LATER:
+            return (order, step, minute(entry.send_at), entry.reason.value, *reader, why)
+        case Status.HELD:
+            return (order, step, due, entry.reason.value, why)
+        case Status.ERROR:
+            return (order, step, due, why)
+        case _:
+            assert_never(entry.status)
+
+
+def _counts(counts: Mapping[str, int]) -> Iterator[str]:
+    for status in Status:
+        number = counts.get(status.value, 0)
+        yield f"{number:,}" if number else "–"
+
+
+def _plan_markdown(plan: Plan) -> None:
+    from sendplan.planning.plan_markdown import markdown
+
+    click.echo(markdown(plan), nl=False)
+
+
+def _plan_html(plan: Plan) -> None:
+    from sendplan.planning.plan_page import page
+
+    click.echo(page(plan), nl=False)
 
 
 def _plan_json(plan: Plan) -> None:
@@ -123,7 +148,7 @@ def _funnel_table(found: Funnels, calendar: Calendar) -> None:
                 (
                     stage.reason.value,
                     f"{stage.count:,}",
-                    ", ".join(f"{near.order} ({near.what} {_short(calendar.text(near.at))})" for near in stage.nearest),
+                    ", ".join(f"{near.order} ({near.what} {minute(calendar.text(near.at))})" for near in stage.nearest),
                 )
                 for stage in each.stages
             ],
@@ -148,7 +173,13 @@ def _funnel_csv(found: Funnels, calendar: Calendar) -> None:
             )
 
 
-PLAN_FORMATS: Mapping[str, Callable[[Plan], None]] = {"table": print_plan, "json": _plan_json, "csv": _plan_csv}
+PLAN_FORMATS: Mapping[str, Callable[[Plan], None]] = {
+    "table": print_plan,
+    "json": _plan_json,
+    "csv": _plan_csv,
+    "markdown": _plan_markdown,
+    "html": _plan_html,
+}
 FUNNEL_FORMATS: Mapping[str, Callable[[Funnels, Calendar], None]] = {
     "table": _funnel_table,
     "json": _funnel_json,

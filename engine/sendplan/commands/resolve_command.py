@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from sendplan.calendar import Calendar
-from sendplan.commands.context import clock_of, format_option, known_rules, load_project, project_option, store_of
-from sendplan.commands.explain_command import unknown_key, unknown_order
+from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
 from sendplan.dispatch import recover
 from sendplan.ledger import MessageKey, State
 from sendplan.operating.settling import Selected, Settled, Verb, settle, waiting
 from sendplan.plan import parse_key
 from sendplan.planning.finding import named
+from sendplan.planning.lookup import known_rules, unknown_key, unknown_order
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project.project import Project
 from sendplan.store import Store

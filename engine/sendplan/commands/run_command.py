@@ -25,10 +25,10 @@ from sendplan.commands.context import (
 )
 from sendplan.commands.output import print_json, print_problems, warn
 from sendplan.commands.reading import import_json, print_import
-from sendplan.commands.sending import check_brake, deliver_with_progress, print_report, report_json
+from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.deciding.candidates import indexes
-from sendplan.dispatch.delivery import stopping
+from sendplan.dispatch.delivery import check_brake, stopping
 from sendplan.operating.imports import SourceImport, failures, read_imports
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError

@@ -15,8 +15,8 @@ from sendplan.commands.context import (
     now_option,
     project_option,
 )
-from sendplan.commands.sending import check_brake, deliver_with_progress, print_report
-from sendplan.dispatch.delivery import Rehearsal, stopping
+from sendplan.commands.sending import deliver_with_progress, print_report
+from sendplan.dispatch.delivery import Rehearsal, check_brake, stopping
 from sendplan.planning.plan_file import check_fresh, read_plan
 
 

@@ -15,22 +15,8 @@ from sendplan.dispatch import DispatchReport, Ending, Result
 from sendplan.dispatch.delivery import Rehearsal, deliver
 from sendplan.plan import Plan, Status
 from sendplan.planning.planner import Clock
-from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.text import clean
-
-
-def check_brake(plan: Plan, project: Project, approved: int | None) -> None:
-    """Raises UserError for a plan with more sends than `limits.per_run`, unless exactly that number is approved."""
-    sends = len(plan.with_status(Status.SEND))
-    limit = project.settings.per_run
-    if approved is not None and approved != sends:
-        message = f"plan {plan.id} contains {sends} mails, but {approved} were approved"
-        raise UserError(Problem("not-approved", message, None, "look at the plan again"), Exit.REFUSED)
-    if limit is not None and sends > limit and approved is None:
-        message = f"plan {plan.id} contains {sends} mails, `limits.per_run` allows {limit}"
-        help_ = f"look at the plan; if it is right: sendplan send PLAN --approve {sends}"
-        raise UserError(Problem("over-limit", message, None, help_), Exit.REFUSED)
 
 
 def deliver_with_progress(

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from sendplan.addresses import address_error, mailbox
-from sendplan.commands.context import format_option, known_rules, load_project, project_option, store_of
-from sendplan.commands.explain_command import unknown_order
+from sendplan.commands.context import format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
 from sendplan.ledger import Snooze, SnoozeSubject
+from sendplan.planning.lookup import known_rules, unknown_order
 from sendplan.problems import Exit
 from sendplan.store import Store
 from sendplan.text import clean

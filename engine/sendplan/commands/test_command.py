@@ -24,9 +24,11 @@ from sendplan.commands.output import print_json
 from sendplan.output_file import FileKind, write_file
 from sendplan.problems import Exit
 from sendplan.project.project import Project
-from sendplan.scenarios import play
+from sendplan.scenarios import tests
 from sendplan.scenarios.coverage import Coverage
-from sendplan.scenarios.play import Scenario, ScenarioResult
+from sendplan.scenarios.play import ScenarioResult
+from sendplan.scenarios.snapshots import SnapshotResult
+from sendplan.scenarios.tests import Test, TestResult
 from sendplan.text import clean
 
 
@@ -38,6 +40,7 @@ from sendplan.text import clean
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="With --from-order: to this file."
 )
+@click.option("--update", is_flag=True, help="Keep the plans of snapshots as they are now.")
 @now_option
 @format_option("text", "json", "junit")
 @project_option
@@ -47,11 +50,15 @@ def command(
     coverage: bool,
     order: str | None,
     output: Path | None,
+    update: bool,
     now: str | None,
     format_: str,
     project_dir: Path | None,
 ) -> int:
-    """Play the scenarios in fixtures/scenarios (or PATHS) and compare each plan with what they expect."""
+    """Play the scenarios in fixtures/scenarios and the snapshots in fixtures/snapshots, or PATHS.
+
+    Each plan is compared with what a scenario expects, or with the text that a snapshot kept.
+    """
     folder = folder_of(project_dir)
     project, _ = load_project(folder)
     if order is not None:
@@ -61,7 +68,7 @@ def command(
     selected = list(_selected(folder, paths, pattern))
     seen = Coverage(project) if coverage else None
     observe = seen.observe if seen is not None else lambda decision: None
-    results = [play.run(each, project, observe) if isinstance(each, Scenario) else each for each in selected]
+    results = [tests.run(each, project, observe, update=update) for each in selected]
     if format_ == "json":
         print_json(results_json(results) | ({"coverage": seen.report().to_json()} if seen is not None else {}))
     elif format_ == "junit":
@@ -71,7 +78,7 @@ def command(
         if seen is not None:
             click.echo(clean(f"\n{seen.report().to_text()}"))
     if not results:
-        click.echo("no scenario was selected", err=True)
+        click.echo("no test was selected", err=True)
     return Exit.DONE if results and all(result.passed for result in results) else Exit.FINDINGS
 
 
@@ -88,71 +95,76 @@ def _write_scenario(project: Project, order: str, now: str | None, output: Path 
     return Exit.DONE
 
 
-def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Scenario | ScenarioResult]:
+def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Test | TestResult]:
     try:
         wanted = re.compile(pattern or "", re.IGNORECASE)
     except re.error as error:
         raise click.UsageError(f"--run: `{pattern}` is not a valid regular expression: {error}") from None
-    default = folder / play.FOLDER
-    for path in play.find(paths or ([default] if default.is_dir() else [])):
+    for path in tests.find(folder, paths):
         absolute = path.resolve()
         name = absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(path)
-        scenario = play.read(path, name)
-        title = scenario.title if isinstance(scenario, Scenario) else scenario.scenario
-        if wanted.search(title) or wanted.search(name):
-            yield scenario
+        test = tests.read(path, name)
+        if wanted.search(test.title) or wanted.search(name):
+            yield test
 
 
-def _print_text(results: list[ScenarioResult]) -> None:
+def _print_text(results: list[TestResult]) -> None:
     for result in results:
-        click.echo(clean(f"{'✓' if result.passed else '✗'} {result.file}: {result.scenario}"))
-        if result.problems:
-            click.echo(report.problems_text(list(result.problems), color=False))
-        for step in result.steps:
-            if not step.passed:
-                click.echo(f"  at {step.at}")
-                click.echo("\n".join(f"    {clean(line)}".rstrip() for line in step.message.splitlines()))
+        click.echo(clean(f"{'✓' if result.passed else '✗'} {result.file}: {result.title}"))
+        for line in tests.failure_text(result).splitlines():
+            click.echo(f"  {clean(line)}".rstrip())
     passed = sum(result.passed for result in results)
     click.echo(f"{passed} passed, {len(results) - passed} failed")
 
 
-def results_json(results: list[ScenarioResult]) -> dict[str, Any]:
-    """The outcome for machines; `passed` and `failed` count scenarios."""
+def results_json(results: list[TestResult]) -> dict[str, Any]:
+    """The outcome for machines; `passed` and `failed` count scenarios and snapshots."""
     passed = sum(result.passed for result in results)
     return {
         "passed": passed,
         "failed": len(results) - passed,
-        "scenarios": [
-            {
-                "file": result.file,
-                "scenario": result.scenario,
-                "passed": result.passed,
-                "steps": [
-                    {
-                        "at": step.at,
-                        "passed": step.passed,
-                        "expected": step.expected,
-                        "got": step.got,
-                        "message": step.message,
-                    }
-                    for step in result.steps
-                ],
-                "problems": report.problems_json(list(result.problems))["problems"],
-            }
-            for result in results
-        ],
+        "scenarios": [_scenario_json(each) for each in results if isinstance(each, ScenarioResult)],
+        "snapshots": [_snapshot_json(each) for each in results if isinstance(each, SnapshotResult)],
     }
 
 
-def results_junit(results: list[ScenarioResult]) -> str:
+def _scenario_json(result: ScenarioResult) -> dict[str, Any]:
+    return {
+        "file": result.file,
+        "scenario": result.title,
+        "passed": result.passed,
+        "steps": [
+            {
+                "at": step.at,
+                "passed": step.passed,
+                "expected": step.expected,
+                "got": step.got,
+                "message": step.message,
+            }
+            for step in result.steps
+        ],
+        "problems": report.problems_json(list(result.problems))["problems"],
+    }
+
+
+def _snapshot_json(result: SnapshotResult) -> dict[str, Any]:
+    return {
+        "file": result.file,
+        "snapshot": result.title,
+        "passed": result.passed,
+        "message": result.message,
+        "problems": report.problems_json(list(result.problems))["problems"],
+    }
+
+
+def results_junit(results: list[TestResult]) -> str:
     """The outcome as JUnit XML, one test case a scenario."""
     failed = sum(not result.passed for result in results)
     suite = ElementTree.Element("testsuite", name="sendplan", tests=str(len(results)), failures=str(failed))
     for result in results:
-        case = ElementTree.SubElement(suite, "testcase", classname=result.file, name=result.scenario)
+        case = ElementTree.SubElement(suite, "testcase", classname=result.file, name=result.title)
         if not result.passed:
-            steps = [f"at {step.at}\n{step.message}" for step in result.steps if not step.passed]
-            said = [f"{problem.span}: {problem.message}" for problem in result.problems] + steps
-            failure = ElementTree.SubElement(case, "failure", message=said[0].splitlines()[0] if said else "no steps")
-            failure.text = clean("\n".join(said))
+            said = tests.failure_text(result)
+            failure = ElementTree.SubElement(case, "failure", message=said.splitlines()[0] if said else "no steps")
+            failure.text = clean(said)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)

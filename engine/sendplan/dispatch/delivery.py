@@ -30,6 +30,7 @@ from sendplan.mail.compose import compose, templates_of
 from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.planner import Clock, decide_order, standing_of
+from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
 from sendplan.store import Store, open_store
@@ -48,6 +49,19 @@ class Rehearsal:
     """The one address that gets all of them."""
     folder: Path | None = None
     """Or the folder into which they are written, without any network."""
+
+
+def check_brake(plan: Plan, project: Project, approved: int | None) -> None:
+    """Raises UserError for a plan with more sends than `limits.per_run`, unless exactly that number is approved."""
+    sends = len(plan.with_status(Status.SEND))
+    limit = project.settings.per_run
+    if approved is not None and approved != sends:
+        message = f"plan {plan.id} contains {sends} mails, but {approved} were approved"
+        raise UserError(Problem("not-approved", message, None, "look at the plan again"), Exit.REFUSED)
+    if limit is not None and sends > limit and approved is None:
+        message = f"plan {plan.id} contains {sends} mails, `limits.per_run` allows {limit}"
+        help_ = f"look at the plan; if it is right: sendplan send PLAN --approve {sends}"
+        raise UserError(Problem("over-limit", message, None, help_), Exit.REFUSED)
 
 
 def deliver(

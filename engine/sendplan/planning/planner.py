@@ -27,6 +27,7 @@ from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of
 from sendplan.project import languages
 from sendplan.project.project import Project
+from sendplan.project.rules import Rule
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import OrderSource, StoredOrder
 from sendplan.text import counted
@@ -222,6 +223,7 @@ def plan_from(
         warnings=tuple(_warnings(project, source, missed, unknown, rules)),
         missed=tuple(sorted(missed, key=lambda each: (each.rule, each.at, each.order, each.step or ""))),
         unknown=dict(sorted(unknown.items())),
+        formulas={rule.id: formula_of(rule) for rule in project.rules},
     ).identified()
 
 
@@ -232,6 +234,15 @@ def _missed(
     if at is not None:
         order, (rule, step) = decision.situation.facts.id, decision.key
         yield Missed(rule, step or None, order, project.settings.calendar.text(at), decision.why)
+
+
+def formula_of(rule: Rule) -> str:
+    """When the rule's messages are due, as it is written; of a ladder also how its later steps count."""
+    due = " ".join(rule.due.text.split())
+    waits = [str(step.after) for step in rule.steps if step.after]
+    if len(set(waits)) == 1:
+        return f"{due}, then every {waits[0]}"
+    return ", then ".join((due, *waits))
 
 
 def _counting(decided: Iterable[OrderDecisions], progress: Callable[[int], None]) -> Iterator[OrderDecisions]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ class ScenarioResult:
     """One scenario's outcome; one that cannot be run has problems and has not passed."""
 
     file: str
-    scenario: str
+    title: str
     steps: tuple[StepResult, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -65,12 +65,6 @@ class Scenario:
     title: str
     data: Mapping[str, Any]
     problems: list[Problem] = field(default_factory=list)
-
-
-def find(paths: Iterable[Path]) -> Iterator[Path]:
-    """The scenario files among these files and folders, by name."""
-    for path in paths:
-        yield from sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
 
 
 def read(path: Path, name: str) -> Scenario | ScenarioResult:

@@ -28,7 +28,7 @@ from sendplan.templates.sandbox import FILTERS, JINJA_FILTERS
 
 DOCS = ROOT / "docs"
 LANGUAGES = frozenset(
-    {"console", "yaml", "markdown", "expression", "text", "sh", "mermaid", "cron", "ini", "dockerfile"}
+    {"console", "yaml", "markdown", "expression", "text", "sh", "mermaid", "cron", "ini", "dockerfile", "python"}
 )
 SHOWN = [page for page in PAGES if page.name != "problems.md"]
 """`problems.md` shows wrong files on purpose; its own test reads it."""
@@ -330,3 +330,21 @@ def _loads(session: Session, block: Block) -> None:
         assert project is not None
         assert isinstance(scenario, play.Scenario), scenario
         assert play.run(scenario, project).passed, block.file
+
+
+def test_python_examples_run(tmp_path: Path) -> None:
+    """The examples of the Python page run in a new project, one after the other, and its tests pass."""
+    session = Session(tmp_path)
+    shown = [block for block in blocks(DOCS / "python.md") if block.language == "python"]
+    for block in shown:
+        if block.file:
+            session.save(block)
+    (session.folder / "page.py").write_text(
+        "\n".join(block.text for block in shown if not block.file), encoding="utf-8"
+    )
+    try:
+        for command in ("python page.py", "python -m pytest -q tests --snapshot-update", "python -m pytest -q tests"):
+            ((_, printed),) = session.run(Block("console", "", f"$ {command} && echo it is well\n", 0))
+            assert printed[-1] == "it is well", "\n".join(printed)
+    finally:
+        session.close()

@@ -1,0 +1,52 @@
+"""A project's tests, of both kinds: scenarios with expectations, and snapshots of plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from sendplan import report
+from sendplan.project.project import Project
+from sendplan.scenarios import play, snapshots
+from sendplan.scenarios.play import Observer, Scenario, ScenarioResult
+from sendplan.scenarios.snapshots import Snapshot, SnapshotResult
+
+Test: TypeAlias = Scenario | Snapshot
+TestResult: TypeAlias = ScenarioResult | SnapshotResult
+
+
+def find(folder: Path, paths: Iterable[Path] = ()) -> Iterator[Path]:
+    """The test files of the project in `folder`, or those among `paths` (files and folders), by name."""
+    defaults = (folder / play.FOLDER, folder / snapshots.FOLDER)
+    for path in tuple(paths) or tuple(each for each in defaults if each.is_dir()):
+        yield from sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+
+
+def read(path: Path, name: str) -> Test | TestResult:
+    """A test file under the name to show; or its failure, when it cannot be played."""
+    parts = path.resolve().parts
+    return snapshots.read(path, name) if snapshots.FOLDER.name in parts[:-1] else play.read(path, name)
+
+
+def run(
+    test: Test | TestResult, project: Project, observe: Observer = lambda decision: None, *, update: bool = False
+) -> TestResult:
+    """Play a test; `observe` sees every decision of a scenario, `update` keeps the plans of a snapshot."""
+    match test:
+        case Scenario():
+            return play.run(test, project, observe)
+        case Snapshot():
+            return snapshots.run(test, project, update=update)
+        case _:
+            return test
+
+
+def failure_text(result: TestResult) -> str:
+    """What differs from what was expected, and what is wrong with the file; empty when it passed."""
+    lines = [report.problems_text(result.problems, color=False)] if result.problems else []
+    if isinstance(result, ScenarioResult):
+        lines += [f"at {step.at}\n{step.message}" for step in result.steps if not step.passed]
+    elif result.message:
+        lines.append(result.message)
+    return "\n".join(lines)

@@ -3,7 +3,7 @@
 The public API, covered by semantic versioning (docs/python.md).
 """
 
-from sendplan.api import Explanation, ProblemsError, Shop, open_project
+from sendplan.api import Explanation, OpenProject, ProblemsError, open_project
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Problem, Span
 
@@ -11,11 +11,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Entry",
     "Explanation",
+    "OpenProject",
     "Plan",
     "Problem",
     "ProblemsError",
     "Reason",
-    "Shop",
     "Span",
     "Status",
     "open_project",

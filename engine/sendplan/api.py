@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from sendplan.deciding.decision import Decision
     from sendplan.dispatch import DispatchReport
     from sendplan.importing.import_file import ImportReport
-    from sendplan.mail.preview import Preview
+    from sendplan.mail.preview import MessagePreview
     from sendplan.planning.planner import Clock
     from sendplan.project.project import Project
-    from sendplan.scenarios.tests import TestResult
+    from sendplan.scenarios.tests import PlayedTest
     from sendplan.store import Reader, Store
 
 ProblemsError = UserError
@@ -35,7 +35,7 @@ When: TypeAlias = "str | datetime | None"
 """A time: ISO 8601 text (the shop's zone without an offset), an aware datetime, or None for the clock."""
 
 
-def open_project(folder: str | Path = ".", *, store: str | None = None) -> Shop:
+def open_project(folder: str | Path = ".", *, store: str | None = None) -> OpenProject:
     """The project in a folder, checked; `store` names another store than its settings do, such as one for a test.
 
     Raises ProblemsError with every error in its settings, rules and mappings, each with file, line and column.
@@ -52,7 +52,7 @@ def open_project(folder: str | Path = ".", *, store: str | None = None) -> Shop:
         raise ProblemsError(errors or problems)
     if store is not None:
         project = replace(project, settings=replace(project.settings, store=store))
-    return Shop(project)
+    return OpenProject(project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,13 @@ class Explanation:
     decision: Decision
 
 
-class Shop:
+class OpenProject:
     """A project with its store. Every method opens the store for as long as it works, so there is nothing to close."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
 
-    def __enter__(self) -> Shop:
+    def __enter__(self) -> OpenProject:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -161,7 +161,7 @@ class Shop:
             for each in decided.decisions
         )
 
-    def preview(self, key: str, now: When = None) -> Preview:
+    def preview(self, key: str, now: When = None) -> MessagePreview:
         """The message ORDER/RULE or ORDER/RULE/STEP as it would leave, whether or not it is due.
 
         Raises ProblemsError for an unknown order or message, and for a text that cannot be rendered.
@@ -171,13 +171,13 @@ class Shop:
         with self._reader() as reader:
             return preview(self._project, reader, key, self._clock(now))
 
-    def diff(self, other: Shop, now: When = None) -> Difference:
+    def diff(self, other: OpenProject, now: When = None) -> Difference:
         """What these rules add, drop, move and change beside the other project's, over this project's orders."""
         from sendplan.comparing.difference import of_rules
 
         return of_rules(other._project, self._project, self._clock(now))
 
-    def test(self, *paths: str | Path, update: bool = False) -> tuple[TestResult, ...]:
+    def test(self, *paths: str | Path, update: bool = False) -> tuple[PlayedTest, ...]:
         """Play the project's scenarios and snapshots, or those in `paths`; `update` keeps snapshots as they are now."""
         from sendplan.scenarios import tests
 

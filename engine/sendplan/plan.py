@@ -11,7 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
+
+from sendplan import plan_text
+from sendplan.text import minute
 
 
 class Reason(StrEnum):
@@ -116,6 +119,19 @@ class Entry:
         values = {("klass" if name == "class" else name): value for name, value in data.items()}
         return cls(**{**values, "status": Status(data["status"]), "reason": Reason(data["reason"])})
 
+    @property
+    def waiting(self) -> str:
+        """Why it does not leave now, and until when; empty for what leaves."""
+        match self.status:
+            case Status.SEND:
+                return ""
+            case Status.LATER:
+                return f"{self.reason.value} until {minute(self.send_at)}"
+            case Status.HELD | Status.ERROR:
+                return self.reason.value
+            case _:
+                assert_never(self.status)
+
     def sort_key(self) -> tuple[bool | str, ...]:
         """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
         columns = (self.send_at, self.rule, self.step, self.order)
@@ -140,6 +156,28 @@ class Missed:
     def key(self) -> str:
         """`ORDER/RULE` or `ORDER/RULE/STEP`."""
         return key_of(self.order, self.rule, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageGroup:
+    """The messages of one rule that a plan lists under one status, in plan order."""
+
+    status: Status
+    rule: str
+    formula: str
+    """When its messages are due, as the rule says it; empty when the plan does not know (read from a file)."""
+    entries: tuple[Entry, ...]
+
+    @property
+    def steps(self) -> bool:
+        """Whether its messages are steps of a ladder."""
+        return any(entry.step for entry in self.entries)
+
+    @property
+    def same_why(self) -> str | None:
+        """The sentence that all its messages share; None when they differ."""
+        sentences = {entry.why for entry in self.entries}
+        return sentences.pop() if len(sentences) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +224,23 @@ class Plan:
         """What could not be decided, and rules that are broken."""
         return self.with_status(Status.ERROR)
 
+    def groups(self) -> tuple[MessageGroup, ...]:
+        """The messages by status, then by rule, each group in plan order."""
+        return tuple(
+            MessageGroup(status, rule, self.formulas.get(rule, ""), tuple(each for each in listed if each.rule == rule))
+            for status in Status
+            if (listed := self.with_status(status))
+            for rule in sorted({each.rule for each in listed})
+        )
+
+    def totals(self) -> str:
+        """How many messages there are of each status, for people."""
+        summary = self.summary()
+        return ", ".join(f"{summary[status.value]} {status.value}" for status in Status)
+
     def to_text(self) -> str:
         """The plan as a snapshot shows it: grouped, one line a message, addresses masked unless the plan shows them."""
-        from sendplan.plan_text import text
-
-        return text(self)
+        return plan_text.text(self)
 
     def summary(self) -> dict[str, Any]:
         """Counts by status, and per rule by status."""

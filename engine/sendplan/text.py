@@ -25,3 +25,8 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """Text from outside as one line for a log: also what takes no room and ends of lines become blanks."""
     return _UNSEEN.sub(" ", text).strip()
+
+
+def minute(moment: str | None) -> str:
+    """A moment for reading: without seconds and offset; a date stays as it is."""
+    return (moment or "")[:16].replace("T", " ")

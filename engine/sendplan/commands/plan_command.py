@@ -21,13 +21,12 @@ from sendplan.commands.context import (
 )
 from sendplan.commands.output import Section, print_json, print_problems, print_sections, print_table
 from sendplan.output_file import FileKind, write_file
-from sendplan.plan import Entry, Plan, Reason, Status
-from sendplan.plan_text import Group, groups, minute, totals
+from sendplan.plan import Entry, MessageGroup, Plan, Reason, Status
 from sendplan.planning.lookup import known_account, known_rules
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project.project import Project
-from sendplan.text import clean
+from sendplan.text import clean, minute
 
 if TYPE_CHECKING:
     from sendplan.planning.funnel import Funnel
@@ -59,7 +58,7 @@ CSV_COLUMNS = (
 def print_plan(plan: Plan) -> None:
     """The plan as tables by status, grouped by rule, with totals for each rule."""
     click.echo(f"Plan {plan.id} for {minute(plan.now)} ({plan.timezone})\n")
-    found = groups(plan)
+    found = plan.groups()
     for status, heading in HEADINGS.items():
         listed = [group for group in found if group.status is status]
         if listed:
@@ -69,7 +68,7 @@ def print_plan(plan: Plan) -> None:
     if len(summary["by_rule"]) > 1:
         rows = [(rule, *_counts(counts)) for rule, counts in summary["by_rule"].items()]
         print_table(("Rule", *(status.value for status in Status)), rows)
-    click.echo(totals(plan))
+    click.echo(plan.totals())
     if plan.refused:
         count = summary["send"]
         click.echo(f"Refused: {count} mails are more than `limits.per_run` allows; `sendplan send --approve {count}`")
@@ -85,7 +84,7 @@ COLUMNS: Mapping[Status, tuple[str, ...]] = {
 }
 
 
-def _section(group: Group) -> Section:
+def _section(group: MessageGroup) -> Section:
     """A rule's messages: the rule's name, count and due expression once, the reason too where all have the same."""
     shared = group.same_why if group.status is not Status.SEND else ""
     lines = [f"{group.rule} ({len(group.entries):,})" + (f"   due {group.formula}" if group.formula else "")]

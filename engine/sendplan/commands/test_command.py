@@ -28,7 +28,7 @@ from sendplan.scenarios import tests
 from sendplan.scenarios.coverage import Coverage
 from sendplan.scenarios.play import ScenarioResult
 from sendplan.scenarios.snapshots import SnapshotResult
-from sendplan.scenarios.tests import Test, TestResult
+from sendplan.scenarios.tests import PlayedTest, Test
 from sendplan.text import clean
 
 
@@ -95,7 +95,7 @@ def _write_scenario(project: Project, order: str, now: str | None, output: Path 
     return Exit.DONE
 
 
-def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Test | TestResult]:
+def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Test | PlayedTest]:
     try:
         wanted = re.compile(pattern or "", re.IGNORECASE)
     except re.error as error:
@@ -108,7 +108,7 @@ def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Ite
             yield test
 
 
-def _print_text(results: list[TestResult]) -> None:
+def _print_text(results: list[PlayedTest]) -> None:
     for result in results:
         click.echo(clean(f"{'✓' if result.passed else '✗'} {result.file}: {result.title}"))
         for line in tests.failure_text(result).splitlines():
@@ -117,7 +117,7 @@ def _print_text(results: list[TestResult]) -> None:
     click.echo(f"{passed} passed, {len(results) - passed} failed")
 
 
-def results_json(results: list[TestResult]) -> dict[str, Any]:
+def results_json(results: list[PlayedTest]) -> dict[str, Any]:
     """The outcome for machines; `passed` and `failed` count scenarios and snapshots."""
     passed = sum(result.passed for result in results)
     return {
@@ -157,7 +157,7 @@ def _snapshot_json(result: SnapshotResult) -> dict[str, Any]:
     }
 
 
-def results_junit(results: list[TestResult]) -> str:
+def results_junit(results: list[PlayedTest]) -> str:
     """The outcome as JUnit XML, one test case a scenario."""
     failed = sum(not result.passed for result in results)
     suite = ElementTree.Element("testsuite", name="sendplan", tests=str(len(results)), failures=str(failed))

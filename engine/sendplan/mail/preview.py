@@ -15,7 +15,7 @@ from sendplan.templates.render import Rendered
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class MessagePreview:
     """A message as it would leave."""
 
     key: str
@@ -53,7 +53,7 @@ class Preview:
         return self.eml.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")
 
 
-def preview(project: Project, reader: Reader, key: str, clock: Clock) -> Preview:
+def preview(project: Project, reader: Reader, key: str, clock: Clock) -> MessagePreview:
     """The message KEY (ORDER/RULE or ORDER/RULE/STEP) as it would leave, whether or not it is due.
 
     Raises UserError for an unknown order or message, and for a template that cannot be rendered.
@@ -66,4 +66,4 @@ def preview(project: Project, reader: Reader, key: str, clock: Clock) -> Preview
     rule = next(rule for rule in project.rules_for(decided.facts.account) if rule.id == rule_id)
     step = next(step for step in rule.written if step.id == (step_id or ""))
     message, rendered = compose(project, templates_of(project), decided.facts, rule, step, now=clock.now)
-    return Preview(key, message, rendered)
+    return MessagePreview(key, message, rendered)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sendplan.plan import Entry, Plan, Status
-from sendplan.plan_text import Group, groups, minute, totals
-from sendplan.text import clean
+from sendplan.plan import Entry, MessageGroup, Plan, Status
+from sendplan.text import clean, minute
 
 HEADINGS = {Status.SEND: "Send now", Status.LATER: "Later", Status.HELD: "Held", Status.ERROR: "Errors"}
 _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>#|~"})
@@ -14,7 +13,7 @@ _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>#|~"})
 
 def markdown(plan: Plan) -> str:
     """The whole plan, ending in a line feed; addresses are shown as the plan holds them."""
-    lines = [f"# Plan for {minute(plan.now)} ({plan.timezone})", "", f"{totals(plan)}. Plan `{plan.id}`."]
+    lines = [f"# Plan for {minute(plan.now)} ({plan.timezone})", "", f"{plan.totals()}. Plan `{plan.id}`."]
     if plan.refused:
         lines += [
             "",
@@ -22,7 +21,7 @@ def markdown(plan: Plan) -> str:
         ]
     for warning in plan.warnings:
         lines += ["", f"**Warning:** {_text(warning)}"]
-    found = groups(plan)
+    found = plan.groups()
     for status, heading in HEADINGS.items():
         listed = [group for group in found if group.status is status]
         if listed:
@@ -32,7 +31,7 @@ def markdown(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _group(group: Group) -> Iterator[str]:
+def _group(group: MessageGroup) -> Iterator[str]:
     yield f"### {_text(group.rule)} ({len(group.entries):,})"
     yield ""
     if group.formula:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from sendplan.plan import Plan, Status
-from sendplan.plan_text import Group, groups, minute, totals
+from sendplan.plan import MessageGroup, Plan, Status
 from sendplan.planning.plan_markdown import HEADINGS, columns_of, filled
-from sendplan.text import clean
+from sendplan.text import clean, minute
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --page: #fff; --warn: #b54708 }
@@ -35,7 +34,7 @@ td:last-child, th:last-child { padding-right: 0 }
 def page(plan: Plan) -> str:
     """The whole page; addresses are shown as the plan holds them."""
     title = f"Plan for {minute(plan.now)} ({plan.timezone})"
-    parts = [f"<h1>{escape(title)}</h1>", f"<p>{totals(plan)}. Plan <code>{escape(plan.id)}</code></p>"]
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{plan.totals()}. Plan <code>{escape(plan.id)}</code></p>"]
     if plan.refused:
         parts.append(
             '<p class="warning">Refused: more mails than <code>limits.per_run</code> allows. '
@@ -43,7 +42,7 @@ def page(plan: Plan) -> str:
         )
     parts += [f'<p class="warning">{_text(warning)}</p>' for warning in plan.warnings]
     parts += _totals(plan)
-    found = groups(plan)
+    found = plan.groups()
     for status, heading in HEADINGS.items():
         listed = [group for group in found if group.status is status]
         if listed:
@@ -72,7 +71,7 @@ def _totals(plan: Plan) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def _group(group: Group) -> Iterator[str]:
+def _group(group: MessageGroup) -> Iterator[str]:
     yield f"<h3>{_text(group.rule)} ({len(group.entries):,})</h3>"
     if group.formula:
         yield f"<p>Due: <code>{_text(group.formula)}</code></p>"

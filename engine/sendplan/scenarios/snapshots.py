@@ -53,7 +53,7 @@ class SnapshotResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class PlanSnapshot:
     """One snapshot file, checked against its schema."""
 
     path: Path
@@ -67,7 +67,7 @@ class Snapshot:
         return self.path.with_name(self.path.stem + ENDING)
 
 
-def read(path: Path, name: str) -> Snapshot | SnapshotResult:
+def read(path: Path, name: str) -> PlanSnapshot | SnapshotResult:
     """A snapshot file; or its failure, when it cannot be played."""
     document, problems = load(path, name)
     if document is None:
@@ -77,10 +77,10 @@ def read(path: Path, name: str) -> Snapshot | SnapshotResult:
     title = str(data.get("snapshot", path.stem)) if isinstance(data, dict) else path.stem
     if any(problem.is_error for problem in problems):
         return SnapshotResult(name, title, problems=tuple(problems))
-    return Snapshot(path, document, title, data)
+    return PlanSnapshot(path, document, title, data)
 
 
-def run(snapshot: Snapshot, project: Project, *, update: bool = False) -> SnapshotResult:
+def run(snapshot: PlanSnapshot, project: Project, *, update: bool = False) -> SnapshotResult:
     """Import the file, plan at each moment, and compare with what was kept; `update` keeps what is now."""
     document, settings = snapshot.document, project.settings
     moments, problems = _moments(snapshot, project)
@@ -101,7 +101,7 @@ def run(snapshot: Snapshot, project: Project, *, update: bool = False) -> Snapsh
     return SnapshotResult(document.file, snapshot.title, text, kept)
 
 
-def _moments(snapshot: Snapshot, project: Project) -> tuple[list[datetime], list[Problem]]:
+def _moments(snapshot: PlanSnapshot, project: Project) -> tuple[list[datetime], list[Problem]]:
     moments: list[datetime] = []
     problems: list[Problem] = []
     for number, text in enumerate(snapshot.data["at"]):

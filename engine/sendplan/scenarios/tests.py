@@ -10,10 +10,10 @@ from sendplan import report
 from sendplan.project.project import Project
 from sendplan.scenarios import play, snapshots
 from sendplan.scenarios.play import Observer, Scenario, ScenarioResult
-from sendplan.scenarios.snapshots import Snapshot, SnapshotResult
+from sendplan.scenarios.snapshots import PlanSnapshot, SnapshotResult
 
-Test: TypeAlias = Scenario | Snapshot
-TestResult: TypeAlias = ScenarioResult | SnapshotResult
+Test: TypeAlias = Scenario | PlanSnapshot
+PlayedTest: TypeAlias = ScenarioResult | SnapshotResult
 
 
 def find(folder: Path, paths: Iterable[Path] = ()) -> Iterator[Path]:
@@ -23,26 +23,26 @@ def find(folder: Path, paths: Iterable[Path] = ()) -> Iterator[Path]:
         yield from sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
 
 
-def read(path: Path, name: str) -> Test | TestResult:
+def read(path: Path, name: str) -> Test | PlayedTest:
     """A test file under the name to show; or its failure, when it cannot be played."""
     parts = path.resolve().parts
     return snapshots.read(path, name) if snapshots.FOLDER.name in parts[:-1] else play.read(path, name)
 
 
 def run(
-    test: Test | TestResult, project: Project, observe: Observer = lambda decision: None, *, update: bool = False
-) -> TestResult:
+    test: Test | PlayedTest, project: Project, observe: Observer = lambda decision: None, *, update: bool = False
+) -> PlayedTest:
     """Play a test; `observe` sees every decision of a scenario, `update` keeps the plans of a snapshot."""
     match test:
         case Scenario():
             return play.run(test, project, observe)
-        case Snapshot():
+        case PlanSnapshot():
             return snapshots.run(test, project, update=update)
         case _:
             return test
 
 
-def failure_text(result: TestResult) -> str:
+def failure_text(result: PlayedTest) -> str:
     """What differs from what was expected, and what is wrong with the file; empty when it passed."""
     lines = [report.problems_text(result.problems, color=False)] if result.problems else []
     if isinstance(result, ScenarioResult):

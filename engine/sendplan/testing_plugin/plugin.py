@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
-    from sendplan.api import Shop
+    from sendplan.api import OpenProject
     from sendplan.project.project import Project
 
 SETTINGS = "sendplan.yaml"
@@ -107,7 +107,7 @@ def _folder_of(path: Path) -> Path:
 
 
 @pytest.fixture
-def sendplan_project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
+def sendplan_project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenProject]:
     """The project that the test lies in, on an empty store of the test's own.
 
     Raises `sendplan.ProblemsError` when the project has errors.

@@ -14,7 +14,7 @@ MONDAY = "2026-08-24 12:00"
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> sendplan.Shop:
+def shop(tmp_path: Path) -> sendplan.OpenProject:
     """The example shop with its sample orders."""
     copy_example(tmp_path)
     project = sendplan.open_project(tmp_path)
@@ -27,7 +27,7 @@ def test_every_public_name_exists() -> None:
     assert all(hasattr(sendplan, name) for name in sendplan.__all__)
 
 
-def test_a_plan_lists_what_leaves(shop: sendplan.Shop) -> None:
+def test_a_plan_lists_what_leaves(shop: sendplan.OpenProject) -> None:
     """A plan's entries are grouped by status, and a datetime says the same as text."""
     plan = shop.plan(MONDAY)
     assert (len(plan.send), len(plan.later), len(plan.held), len(plan.errors)) == (14, 1, 2, 0)
@@ -58,14 +58,14 @@ def test_errors_have_places(tmp_path: Path) -> None:
         lambda shop: shop.import_orders("nothing.csv"),
     ],
 )
-def test_wrong_names_and_times_are_problems(shop: sendplan.Shop, call: object) -> None:
+def test_wrong_names_and_times_are_problems(shop: sendplan.OpenProject, call: object) -> None:
     """A mistake in an argument raises ProblemsError, never something else."""
     assert callable(call)
     with pytest.raises(sendplan.ProblemsError):
         call(shop)
 
 
-def test_explanations_and_previews_say_what_the_commands_say(shop: sendplan.Shop) -> None:
+def test_explanations_and_previews_say_what_the_commands_say(shop: sendplan.OpenProject) -> None:
     """Why a message leaves, and the message itself."""
     explained = {each.rule: each for each in shop.explain("E-2050", MONDAY)}
     assert explained["feedback-reminder"].reason == "send"
@@ -76,7 +76,7 @@ def test_explanations_and_previews_say_what_the_commands_say(shop: sendplan.Shop
     assert preview.eml.startswith(preview.headers[0].encode())
 
 
-def test_a_difference_names_what_moves(shop: sendplan.Shop, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_difference_names_what_moves(shop: sendplan.OpenProject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Ten days instead of seven drop the reminder from Monday's plan."""
     folder = tmp_path_factory.mktemp("other")
     copy_example(folder)
@@ -88,14 +88,14 @@ def test_a_difference_names_what_moves(shop: sendplan.Shop, tmp_path_factory: py
     assert "E-2050" in difference.to_text()
 
 
-def test_scenarios_and_snapshots_are_played(shop: sendplan.Shop) -> None:
+def test_scenarios_and_snapshots_are_played(shop: sendplan.OpenProject) -> None:
     """All tests of the example shop pass."""
     results = shop.test()
     assert len(results) > 15
     assert all(result.passed for result in results)
 
 
-def test_a_rehearsal_writes_the_mails(shop: sendplan.Shop, tmp_path: Path) -> None:
+def test_a_rehearsal_writes_the_mails(shop: sendplan.OpenProject, tmp_path: Path) -> None:
     """A rehearsal into a folder writes one file a mail and leaves the plan unused."""
     report = shop.send(shop.plan(MONDAY), MONDAY, to_dir=tmp_path / "mails")
     assert len(report.results) == 14
@@ -103,7 +103,7 @@ def test_a_rehearsal_writes_the_mails(shop: sendplan.Shop, tmp_path: Path) -> No
     assert len(shop.plan(MONDAY).send) == 14
 
 
-def test_another_store(shop: sendplan.Shop, tmp_path: Path) -> None:
+def test_another_store(shop: sendplan.OpenProject, tmp_path: Path) -> None:
     """A project can be opened on a store of its own, for a test."""
     empty = sendplan.open_project(shop.folder, store=f"sqlite:///{tmp_path / 'empty.db'}")
     assert empty.plan(MONDAY).entries == ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sendplan.plan import Entry, Plan, Reason, Status
-from sendplan.plan_text import groups
 from sendplan.planning.plan_markdown import markdown
 from sendplan.planning.plan_page import page
 
@@ -41,7 +40,7 @@ HELD = _entry("E3", status=Status.HELD, reason=Reason.HELD, why="Parked orders w
 def test_messages_are_grouped_by_status_and_rule() -> None:
     """A reader sees what leaves now before what is held, and each rule once."""
     plan = _plan(_entry("E1"), _entry("E2", "dunning", step="first"), HELD)
-    assert [(each.status, each.rule, len(each.entries)) for each in groups(plan)] == [
+    assert [(each.status, each.rule, len(each.entries)) for each in plan.groups()] == [
         (Status.SEND, "dunning", 1),
         (Status.SEND, "feedback", 1),
         (Status.HELD, "feedback", 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import indent
 from typing import TypeAlias
 
 from sendplan import report
@@ -46,7 +47,8 @@ def failure_text(result: PlayedTest) -> str:
     """What differs from what was expected, and what is wrong with the file; empty when it passed."""
     lines = [report.problems_text(result.problems, color=False)] if result.problems else []
     if isinstance(result, ScenarioResult):
-        lines += [f"at {step.at}\n{step.message}" for step in result.steps if not step.passed]
+        failed = (step for step in result.steps if not step.passed)
+        lines += [f"at {step.at}\n{indent(step.message, '  ')}" for step in failed]
     elif result.message:
         lines.append(result.message)
     return "\n".join(lines)

@@ -34,6 +34,7 @@ from sendplan.expressions.nodes import (
     ParamRef,
     Sent,
     Where,
+    children,
 )
 from sendplan.expressions.tokens import (
     COMPARISONS,
@@ -50,6 +51,10 @@ from sendplan.units import UNIT_WORDS, UNITS_HELP, Duration
 
 MAX_DEPTH = 50
 """Nesting of parentheses and `not` that the parser follows."""
+MAX_HEIGHT = 150
+"""Levels of the tree, which a row of `+` or `.name` makes too: everything that walks down a tree may call itself."""
+MAX_PARTS = 20_000
+"""Words, numbers, texts and signs of one expression: beyond that it is data, and no condition any more."""
 MAX_DIGITS = 40
 """As in the rest of a file; Python itself refuses numbers of thousands of digits."""
 
@@ -99,6 +104,7 @@ class _Parser:
         self.mistakes: list[Mistake] = []
         self.position = 0
         self.depth = 0
+        self.read = 0
         self.token = Token("start", "", 0, 0)
 
     # --- tokens ---
@@ -106,6 +112,10 @@ class _Parser:
     def _next(self) -> Token:
         token = token_at(self.text, self.position)
         self.position = token.end
+        self.read += 1
+        if self.read > MAX_PARTS:
+            help_ = "give these orders a field of their own (`fields:`) and ask for it, or split the rule"
+            self._stop(token, f"the expression has more than {MAX_PARTS:,} words and signs", help_)
         if token.kind == "bad":
             message = "the quote is never closed" if token.text in "\"'" else f"`{token.text}` has no meaning here"
             self._stop(token, message, FOREIGN.get(token.text, ""))
@@ -163,7 +173,19 @@ class _Parser:
         node = self._conditional()
         if self.token.kind != "end":
             self._stop(self.token, f"`{self.token.text}` is unexpected here", self._help_unexpected())
+        self._measure(node)
         return node
+
+    def _measure(self, root: Node) -> None:
+        """Stop where the tree is higher than what walks down it can bear."""
+        pending = [(root, 1)]
+        while pending:
+            node, height = pending.pop()
+            if height > MAX_HEIGHT:
+                place = Token("part", self._source(node), node.start, node.end)
+                help_ = "add fewer durations, or split the expression into several rules"
+                self._stop(place, f"the expression is more than {MAX_HEIGHT} levels deep; each `+` is one", help_)
+            pending += [(child, height + 1) for child in children(node)]
 
     def _help_unexpected(self) -> str:
         if self._at(","):

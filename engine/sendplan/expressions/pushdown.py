@@ -45,6 +45,7 @@ from sendplan.expressions.nodes import (
     Or,
     ParamRef,
     ParamValue,
+    walk,
 )
 from sendplan.expressions.types import item_values, number
 from sendplan.fields import EVENTS, OPEN_AMOUNT, Field, FieldType
@@ -171,7 +172,7 @@ class Pushdown:
                 return self._field(name, operator, value)
             case Conditional():
                 return self._branches(node, lambda branch: self.compared(branch, operator, value))
-            case Add(left=left, right=Conditional() as chosen):
+            case Add(left=left, right=Conditional() as chosen) if not _chooses(left):
                 first = replace(node, right=chosen.value)
                 second = None if chosen.otherwise is None else replace(node, right=chosen.otherwise)
                 return self.compared(replace(chosen, value=first, otherwise=second), operator, value)
@@ -180,7 +181,7 @@ class Pushdown:
                 if duration is not None:
                     assert isinstance(value, datetime)
                     return self.compared(left, *before_adding(self.calendar, operator, value, duration, sign))
-                return self._sum(node, operator, value)
+                return self.present(node) if isinstance(value, datetime) else self._sum(node, operator, value)
             case Extreme():
                 return self._extreme(node, operator, value)
         return self.present(node)
@@ -338,6 +339,11 @@ class Pushdown:
         if self.hide_after is not None and column in EVENTS:
             return all_of((bound, Compared(column, "<=", self.hide_after)))
         return bound
+
+
+def _chooses(node: Node) -> bool:
+    """Whether it has branches of its own: several in a row would double the bound with each."""
+    return any(isinstance(part, Conditional) for part in walk(node))
 
 
 def _flag(name: str, wanted: bool) -> Bound:

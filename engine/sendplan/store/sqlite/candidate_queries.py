@@ -25,6 +25,7 @@ from sendplan.expressions.bounds import (
     Operand,
     Present,
     conjuncts,
+    parts_of,
 )
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import ANY_STEP, MessageKey
@@ -41,6 +42,10 @@ ACCOUNTS = (
 """The accounts that have orders, leaping through their index from one to the next."""
 
 _LARGEST = 2**63 - 1
+MOST_TERMS = 500
+"""Comparisons in one statement: SQLite's own limit is an expression 1,000 levels deep, and every `OR` is one level."""
+MOST_PARAMETERS = 10_000
+"""Values in one statement; SQLite takes 32,766 or more."""
 _FALSE, _TRUE = "0", "1"
 
 
@@ -181,6 +186,8 @@ def _scaled(value: int | Decimal, scale: int) -> tuple[int, bool]:
 
 def definition(index: Index, fields: Mapping[str, Field]) -> tuple[str, str] | None:
     """An index's name and the statement that creates it; None when a column is not there."""
+    if not _fits((index.only,)):
+        return None
     writer = _Writer(fields, literal=True)
     key = [writer.operand(each) for each in index.key]
     condition = writer.condition(index.only)
@@ -221,19 +228,34 @@ class CandidateQueries:
         index = self._index(narrowing.index)
         # The index's own condition stands there as it stands in the index, or SQLite would not see that it fits.
         terms = list(map(literally.condition, conjuncts(narrowing.index.only))) if index and narrowing.index else []
-        terms += map(writer.condition, conjuncts(narrowing.orders))
+        terms += map(writer.condition, _bearable(conjuncts(narrowing.orders)))
         if _FALSE in terms:
             return None
-        if self._has_ledger and narrowing.unsettled:
+        if self._has_ledger and 0 < len(narrowing.unsettled) <= MOST_TERMS:
             terms.append(_unsettled(narrowing.unsettled, writer))
         if narrowing.previous is not None:
             terms.append(_previous(narrowing.previous, writer))
         by = f" INDEXED BY {index}" if index else ""
-        return f"SELECT rowid FROM orders{by} WHERE {' AND '.join(terms)}", writer.parameters
+        return f"SELECT rowid FROM orders{by} WHERE {' AND '.join(terms) or _TRUE}", writer.parameters
 
     def _index(self, index: Index | None) -> str | None:
         known = definition(index, self._fields) if index else None
         return known[0] if known and known[0] in self._indexes else None
+
+
+def _bearable(bounds: Iterable[Bound]) -> Iterator[Bound]:
+    """As many of the conditions as one statement can bear; it finds more orders without the others, never fewer."""
+    kept: list[Bound] = []
+    for bound in bounds:
+        if _fits((*kept, bound)):
+            kept.append(bound)
+            yield bound
+
+
+def _fits(bounds: Iterable[Bound]) -> bool:
+    parts = [part for bound in bounds for part in parts_of(bound)]
+    values = sum(len(part.values) if isinstance(part, Listed) else 1 for part in parts)
+    return len(parts) <= MOST_TERMS and values <= MOST_PARAMETERS
 
 
 def _unsettled(keys: Sequence[MessageKey], writer: _Writer) -> str:
@@ -244,7 +266,8 @@ def _unsettled(keys: Sequence[MessageKey], writer: _Writer) -> str:
 
 
 def _previous(previous: Previous, writer: _Writer) -> str:
-    terms = ["order_id = orders.id", _keys(previous.keys, writer), "state = 'sent'"]
+    keys = _keys(previous.keys, writer) if len(previous.keys) <= MOST_TERMS else _TRUE
+    terms = ["order_id = orders.id", keys, "state = 'sent'"]
     terms += (writer._moment("at", operator, value) for operator, value in previous.at)
     return f"EXISTS (SELECT 1 FROM messages WHERE {' AND '.join(terms)})"
 

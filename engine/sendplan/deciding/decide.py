@@ -12,7 +12,7 @@ from functools import partial
 
 from sendplan.addresses import address_error, mailbox
 from sendplan.calendar import Window
-from sendplan.deciding.decision import Check, Decision, Situation
+from sendplan.deciding.decision import OUTSIDE, Check, Decision, Sentence, Situation
 from sendplan.deciding.progress import progress
 from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
 from sendplan.expressions import And, Environment, Evaluated, Expression, FieldRef, Missing, walk
@@ -34,7 +34,7 @@ def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
     try:
         return decider.decision()
     except OverflowError:
-        return decider.conclude(Reason.ERROR, "a date of this order is outside the years 1 to 9999")
+        return decider.conclude(Reason.ERROR, OUTSIDE)
 
 
 class _Decider:
@@ -57,7 +57,8 @@ class _Decider:
         self.step: Step | None = None
         self.due: Moment | None = None
         self.own_due: Evaluated | None = None
-        self.origin = rule.due.text
+        self.follows: Moment | None = None
+        """When the message went out after which the step counts, where that decides on the due date."""
         self.expires_at: datetime | None = None
         self.window: Window | None = None
         self.opening: datetime | None = None
@@ -77,18 +78,19 @@ class _Decider:
             if check is not None:
                 checks.append(check)
                 if not check.passed:
-                    return self.conclude(check.reason, check.why)
+                    return self.conclude(check.reason, check.say)
         self.send_at = self.now
-        return self.conclude(Reason.SEND, f"due {self._text(self.due)}: {self.origin}")
+        due = self.due
+        return self.conclude(Reason.SEND, lambda: f"due {self._text(due)}: {self._origin()}")
 
-    def conclude(self, reason: Reason, why: str) -> Decision:
+    def conclude(self, reason: Reason, say: Sentence) -> Decision:
         """The decision with everything noted on the way."""
         facts = {name: self.values.get(name) for name in sorted(self.read - PERSONAL)}
         return Decision(
             self.rule,
             self.step,
             reason,
-            why,
+            say,
             self.situation,
             due=self.due,
             expires_at=self.expires_at,
@@ -114,10 +116,10 @@ class _Decider:
     # --- questions; None means that there is nothing to ask ---
 
     def _known_account(self) -> Check:
-        name = self.situation.facts.account
-        if self.account is None:
+        name, account = self.situation.facts.account, self.account
+        if account is None:
             return Check(Reason.ERROR, False, f"account `{name}` is not in sendplan.yaml")
-        return Check(Reason.ERROR, True, f"account {name}, {self.account.portal}")
+        return Check(Reason.ERROR, True, lambda: f"account {name}, {account.portal}")
 
     def _account_skips(self) -> Check | None:
         assert self.account is not None
@@ -137,9 +139,10 @@ class _Decider:
     def _position(self) -> Check:
         """Which step is next; its row of the ledger may already decide."""
         if not self.progress.left:
-            assert self.last is not None
+            last = self.last
+            assert last is not None
             self.step = self.rule.steps[-1]
-            return Check(Reason.ALREADY_SENT, False, f"sent on {self._text(self.calendar.day(self.last.at))}")
+            return Check(Reason.ALREADY_SENT, False, lambda: f"sent on {self._text(self.calendar.day(last.at))}")
         self.step, record = self.progress.left[0]
         for row in filter(None, (record, self.progress.doubtful)):
             name = "the message" if row is record else f"the message {row.step or row.rule}"
@@ -167,8 +170,13 @@ class _Decider:
         adopted = self.situation.overrides.orders_from
         if adopted is not None and self.calendar.instant(self._ordered()) < adopted:
             # Ladders too: nobody knows how far the forgotten part of the ledger had come.
-            why = f"ordered on {self._ordered_day()}, the store was adopted at {self._text(adopted)} and begins there"
-            return Check(Reason.BEFORE_START, False, why)
+            return Check(
+                Reason.BEFORE_START,
+                False,
+                lambda: (
+                    f"ordered on {self._ordered_day()}, the store was adopted at {self._text(adopted)} and begins there"
+                ),
+            )
         start = self.rule.orders_from
         if start is None or self.last is not None:
             return None
@@ -186,18 +194,22 @@ class _Decider:
         earliest = earliest_day(calendar, lookback, self.now)
         if self.last is None:
             name, day = self._beginning(earliest)
-            said = f"ordered on {day}" if name == "ordered" else f"{name} on {day}"
+            said = f"{name} on"
         else:
             due = self._due_now()
             if not isinstance(due, date):
                 return None
             day = calendar.day(due)
-            said = f"due {day}"
+            said = "due"
         if day < earliest:
             self.lost_at = lookback_ends(calendar, lookback, day)
-        why = f"{said}, the rule looks back {lookback} to {earliest}"
         change = (lambda: lookback_ends(calendar, lookback, day)) if day >= earliest else None
-        return Check(Reason.TOO_OLD, day >= earliest, why, change=change)
+        return Check(
+            Reason.TOO_OLD,
+            day >= earliest,
+            lambda: f"{said} {day}, the rule looks back {lookback} to {earliest}",
+            change=change,
+        )
 
     def _beginning(self, earliest: date) -> tuple[str, date]:
         """The field whose day decides on the lookback: `ordered`, or the latest moment that the due date reads."""
@@ -216,12 +228,12 @@ class _Decider:
         triggers = self.step.triggers
         values = [self._evaluate(trigger) for trigger in triggers]
         if False in values:
-            why = f"{self._decisive_part(triggers[values.index(False)])} is not true"
-            return Check(Reason.TRIGGER_FALSE, False, why, triggers)
+            refused = triggers[values.index(False)]
+            return Check(Reason.TRIGGER_FALSE, False, lambda: f"{self._decisive_part(refused)} is not true", triggers)
         names = dict.fromkeys(name for value in values if isinstance(value, Missing) for name in value.names)
         if names:
             self._unknown(names)
-            return Check(Reason.TRIGGER_UNKNOWN, False, f"{_quoted(names)} is missing", triggers)
+            return Check(Reason.TRIGGER_UNKNOWN, False, lambda: f"{_quoted(names)} is missing", triggers)
         return Check(Reason.TRIGGER_FALSE, True, "the trigger holds", triggers)
 
     def _region(self) -> Check:
@@ -240,23 +252,28 @@ class _Decider:
         if located.missing:
             self._unknown((located.missing,))
             return Check(Reason.REGION_EXCLUDED, False, f"the region is unknown: `{located.missing}` is missing")
-        names = ", ".join(sorted(allowed)) or "no region"
         if located.region is None:
             return Check(Reason.REGION_EXCLUDED, False, located.why)
-        return Check(Reason.REGION_EXCLUDED, False, f"{located.region} is not among {names}")
+        return Check(
+            Reason.REGION_EXCLUDED,
+            False,
+            lambda: f"{located.region} is not among {', '.join(sorted(allowed)) or 'no region'}",
+        )
 
     def _class(self) -> Check | None:
         assert self.step is not None
-        requires = self.settings.classes[self.step.klass].requires
+        klass = self.step.klass
+        requires = self.settings.classes[klass].requires
         if requires is None:
             return None
         value = self._evaluate(requires)
         if isinstance(value, Missing):
             self._unknown(value.names)
         if value is True:
-            return Check(Reason.CLASS_BLOCKED, True, f"class {self.step.klass} allows it", (requires,))
-        why = f"class {self.step.klass} requires {self._decisive_part(requires)}"
-        return Check(Reason.CLASS_BLOCKED, False, why, (requires,))
+            return Check(Reason.CLASS_BLOCKED, True, lambda: f"class {klass} allows it", (requires,))
+        return Check(
+            Reason.CLASS_BLOCKED, False, lambda: f"class {klass} requires {self._decisive_part(requires)}", (requires,)
+        )
 
     def _unknown(self, names: Iterable[str]) -> None:
         """Note the fields; a message that has not gone out is not one of them."""
@@ -284,13 +301,14 @@ class _Decider:
         asked = (self.rule.due,)
         due = self._due_now()
         if self.pending:
-            return Check(Reason.WAITING, False, f"{_quoted(dict.fromkeys(self.pending))} has not gone out yet", asked)
+            pending = tuple(dict.fromkeys(self.pending))
+            return Check(Reason.WAITING, False, lambda: f"{_quoted(pending)} has not gone out yet", asked)
         if isinstance(due, Missing):
-            return Check(Reason.WAITING, False, f"the due date waits for {_quoted(due.names)}", asked)
+            names = due.names
+            return Check(Reason.WAITING, False, lambda: f"the due date waits for {_quoted(names)}", asked)
         assert isinstance(due, date)
         self.due = due
-        origin, text = self.origin, self.calendar.text
-        return Check(Reason.WAITING, True, lambda: f"{origin} = {text(due)}", asked)
+        return Check(Reason.WAITING, True, lambda: f"{self._origin()} = {self._text(due)}", asked)
 
     def _due_now(self) -> Evaluated:
         """The step's own due date: the rule's, in a ladder not before the last message and the step's distance."""
@@ -306,8 +324,7 @@ class _Decider:
         following = self.calendar.add(self.last.at, after)
         if self.calendar.instant(following) <= self.calendar.instant(due):
             return due
-        sent = self.last.at if after.exact else self.calendar.day(self.last.at)
-        self.origin = f"{self.progress.last_step or self.rule.id} sent {self._text(sent)} + {after}"
+        self.follows = self.last.at if after.exact else self.calendar.day(self.last.at)
         return following
 
     def _not_due(self) -> Check:
@@ -322,23 +339,24 @@ class _Decider:
         assert self.due is not None
         self.window = self.settings.windows[self.step.window] if self.step.window else None
         self.opening = self.calendar.next_opening(self.window, self.now) if self.window else self.now
-        if self.step.expires is None:
+        expires, name = self.step.expires, self.step.window
+        if expires is None:
             return None
-        end = self.expires_at = self.calendar.after(self.due, self.step.expires)
+        end = self.expires_at = self.calendar.after(self.due, expires)
         if self.now >= end:
-            return self._lost(end, f"it expired {self._text(end)}, {self.step.expires} after it was due")
+            return self._lost(end, lambda: f"it expired {self._text(end)}, {expires} after it was due")
         retry = self._next_attempt()
         if retry is not None and retry >= end:
-            return self._lost(end, f"it expires {self._text(end)}, before the next attempt")
+            return self._lost(end, lambda: f"it expires {self._text(end)}, before the next attempt")
         if self.opening is None or self.opening >= end:
-            return self._lost(end, f"it expires {self._text(end)}, before window {self.step.window} opens")
+            return self._lost(end, lambda: f"it expires {self._text(end)}, before window {name} opens")
         text, window = self.calendar.text, self.window
         change = end if window is None else lambda: last_chance(self.calendar, window, self.now, end)
         return Check(Reason.EXPIRED, True, lambda: f"it expires {text(end)}", change=change)
 
-    def _lost(self, end: datetime, why: str) -> Check:
+    def _lost(self, end: datetime, say: Sentence) -> Check:
         self.lost_at = min(end, self.now)
-        return Check(Reason.EXPIRED, False, why)
+        return Check(Reason.EXPIRED, False, say)
 
     def _held(self) -> Check | None:
         snooze = self._snooze()
@@ -385,12 +403,15 @@ class _Decider:
                 return Check(Reason.STALE_DATA, False, f"`{name}` was never imported for this account")
             end = self.calendar.after(at, limit)
             if end < self.now:
-                why = f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
-                return Check(Reason.STALE_DATA, False, why)
+                said = partial(self._stale_since, name, at, limit)
+                return Check(Reason.STALE_DATA, False, said)
             ends.append(end + _NEXT_INSTANT)
         if not watched:
             return None
         return Check(Reason.STALE_DATA, True, lambda: f"fresh: {', '.join(watched)}", change=min(ends))
+
+    def _stale_since(self, name: str, at: datetime, limit: Duration) -> str:
+        return f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
 
     def _retry(self) -> Check | None:
         retry = self._next_attempt()
@@ -398,9 +419,13 @@ class _Decider:
             return None
         if retry > self.now:
             self.send_at = retry
-            why = f"the server said later; next attempt {self._text(retry)}"
-            return Check(Reason.RETRY_LATER, False, why, change=retry)
-        return Check(Reason.RETRY_LATER, True, f"the next attempt was due {self._text(retry)}")
+            return Check(
+                Reason.RETRY_LATER,
+                False,
+                lambda: f"the server said later; next attempt {self._text(retry)}",
+                change=retry,
+            )
+        return Check(Reason.RETRY_LATER, True, lambda: f"the next attempt was due {self._text(retry)}")
 
     def _window(self) -> Check | None:
         window = self.window
@@ -409,11 +434,22 @@ class _Decider:
         if self.opening == self.now:
             change = partial(window_changes, self.calendar, window, self.now)
             return Check(Reason.OUTSIDE_WINDOW, True, f"window {window.name} is open", change=change)
-        self.send_at = self.opening
-        when = f"opens {self._text(self.opening)}" if self.opening else "never opens again"
-        return Check(Reason.OUTSIDE_WINDOW, False, f"window {window.name} {when}", change=self.opening)
+        self.send_at = opening = self.opening
+        return Check(
+            Reason.OUTSIDE_WINDOW,
+            False,
+            lambda: f"window {window.name} {f'opens {self._text(opening)}' if opening else 'never opens again'}",
+            change=opening,
+        )
 
     # --- what the questions share ---
+
+    def _origin(self) -> str:
+        """What the due date was counted from."""
+        if self.follows is None:
+            return self.rule.due.text
+        assert self.step is not None
+        return f"{self.progress.last_step or self.rule.id} sent {self._text(self.follows)} + {self.step.after}"
 
     def _mailbox(self) -> str:
         return mailbox(str(self.values.get("email", "")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from sendplan.deciding.facts import Facts
 from sendplan.expressions import Expression, Seen, Sent, Traced
@@ -18,6 +18,7 @@ from sendplan.plan import STATUS_OF, Reason, Status
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Hold
 
+OUTSIDE = "a date of this order is outside the years 1 to 9999"
 _PENDING = frozenset({Reason.IN_FLIGHT, Reason.ERROR})
 """Beside everything listed as later or held: the message may still leave, so whoever reads `sent(…)` waits."""
 
@@ -60,13 +61,17 @@ class Situation:
         return outcome is not None and (outcome in _PENDING or STATUS_OF[outcome] in (Status.LATER, Status.HELD))
 
 
+Sentence: TypeAlias = str | Callable[[], str]
+"""A sentence for a person, or how to put it together when somebody reads it: most are never read."""
+
+
 class Check(NamedTuple):
     """One question of a decision."""
 
     reason: Reason
     """What the decision is when this check does not pass."""
     passed: bool
-    say: str | Callable[[], str]
+    say: Sentence
     evaluated: tuple[Expression, ...] = ()
     """The conditions and dates that it asks for; `Decision.traced` has their values."""
     change: datetime | Callable[[], datetime | None] | None = None
@@ -74,8 +79,8 @@ class Check(NamedTuple):
 
     @property
     def why(self) -> str:
-        """One sentence for a person, put together when somebody reads it."""
-        return self.say if isinstance(self.say, str) else self.say()
+        """One sentence for a person."""
+        return _said(self.say)
 
     @property
     def until(self) -> datetime | None:
@@ -98,8 +103,7 @@ class Decision:
     step: Step | None
     """The step spoken of; None where the question does not get that far."""
     reason: Reason
-    why: str
-    """One sentence for a person."""
+    say: Sentence = field(compare=False)
     situation: Situation
     """What was decided on."""
     due: Moment | None = None
@@ -119,6 +123,11 @@ class Decision:
     """When it expired or grew too old (UTC), if that is what stops it; `now` when it cannot leave in time any more."""
 
     @property
+    def why(self) -> str:
+        """One sentence for a person."""
+        return _said(self.say)
+
+    @property
     def status(self) -> Status | None:
         """How a plan lists it; None when it does not."""
         return STATUS_OF[self.reason]
@@ -136,3 +145,10 @@ class Decision:
     def traced(self, expression: Expression) -> Traced:
         """A condition or date that was asked for, with the value of every part."""
         return expression.traced(self.seen)
+
+
+def _said(say: Sentence) -> str:
+    try:
+        return say if isinstance(say, str) else say()
+    except OverflowError:
+        return OUTSIDE

@@ -228,7 +228,8 @@ def decide_again(
         return Verdict(Reason.ERROR, f"rule {entry.rule} or order {entry.order} can no longer be decided")
     if decision.reason is Reason.SEND and decision.key != (entry.rule, entry.step or ""):
         return Verdict(Reason.ALREADY_SENT, "the ladder has moved on since the plan was made")
-    return Verdict(decision.reason, decision.why, decided.facts, decision, frozenset(project.settings.classes))
+    why = "" if decision.reason is Reason.SEND else decision.why  # Of what leaves nobody reads the sentence.
+    return Verdict(decision.reason, why, decided.facts, decision, frozenset(project.settings.classes))
 
 
 @contextmanager

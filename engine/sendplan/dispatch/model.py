@@ -26,7 +26,7 @@ class Verdict:
     reason: Reason
     """Anything but `send` leaves the message open."""
     why: str
-    """One sentence for a person."""
+    """One sentence for a person; empty with `send`."""
     facts: Facts | None = None
     """The order that was decided on."""
     decision: Decision | None = None

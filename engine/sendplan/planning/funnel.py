@@ -72,11 +72,14 @@ class _Bucket:
         time = self.calendar.instant(at).timestamp()
         nearness = -time if what in ("due", "leaves") else time
         # The count settles ties for the earlier order, so that the same store always names the same ones.
+        full = len(self.nearest) == NEAREST
+        if full and (nearness, -self.count) < self.nearest[0][:2]:
+            return
         item = (nearness, -self.count, Near(decision.situation.facts.id, what, at, decision.why))
-        if len(self.nearest) < NEAREST:
-            heapq.heappush(self.nearest, item)
+        if full:
+            heapq.heapreplace(self.nearest, item)
         else:
-            heapq.heappushpop(self.nearest, item)
+            heapq.heappush(self.nearest, item)
 
 
 def funnels(decided: Iterable[OrderDecisions], calendar: Calendar) -> tuple[Funnel, ...]:

@@ -16,6 +16,7 @@ from small_projects import loaded, write_project
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import facts_of
+from sendplan.expressions import Expression
 from sendplan.ledger import History, MessageKey, Overrides, Record, Standing, State
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
@@ -607,3 +608,14 @@ def test_deciding_is_repeatable(desk: Desk) -> None:
     first, second = desk("everything"), desk("everything")
     assert replace(first, checks=()) == replace(second, checks=())
     assert [(each.reason, each.why) for each in first.checks] == [(each.reason, each.why) for each in second.checks]
+
+
+def test_a_sentence_that_nobody_reads_is_not_put_together(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why a message does not leave is worded when somebody asks, and reads the same then."""
+    worded = desk("dunning", cancelled=date(2026, 8, 1)).why
+    traced: list[str] = []
+    monkeypatch.setattr(Expression, "traced", lambda *_: traced.append("traced"))
+    decision = desk("dunning", cancelled=date(2026, 8, 1))
+    assert not traced
+    monkeypatch.undo()
+    assert decision.why == decision.checks[-1].why == worded == "`not cancelled` is not true"

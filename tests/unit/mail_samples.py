@@ -23,6 +23,10 @@ PARAMS: dict[str, ParamValue] = {
     "wait": Duration(7, Unit.DAYS),
     "fee": Decimal("5.00"),
     "home": "https://shop.example.com",
+    "dunning_interval": Duration(7, Unit.DAYS),
+    "checkout_page": "https://shop.example.com/purchases",
+    "feedback_page": "https://shop.example.com/feedback",
+    "shop_page": "https://shop.example.com",
 }
 ACCOUNT = Account("ebay-de", "ebay", "main", params=PARAMS)
 SETTINGS = Settings(

@@ -13,6 +13,7 @@ from sendplan.lint import (
     offsets,
     renamed_rules,
     senders,
+    translations,
     unused,
     windows,
 )
@@ -38,6 +39,7 @@ LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     dunning.missing_levels,
     renamed_rules.renamed_rules,
     senders.another_from,
+    translations.translation_gaps,
     unused.templates,
     unused.windows,
     unused.senders,

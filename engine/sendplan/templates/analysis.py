@@ -10,7 +10,8 @@ from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeVisitor
 
 from sendplan.problems import Problem, did_you_mean
-from sendplan.templates.sandbox import LAYOUT, MailEnvironment
+from sendplan.templates.raw_html import raw_html
+from sendplan.templates.sandbox import ELEMENTS, FUNCTIONS, LAYOUT, MailEnvironment
 from sendplan.templates.template_source import TemplateSource
 from sendplan.templates.values import line_fields
 
@@ -27,6 +28,7 @@ _FORBIDDEN: Mapping[type[nodes.Node], str] = {
 }
 """They capture output as text, in which a printed value could no longer be told from markup."""
 
+_ADDRESS = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
 _LAYOUT_NAMES = frozenset({"content", "subject", "language"})
 
 
@@ -41,15 +43,28 @@ class Analysis:
     source: TemplateSource
     problems: list[Problem] = field(default_factory=list)
 
-    def parse(self, text: str, name: str) -> nodes.Template | None:
-        """The tree, or None when the text cannot be parsed; only a tree without problems may be compiled."""
+    def body(self, name: str) -> nodes.Template | None:
+        """The tree of a text, or None when it cannot be parsed; only a tree without problems may be compiled."""
+        tree = self._parse(self.source.body, name, "" if name != LAYOUT else "write the HTML itself here")
+        if tree is not None and name != LAYOUT:
+            for line, pattern, help_ in raw_html(self.environment.lex(self.source.body, name)):
+                self.note("template-html", "HTML in a text prints as letters", line, pattern, help_)
+        return tree
+
+    def subject(self, name: str) -> nodes.Template | None:
+        """The tree of the subject, like `body`."""
+        text = "\n" * (self.source.subject_line - 1) + self.source.subject
+        return self._parse(text, name, "put it below the front matter")
+
+    def _parse(self, text: str, name: str, no_elements: str) -> nodes.Template | None:
+        """`no_elements` tells what to write instead of a button or picture; empty where they may stand."""
         try:
             tree = self.environment.parse(text, name)
         except TemplateSyntaxError as error:
             message, _, help_ = (error.message or "this is not valid Jinja").partition(". ")
             self.note("template-syntax", _sentence(message), error.lineno, help_=help_.rstrip("."))
             return None
-        _Visitor(self).visit(tree)
+        _Visitor(self, no_elements).visit(tree)
         self._check_names(tree, name)
         return tree
 
@@ -62,7 +77,7 @@ class Analysis:
     def _check_names(self, tree: nodes.Template, name: str) -> None:
         layout = name == LAYOUT
         known = (self.known.keys() - {"order"} | _LAYOUT_NAMES) if layout else self.known.keys()
-        unknown = meta.find_undeclared_variables(tree) - known - {"range"}
+        unknown = meta.find_undeclared_variables(tree) - known - FUNCTIONS
         for node in tree.find_all(nodes.Name):
             if node.name in unknown:
                 where = "the layout" if layout else "a template"
@@ -71,8 +86,9 @@ class Analysis:
 
 
 class _Visitor(NodeVisitor):
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, no_elements: str) -> None:
         self.analysis = analysis
+        self.no_elements = no_elements
         self.records = dict(analysis.known)
         """Names that stand for a record → its fields; a loop over `order.lines` adds its own."""
 
@@ -86,7 +102,7 @@ class _Visitor(NodeVisitor):
         super().visit(node)
 
     def visit_Name(self, node: nodes.Name) -> None:  # noqa: N802
-        if node.ctx != "load" and (node.name in self.analysis.known or node.name == "range"):
+        if node.ctx != "load" and (node.name in self.analysis.known or node.name in FUNCTIONS):
             help_ = "choose another name"
             message = f"`{node.name}` has a meaning of its own here"
             self.analysis.note("template-construct", message, node.lineno, _word(node.name), help_)
@@ -139,12 +155,32 @@ class _Visitor(NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: nodes.Call) -> None:  # noqa: N802
-        if not (isinstance(node.node, nodes.Name) and node.node.name == "range"):
+        called = node.node.name if isinstance(node.node, nodes.Name) else ""
+        if called not in FUNCTIONS:
             help_ = "use a filter: `{{ order.name | upper }}`"
-            self.analysis.note(
-                "template-construct", "only `range(…)` may be called", node.lineno, r"[\w.]+\s*\(", help_
-            )
+            names = ", ".join(f"`{name}(…)`" for name in sorted(FUNCTIONS))
+            self.analysis.note("template-construct", f"only {names} may be called", node.lineno, r"[\w.]+\s*\(", help_)
+        elif called in ELEMENTS:
+            self._check_element(called, node)
         self.generic_visit(node)
+
+    def _check_element(self, called: str, node: nodes.Call) -> None:
+        pattern = rf"\b{called}\s*\("
+        if self.no_elements:
+            message = f"`{called}` is for the text of a mail"
+            self.analysis.note("template-construct", message, node.lineno, pattern, self.no_elements)
+            return
+        takes = ELEMENTS[called]
+        given = {**dict(zip(takes, node.args, strict=False)), **{each.key: each.value for each in node.kwargs}}
+        form = f"write `{{{{ {called}({', '.join(takes)}) }}}}`"
+        if given.keys() != set(takes) or len(node.args) + len(node.kwargs) != 2 or node.dyn_args or node.dyn_kwargs:
+            message = f"`{called}` takes `{takes[0]}` and `{takes[1]}`"
+            self.analysis.note("template-construct", message, node.lineno, pattern, form)
+            return
+        url = given["url"]
+        if isinstance(url, nodes.Const) and not _ADDRESS.match(str(url.value)):
+            message = "a link's address must begin with `https://`, `mailto:` or `tel:`"
+            self.analysis.note("template-value", message, url.lineno, re.escape(str(url.value)), form)
 
     def visit_Include(self, node: nodes.Include) -> None:  # noqa: N802
         included = node.template.value if isinstance(node.template, nodes.Const) else None

@@ -22,7 +22,7 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from sendplan.templates.localise import PrintError
-from sendplan.templates.sandbox import Printed
+from sendplan.templates.sandbox import BUTTON, Printed
 
 _STAND_IN = re.compile("\ue000([0-9]+)\ue001")
 _BREAKS = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
@@ -75,6 +75,7 @@ def _parsed(source: str, tick: _Tick) -> ParsedText:
     tokens = parser.parse(source, {"tick": tick.tick})
     tree = SyntaxTreeNode(deepcopy(tokens))
     places: list[Callable[[Sequence[Printed]], str]] = []
+    _show_buttons(tokens)
     _number(tokens, places)
     return ParsedText(tree, str(parser.renderer.render(tokens, parser.options, {})), tuple(places))
 
@@ -105,6 +106,30 @@ def _normalize_link(url: str) -> str:
     """The library's own escaping, which leaves stand-ins alone."""
     pieces = re.split("(\ue000[0-9]+\ue001)", url)
     return "".join(piece if index % 2 else normalizeLink(piece) for index, piece in enumerate(pieces))
+
+
+def _show_buttons(tokens: list[Token]) -> None:
+    """Give buttons their class, and one that stands alone a cell around it: Outlook for Windows pads nothing else."""
+    for before, inline, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        links = [each for each in inline.children or () if each.attrs.get("title") == BUTTON]
+        for link_ in links:
+            link_.attrs = {"href": link_.attrs["href"], "class": "button"}
+        alone = len(links) == 1 and inline.children is not None and _spans(inline.children, links[0])
+        if alone and before.type == "paragraph_open" and not before.hidden:
+            before.type = after.type = "html_block"
+            before.content = '<table class="button" role="presentation"><tr><td>'
+            after.content = "</td></tr></table>\n"
+
+
+def _spans(children: list[Token], link_: Token) -> bool:
+    """Whether a link is all there is."""
+    ends = [number for number, each in enumerate(children) if each.type == "link_close"]
+    return children[0] is link_ and ends == [len(children) - 1]
+
+
+def is_button(node: SyntaxTreeNode) -> bool:
+    """Whether a link of `ParsedText.tree` is a button."""
+    return node.type == "link" and node.attrs.get("title") == BUTTON
 
 
 def _number(tokens: list[Token], places: list[Callable[[Sequence[Printed]], str]], *, flowing: bool = True) -> None:

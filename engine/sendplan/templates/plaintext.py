@@ -83,6 +83,8 @@ class _Writer:
             case "link":
                 text = "".join(map(self._inline, node.children))
                 url = markdown.link(str(node.attrs["href"]), self._printed)
+                if markdown.is_button(node):
+                    return f"{text}:\n{url}" if len(node.siblings) == 1 else f"{text} <{url}>"
                 return text if url in (text, f"mailto:{text}") else f"{text} <{url}>"
             case "text" | "code_inline":
                 return markdown.text(node.content, self._printed)

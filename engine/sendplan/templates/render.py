@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from css_inline import CSSInliner
 
 _BARE_LAYOUT = (
-    '<!DOCTYPE html>\n<html lang="{{ language }}">\n<head><meta charset="utf-8"><title>{{ subject }}</title></head>\n'
+    '<!DOCTYPE html>\n<html lang="{{ language }}">\n<head><meta charset="utf-8"><title>{{ subject }}</title>\n'
+    "<style>img { max-width: 100%; } a.button { font-weight: bold; }</style></head>\n"
     "<body>\n{{ content }}</body>\n</html>\n"
 )
 """For a project without a `layout.html`."""
@@ -166,8 +167,8 @@ class Templates:
         # Parts are Markdown, which the layout is not.
         parts = frozenset(each for each in self._paths if is_part(each) and path != LAYOUT)
         analysis = Analysis(self._environment, self._known, parts, read)
-        subject = analysis.parse("\n" * (read.subject_line - 1) + read.subject, path) if has_subject else None
-        body = analysis.parse(read.body, path)
+        subject = analysis.subject(path) if has_subject else None
+        body = analysis.body(path)
         if analysis.problems or body is None:
             return _Compiled(read, tuple(analysis.problems), None, None)
         build = self._builder(path, read.file)

@@ -1,13 +1,13 @@
 """The Jinja2 environment of mail templates: strict, sandboxed, and bounded in time and size.
 
 Jinja's own sandbox keeps templates from Python; what it lacks are bounds. Here loops look at a deadline, every operator
-and filter that makes something larger looks at the size first, and nothing but `range` may be called.
+and filter that makes something larger looks at the size first, and nothing but `FUNCTIONS` may be called.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
@@ -20,11 +20,18 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 from sendplan.templates.localise import Localiser, PrintError
-from sendplan.templates.values import Personal, Trusted, View
+from sendplan.templates.values import Joined, Personal, Trusted, View
 
 LAYOUT = "layout.html"
 RENDERING = "a rendering"
 """Where a template's context keeps its `Rendering`; being no identifier, no template can name it."""
+
+BUTTON = "\ue002"
+"""The title by which `markdown.py` and `plaintext.py` know a button among the links; nobody can type it."""
+
+ELEMENTS: Mapping[str, tuple[str, str]] = {"button": ("text", "url"), "image": ("url", "alt")}
+"""What a mail's body may call to get Markdown, each with the names of what it takes."""
+FUNCTIONS = frozenset({"range", *ELEMENTS})
 
 MAX_RANGE = 1_000
 _MAX_INTEGER_BITS = 4_096
@@ -58,6 +65,13 @@ class Printed:
     """The merchant wrote it, so it may begin a link."""
 
 
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A link or picture in Markdown, with stand-ins for its values: the one thing that prints as markup."""
+
+    source: str
+
+
 @dataclass(slots=True)
 class Rendering:
     """One template at work: how values print, what has been printed, and how much is left."""
@@ -84,7 +98,10 @@ class Rendering:
         self.fits(self.size)
 
     def mark(self, value: object) -> str:
-        """The stand-in for a printed value (see `markdown.py`)."""
+        """The stand-in for a printed value, or one for each of its pieces (see `markdown.py`)."""
+        return "".join(map(self._mark, value.pieces)) if isinstance(value, Joined) else self._mark(value)
+
+    def _mark(self, value: object) -> str:
         text = self.localiser.text(value)
         self.emit(len(text))
         self.printed.append(Printed(text, isinstance(value, Trusted)))
@@ -107,7 +124,7 @@ def _finalize(context: JinjaContext, value: object) -> object:
         if isinstance(value, Personal):
             return rendering.mark(Trusted(escape(value)))
         return value if isinstance(value, Markup) else rendering.localiser.text(value)
-    return rendering.mark(value)
+    return Markup(value.source) if isinstance(value, Element) else rendering.mark(value)
 
 
 class MailEnvironment(ImmutableSandboxedEnvironment):
@@ -127,7 +144,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             auto_reload=False,
         )
         self.filters = {name: self.filters[name] for name in JINJA_FILTERS} | FILTERS
-        self.globals = {"range": _range}
+        self.globals = {"range": _range, "button": _button, "image": _image}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A record's field, which no method can hide (`order.items`); of other values what the sandbox allows."""
@@ -147,7 +164,9 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         left, right = _exact(left, operator), _exact(right, operator)
         if operator == "**" or (operator == "%" and isinstance(left, str)):
             raise PrintError(f"`{operator}` is not available here")
-        if operator == "+" and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return _joined(context, (left, right))
+        if operator == "+" and isinstance(left, list | tuple) and isinstance(right, list | tuple):
             _rendering(context).fits(len(left) + len(right))
         if operator == "*":
             self._check_product(context, left, right)
@@ -170,7 +189,11 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
     @pass_context
     def joined(self, context: JinjaContext, *parts: object) -> str:
         """What `guarded` makes of `a ~ b`: values join as they print."""
-        return _join(context, parts)
+        return _joined(context, parts)
+
+    def literal(self, text: str) -> str:
+        """What `guarded` makes of a text written in the template, where it may become part of a link."""
+        return Trusted(text)
 
 
 def guarded(tree: nodes.Template) -> nodes.Template:
@@ -190,7 +213,25 @@ class _Guard(NodeTransformer):
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Call:  # noqa: N802
         self.generic_visit(node)
-        return _call("joined", node.nodes, node.lineno)
+        return _call("joined", list(map(_literal, node.nodes)), node.lineno)
+
+    def visit_Add(self, node: nodes.Add) -> nodes.Add:  # noqa: N802
+        self.generic_visit(node)
+        node.left, node.right = _literal(node.left), _literal(node.right)
+        return node
+
+    def visit_Assign(self, node: nodes.Assign) -> nodes.Assign:  # noqa: N802
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Expr):
+            node.node = _literal(node.node)
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Call:  # noqa: N802
+        self.generic_visit(node)
+        node.args = list(map(_literal, node.args))
+        for keyword in node.kwargs:
+            keyword.value = _literal(keyword.value)
+        return node
 
 
 def _tick(line: int) -> nodes.ExprStmt:
@@ -200,6 +241,28 @@ def _tick(line: int) -> nodes.ExprStmt:
 def _call(method: str, arguments: list[nodes.Expr], line: int) -> nodes.Call:
     function = nodes.EnvironmentAttribute(method, lineno=line)
     return nodes.Call(function, arguments, [], None, None, lineno=line)
+
+
+def _literal(node: nodes.Expr) -> nodes.Expr:
+    """A text written in the template, marked as the merchant's own."""
+    if isinstance(node, nodes.CondExpr):
+        node.expr1 = _literal(node.expr1)
+        node.expr2 = node.expr2 and _literal(node.expr2)
+        return node
+    is_text = isinstance(node, nodes.Const) and isinstance(node.value, str)
+    return _call("literal", [node], node.lineno) if is_text else node
+
+
+@pass_context
+def _button(context: JinjaContext, text: object, url: object) -> Element:
+    rendering = _rendering(context)
+    return Element(f'[{rendering.mark(_present(text))}]({rendering.mark(_present(url))} "{BUTTON}")')
+
+
+@pass_context
+def _image(context: JinjaContext, url: object, alt: object) -> Element:
+    rendering = _rendering(context)
+    return Element(f"![{rendering.mark(_present(alt))}]({rendering.mark(_present(url))})")
 
 
 def _range(*bounds: int) -> range:
@@ -216,16 +279,23 @@ def _exact(value: Any, operator: str) -> Any:
     return Decimal(value) if operator == "/" and isinstance(value, int) else value
 
 
-def _join(context: JinjaContext, parts: Iterable[object], separator: str = "") -> str:
+def _texts(context: JinjaContext, parts: Iterable[object], separator: str = "") -> list[str]:
+    """The values as they print, if they fit together."""
     rendering = _rendering(context)
-    texts = [str(part) if isinstance(part, Undefined) else rendering.localiser.text(part) for part in parts]
+    texts = [rendering.localiser.text(_present(part)) for part in parts]
     rendering.fits(sum(map(len, texts)) + len(separator) * len(texts))
-    return separator.join(texts)
+    return texts
+
+
+def _joined(context: JinjaContext, parts: Iterable[object]) -> Joined:
+    pieces = [piece for part in parts for piece in (part.pieces if isinstance(part, Joined) else (part,))]
+    texts = zip(pieces, _texts(context, pieces), strict=True)
+    return Joined(tuple(Trusted(text) if isinstance(piece, Trusted) else text for piece, text in texts))
 
 
 @pass_context
 def _join_filter(context: JinjaContext, values: Iterable[object], separator: str = "") -> str:
-    return _join(context, values, separator)
+    return separator.join(_texts(context, values, separator))
 
 
 @pass_context

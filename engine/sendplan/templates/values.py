@@ -55,6 +55,18 @@ class Trusted(str):
     __slots__ = ()
 
 
+class Joined(str):
+    """Texts joined into one, which still tells what the merchant wrote; any filter takes that away."""
+
+    pieces: tuple[str, ...]
+
+    def __new__(cls, pieces: tuple[str, ...]) -> Joined:
+        """The pieces in their order; `Trusted` ones are the merchant's."""
+        joined = super().__new__(cls, "".join(pieces))
+        joined.pieces = pieces
+        return joined
+
+
 class Personal(Trusted):
     """Trusted, and another for each buyer: it enters a page when everything else is in place."""
 

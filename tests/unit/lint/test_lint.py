@@ -312,3 +312,40 @@ def test_a_rename_is_noticed_against_the_last_commit(shop: Path, said: Callable[
     renamed = said(FEEDBACK, ("- id: feedback-reminder", "- id: feedback-request"))
     assert renamed == ["renamed-without-formerly"]
     assert said(FEEDBACK, ("    title", "    formerly: [feedback-reminder]\n    title")) == []
+
+
+GERMAN = ("store: sqlite", "languages: {default: en, de: [DE, AT]}\nstore: sqlite")
+TEXT = "---\nsubject: Hallo\n---\nHallo\n\n[ab]({{ shop.unsubscribe }})\n"
+
+
+def _write(shop: Path, *paths: str) -> None:
+    for path in paths:
+        (shop / "templates" / path).parent.mkdir(exist_ok=True)
+        (shop / "templates" / path).write_text(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("files", "gaps"),
+    [
+        ([], 2),  # the ladder as a whole, and the plain rule's template
+        (["feedback-reminder.de.md"], 1),
+        (["feedback-reminder.de.md", "payment-reminder.de.md"], 1),
+        (["feedback-reminder.de.md", "payment-reminder.de.md", "first-dunning.de-AT.md"], 0),
+        (["feedback-reminder.de.md", "payment-reminder.de.md", "first-dunning.de.md", "first-dunning.it.md"], 0),
+        (
+            ["feedback-reminder.de.md", "payment-reminder.de.md", "first-dunning.de.md", "ebay-de/first-dunning.en.md"],
+            0,
+        ),
+    ],
+)
+def test_a_text_that_one_language_lacks(
+    shop: Path, said: Callable[..., list[str]], files: list[str], gaps: int
+) -> None:
+    """Each text of a project in two languages is there in both, in a near form of the language at least."""
+    _write(shop, *files)
+    assert said(SETTINGS, GERMAN).count("translation-gap") == gaps
+
+
+def test_an_accounts_language_is_the_projects(shop: Path, said: Callable[..., list[str]]) -> None:
+    """A language that an account names is asked for like those of the countries."""
+    assert said(SETTINGS, ("{portal: ebay}", "{portal: ebay, language: fr}")).count("translation-gap") == 2

@@ -12,11 +12,18 @@ from syrupy.assertion import SnapshotAssertion
 
 from sendplan import resources
 from sendplan.project import languages
+from sendplan.project.settings import Shop
 from sendplan.templates import Rendered, Templates
 from sendplan.templates.template_source import is_part
 
 FOLDER = resources.shipped() / "templates"
 PATHS = sorted(path for path in languages.listing(FOLDER) if not is_part(path))
+MODEL = replace(
+    SHOP,
+    bank={"name": "MeinShop GmbH", "iban": "DE02 1203 0000 0000 2020 51", "bic": "BYLADEM1001"},
+    imprint=("MeinShop GmbH, Musterweg 1, 50667 Köln", "Amtsgericht Köln, HRB 1234", "Geschäftsführung: Mia Muster"),
+)
+"""The shop with everything that a mail may show of it."""
 SPARSE = without(
     *("name", "country", "billing_country", "city", "lines", "items", "tags", "shipping_cost", "shipped"),
     *("total", "paid_amount", "open_amount", "currency", "portal", "email"),
@@ -28,10 +35,10 @@ def templates() -> Templates:
     return Templates(FOLDER, settings(FOLDER.parent))
 
 
-def render(path: str, order: object = None, *, branding: bool = False) -> Rendered:
+def render(path: str, order: object = None, *, branding: bool = False, shop: Shop = MODEL) -> Rendered:
     language = languages.language_of(path)
     assert language is not None
-    shop = replace(SHOP, branding=branding)
+    shop = replace(shop, branding=branding)
     return templates().render(path, language, context(order or ORDER, shop=shop))  # type: ignore[arg-type]
 
 
@@ -56,8 +63,9 @@ def test_a_mail_as_a_buyer_reads_it(path: str, snapshot: SnapshotAssertion) -> N
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_order_with_hardly_any_data_still_gets_its_mail(path: str) -> None:
-    """Every optional field is asked for before it is printed."""
+    """Every optional field is asked for before it is printed, also of the shop."""
     assert render(path, SPARSE).text
+    assert render(path, SPARSE, shop=SHOP).text
 
 
 def test_the_html_part_of_a_mail(snapshot: SnapshotAssertion) -> None:
@@ -91,6 +99,33 @@ def test_a_mail_adapts_to_the_order() -> None:
     """Conditions inside templates: paid orders are not asked for money (manual M20)."""
     paid = without(paid=date(2026, 8, 12))
     assert "Zahlung haben wir bereits erhalten" in render("first-contact.de.md", paid).text
-    assert "Bestellnummer A-1001 an" in render("first-contact.de.md").text
+    assert "Gesamtbetrag" in render("first-contact.de.md", paid).text
+    assert "IBAN" not in render("first-contact.de.md", paid).text
+    assert "IBAN" in render("first-contact.de.md").text
     assert "10,00" in render("payment-reminder.de.md").text
     assert "keine Zahlung erhalten" in render("payment-reminder.de.md", without("paid_amount")).text
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if "dunning" in path or "payment" in path])
+def test_a_mail_about_a_payment_names_amount_deadline_and_account(path: str) -> None:
+    """Whoever is asked for money reads in one place how much, until when, to whom, and what for."""
+    mail = render(path).text.replace("\xa0", " ")
+    table = mail[mail.index("Offener Betrag" if ".de." in path else "Amount due") :].split("\n\n")[0]
+    wanted: tuple[str, ...] = ("1.244,40 €", "7 Tage") if ".de." in path else ("€1,244.40", "7 days")
+    wanted += ("MeinShop GmbH", "DE02 1203 0000 0000 2020 51", "BYLADEM1001", "A-1001")
+    assert [each for each in wanted if each not in table] == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_mail_ends_with_the_imprint(path: str) -> None:
+    """A company's letters name its seat, court and directors, in both parts of each mail."""
+    mail = render(path)
+    assert "HRB 1234\nGeschäftsführung: Mia Muster\n" in mail.text
+    assert "Geschäftsführung: Mia Muster" in mail.html
+
+
+def test_the_logo_takes_the_place_of_the_name() -> None:
+    """A shop with a logo shows it, and its name to whoever sees no pictures."""
+    logo = 'src="https://shop.example.com/logo.png" alt="MeinShop"'
+    assert logo in render("first-contact.de.md", shop=replace(MODEL, logo="https://shop.example.com/logo.png")).html
+    assert "<img" not in render("first-contact.de.md").html

@@ -171,7 +171,11 @@ def test_the_step_is_undefined_without_a_ladder(write: Write) -> None:
             "known: name, price, quantity, sku",
         ),
         ("{% if order.paid %}\nx\n", "5:1 unexpected end of template", None),
-        ("{{ order.name.upper() }}", "4:4 only `range(…)` may be called", "use a filter: `{{ order.name | upper }}`"),
+        (
+            "{{ order.name.upper() }}",
+            "4:4 only `button(…)`, `image(…)`, `range(…)` may be called",
+            "use a filter: `{{ order.name | upper }}`",
+        ),
         ("{% macro m() %}{% endmacro %}", "4:1 `{% macro %}` is not available in mails", None),
         ("{% set x %}a{% endset %}", "4:1 `{% set … %}…{% endset %}` is not available in mails", None),
         ("{% include '../../etc/passwd' %}", "4:4 there is no such file to include", "include a file `_NAME.LANG.md`"),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from sendplan.comparing.sent_again import sent_again
 from sendplan.deciding.decision import Decision
 from sendplan.plan import Entry, Plan, Reason
 from sendplan.planning.planner import Clock, decide_orders, make_plan
@@ -79,6 +80,8 @@ class Diff:
     """By rule, kind and order."""
     kept: Mapping[str, int]
     """Rule → messages that are in both plans, unchanged."""
+    warnings: tuple[str, ...] = ()
+    """What the new plan warns of and the old one does not, and what may be sent again under another name."""
 
     def counts(self, rule: str | None = None) -> dict[ChangeKind, int]:
         """How many messages there are of each kind, in all or of one rule."""
@@ -126,7 +129,8 @@ def compare(
     changes.sort(
         key=lambda each: (each.entry.rule, kinds.index(each.kind), each.new_day or "9999", each.entry.order or "")
     )
-    return Diff(tuple(changes), dict(sorted(kept.items())))
+    warnings = tuple(each for each in new.warnings if each not in old.warnings)
+    return Diff(tuple(changes), dict(sorted(kept.items())), warnings)
 
 
 def _change(was: Entry | None, now: Entry | None, unlisted: Unlisted | None) -> Change:
@@ -172,7 +176,9 @@ def compare_rules(
         in_old=lambda places: _unlisted(old, old_source, clock, places, back),
         renamed=renamed,
     )
-    return old_plan, new_plan, difference
+    listed = {(entry.order, renamed.get(entry.rule, entry.rule)) for entry in old_plan.entries}
+    again = tuple(sent_again(old, new, new_source, new_plan, listed))
+    return old_plan, new_plan, replace(difference, warnings=(*again, *difference.warnings))
 
 
 def _renamed(old: Project, new: Project) -> dict[str, str]:

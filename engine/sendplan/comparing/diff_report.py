@@ -21,12 +21,13 @@ def text(old: Plan, new: Plan, diff: Diff, names: tuple[str, str]) -> str:
         changes = _of(diff, rule)
         width = max((len(each.entry.key) for each in changes), default=0)
         lines += [f"  {SIGNS[each.kind]} {each.entry.key:<{width}}  {_what(each)}".rstrip() for each in changes]
-    return "\n".join([*lines, "", _total(diff)])
+    return "\n".join([*lines, "", _total(diff), *(f"warning: {each}" for each in diff.warnings)])
 
 
 def markdown(old: Plan, new: Plan, diff: Diff, names: tuple[str, str]) -> str:
     """The same for a merge request: the counts as a table, and the messages of each rule folded below."""
     lines = ["### What this changes in the mails", "", _markdown(_heading(old, new, names)), ""]
+    lines += [line for each in diff.warnings for line in (f"**Warning:** {_markdown(each)}", "")]
     if not diff.changes:
         return "\n".join([*lines, _total(diff)])
     lines += [f"| Rule | {' | '.join(kind.capitalize() for kind in ChangeKind)} |", f"|---|{'--:|' * len(ChangeKind)}"]
@@ -56,6 +57,7 @@ def json_data(old: Plan, new: Plan, diff: Diff, names: tuple[str, str]) -> dict[
                 rule: {kind.value: count for kind, count in diff.counts(rule).items() if count} for rule in diff.rules()
             },
         },
+        "warnings": list(diff.warnings),
         "changes": [_change_json(each) for each in diff.changes],
     }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date
+from contextlib import closing
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from syrupy.assertion import SnapshotAssertion
 from sendplan import cli
 from sendplan.comparing.diff import ChangeKind, compare
 from sendplan.fields import Value
+from sendplan.ledger import State
 from sendplan.plan import Entry, Plan, Reason, Status
+from sendplan.store import open_store
 
 RULES = """\
 rules:
@@ -32,6 +35,8 @@ rules:
       steps: [{id: reminder, template: mail}, {id: first, template: mail}]
 """
 NOW = "2026-03-18T12:00"
+WELCOME = "- {id: welcome, title: Welcome, trigger: items < 6, due: ordered, template: mail, expires: 30 days}"
+DUNNING = RULES[RULES.index("- id: dunning") :].rstrip()
 
 Edit = Callable[[str, str], None]
 
@@ -71,6 +76,13 @@ def edit(folder: Path) -> Edit:
 
 def diff(folder: Path, *options: str) -> int:
     return cli.run(["diff", "--project", str(folder), "--rules-from", "HEAD", "--now", NOW, *options])
+
+
+def sent(folder: Path, order: str, rule: str, step: str = "") -> None:
+    """Tell that a message left."""
+    read = loaded(folder).settings
+    with closing(open_store(read.store, read.folder, read.fields, read.calendar)) as store:
+        assert store.move(order, (rule, step), State.SENT, at=datetime(2026, 3, 10, tzinfo=UTC))
 
 
 def changes(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
@@ -144,6 +156,76 @@ def test_sender_and_hold(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     found = changes(capsys)
     assert found["E4/welcome"]["changed"] == {"sender": ["main", "office"]}
     assert found["E6/welcome"]["changed"] == {"status": ["held", "send"], "sender": ["main", "office"]}
+
+
+def test_a_new_name_without_formerly_is_warned_of(folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who had the mail of a rule or step that is gone would get it again: told with what to write, and then silent."""
+    sent(folder, "E1", "welcome")
+    sent(folder, "E2", "welcome")
+    sent(folder, "E3", "dunning", "reminder")
+    edit("id: welcome", "id: hello")
+    edit("id: reminder", "id: gentle")
+    diff(folder)
+    assert [each for each in capsys.readouterr().out.splitlines() if each.startswith("warning")] == [
+        "warning: dunning/gentle would go to 1 order that had reminder, which is gone: "
+        "if it is the same mail, add `formerly: [reminder]`",
+        "warning: hello would go to 2 orders that had welcome, which is gone: "
+        "if it is the same mail, add `formerly: [welcome]`",
+    ]
+    diff(folder, "--format", "markdown")
+    assert "**Warning:** hello would go to 2 orders" in capsys.readouterr().out
+    edit("id: hello", "id: hello, formerly: [welcome]")
+    edit("id: gentle", "id: gentle, formerly: [reminder]")
+    diff(folder, "--format", "json")
+    assert json.loads(capsys.readouterr().out)["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            WELCOME,
+            "- {id: hi, title: W, trigger: items < 6, due: ordered, ladder: {every: 1 day, steps: [MAIL]}}",
+            "hi/first",
+        ),
+        (DUNNING, "- {id: gentle, title: D, trigger: open_amount > 1, due: ordered, template: mail}", "gentle"),
+        (WELCOME, "", "feedback"),
+    ],
+    ids=["plain to ladder", "ladder to plain", "two become one"],
+)
+def test_another_shape_is_warned_of_too(
+    folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str], old: str, new: str, told: str
+) -> None:
+    """A rule that becomes a ladder, a ladder that becomes a rule, and a rule that goes over into another one."""
+    gone = ("dunning", "reminder") if old is DUNNING else ("welcome",)
+    sent(folder, "E3", *gone)
+    edit(old, new.replace("MAIL", "{id: first, template: mail}"))
+    if not new:
+        edit("not cancelled, due: shipped + 7 days", "not cancelled, due: ordered")
+    diff(folder)
+    named = "/".join(gone)
+    assert f"{told} would go to 1 order that had {named}, which is gone" in capsys.readouterr().out
+
+
+def test_what_waits_on_an_unknown_is_counted(folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+    """A condition on a field that orders lack stops them silently: `diff` counts them by rule and field."""
+    edit("trigger: items < 6", 'trigger: items < 6 and language != "fr"')
+    diff(folder, "--format", "json")
+    told = [each for each in json.loads(capsys.readouterr().out)["warnings"] if "wait" in each]
+    assert told == ["welcome: 6 orders wait because `language` is missing"]
+
+
+def test_two_files_tell_what_the_new_one_warns_of(
+    folder: Path, edit: Edit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Plan files hold their warnings, so what only the new one warns of is told from them as well."""
+    for name in ("old", "new"):
+        cli.run(["plan", "--project", str(folder), "--now", NOW, "-o", str(tmp_path / name)])
+        if name == "old":
+            edit("trigger: items < 6", 'trigger: items < 6 and language != "fr"')
+    capsys.readouterr()
+    assert cli.run(["diff", str(tmp_path / "old"), str(tmp_path / "new")]) == 0
+    assert "warning: welcome: 6 orders wait because `language` is missing" in capsys.readouterr().out
 
 
 def test_a_rule_that_is_gone(folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:

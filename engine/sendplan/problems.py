@@ -110,6 +110,7 @@ CODES: dict[str, str] = {
     "duplicate-id": "Two things with the same id",
     "duplicate-item": "The same item twice",
     "empty-value": "A missing value",
+    "expires-ladder": "A later step that expires, which ends the ladder",
     "expires-short": "A message that expires while its window is shut",
     "expression-cut": "A comment that holds the rest of an expression",
     "expression-syntax": "An expression that cannot be read",

@@ -31,6 +31,7 @@ LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     offsets.short_lookbacks,
     ladders.short_ladders,
     ladders.unreachable_steps,
+    ladders.expiring_steps,
     windows.closed_windows,
     windows.short_expiries,
     advertising.missing_unsubscribe_blocks,

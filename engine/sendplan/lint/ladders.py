@@ -1,11 +1,11 @@
-"""Ladders: as long as their depth, and without a step that nobody can reach."""
+"""Ladders: as long as their depth, without a step that nobody can reach, and none that a delay ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from sendplan.lint.subject import Subject, warning
-from sendplan.problems import Problem
+from sendplan.problems import Problem, Span
 from sendplan.project.rules import Rule, Step
 
 
@@ -34,6 +34,20 @@ def unreachable_steps(subject: Subject) -> Iterator[Problem]:
                 ends = f"`{earlier.id}` is switched off there, which ends the ladder"
                 message = f"`{step.id}` is never reached in {names}: {ends}"
                 yield warning("step-unreachable", message, place, _help(rule, step, earlier, regions))
+
+
+def expiring_steps(subject: Subject) -> Iterator[Problem]:
+    """A later step that expires: what holds it for so long ends the ladder for the order."""
+    for _, rule in subject.rules():
+        by_place: dict[Span, list[Step]] = {}
+        for step in rule.steps[1:]:
+            if step.expires is not None:
+                by_place.setdefault(subject.step_span(rule, step, "expires"), []).append(step)
+        for place, steps in by_place.items():
+            names = " or ".join(f"`{step.id}`" for step in steps)
+            message = f"what keeps {names} from leaving for {steps[0].expires} ends the ladder of that order"
+            help_ = "write `expires` into the first step alone, or not at all: the trigger says when a ladder is over"
+            yield warning("expires-ladder", message, place, help_)
 
 
 def _stops(before: tuple[Step, ...], step: Step, everywhere: tuple[str, ...]) -> Iterator[tuple[Step, tuple[str, ...]]]:

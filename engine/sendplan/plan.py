@@ -148,6 +148,7 @@ class Missed:
     rule: str
     step: str | None
     order: str
+    sender: str
     at: str
     """When it was too late."""
     why: str

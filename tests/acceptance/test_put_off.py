@@ -139,8 +139,13 @@ def test_what_expired_during_an_outage_was_missed(project: Project) -> None:
         ("b/welcome", "2026-01-07T00:00:00+01:00"),
     ]
     assert "Missed (2)" in project("status", "--now", "2026-01-07 12:00").out
-    for key in ("a/welcome", "b/welcome"):
-        assert project("resolve", key, "drop").code == 0
+    assert project("resolve", "b/welcome", "drop").code == 0
+    assert project("status", "--now", "2026-01-07 12:00", "--format", "json").json["needs_person"] == {"missed": 1}
+    assert "is too late" in project("resolve", "--state", "missed", "retry").err
+    chosen = ("resolve", "--state", "missed", "--at", "2026-01-07 12:00")
+    assert project(*chosen, "--rule", "offers", "drop").out == "0 messages settled\n"
+    told = project(*chosen, "--sender", "main", "drop")
+    assert (told.code, told.out) == (0, "a/welcome will never be sent\n1 message settled\n")
     assert project("status", "--now", "2026-01-07 12:00").code == 0
     assert not [
         each for each in project("plan", "--now", "2026-01-15", "--format", "json").json["warnings"] if "missed" in each

@@ -110,6 +110,34 @@ def test_wrong_names_settle_nothing(failed: Project) -> None:
     assert set(states(failed).values()) == {"failed"}
 
 
+def test_what_is_gone_is_settled_by_the_name_it_had(failed: Project) -> None:
+    """A message whose step or rule is gone by now is settled, and its history told, by the key that `status` shows."""
+    text = failed.path("rules/dunning.yaml").read_text(encoding="utf-8")
+    failed.write("rules/dunning.yaml", text.replace("payment-reminder", "gentle-reminder"))
+    first = failed.path("rules/first-contact.yaml").read_text(encoding="utf-8")
+    failed.write("rules/first-contact.yaml", first.replace("id: first-contact\n", "id: hello\n"))
+    for path in failed.path("rules").glob("*.yaml"):
+        path.write_text(path.read_text(encoding="utf-8").replace('sent("first-contact")', 'sent("hello")'), "utf-8")
+    failed.edit("sendplan.yaml", "skip: [first-contact]", "skip: [hello]")
+    keys = [each["key"] for each in failed("status", "--format", "json").json["unsettled"]]
+    assert {"E0/dunning/payment-reminder", "E1/first-contact"} <= set(keys)
+    assert "open → failed" in failed("explain", "--message", "E1/first-contact").out
+    assert failed("resolve", *keys, "retry").code == 0
+    assert states(failed) == {}
+    assert failed("resolve", "E0/dunning/payment-reminder", "drop").code == 2
+
+
+def test_a_renamed_message_is_settled_by_either_name(failed: Project) -> None:
+    """What failed under an earlier name of a rule is opened by the present one, too."""
+    failed.edit("rules/first-contact.yaml", "id: first-contact\n", "id: hello\n    formerly: [first-contact]\n")
+    for path in failed.path("rules").glob("*.yaml"):
+        path.write_text(path.read_text(encoding="utf-8").replace('sent("first-contact")', 'sent("hello")'), "utf-8")
+    failed.edit("sendplan.yaml", "skip: [first-contact]", "skip: [hello]")
+    assert "E0/first-contact may be sent again" in failed("resolve", "E0/hello", "retry").out
+    assert "E1/first-contact may be sent again" in failed("resolve", "E1/first-contact", "retry").out
+    assert set(states(failed)) == {"E0/dunning", "E2/first-contact"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -18,10 +18,9 @@ from sendplan.commands.context import (
 )
 from sendplan.commands.output import print_json
 from sendplan.ledger import Move
-from sendplan.plan import parse_key
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
 from sendplan.planning.finding import named, rule_lines, title
-from sendplan.planning.lookup import known_rules, unknown_key, unknown_order
+from sendplan.planning.lookup import known_rules, message_named, unknown_message, unknown_order
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
 from sendplan.problems import Exit
 from sendplan.project.project import Project
@@ -111,14 +110,11 @@ def _order_json(project: Project, decided: OrderDecisions, broken: list[BrokenRu
 
 
 def _message(project: Project, reader: Reader, key: str, format_: str) -> int:
-    parsed = parse_key(key, project.steps_by_rule())
-    if parsed is None:
-        raise unknown_key(project, key)
-    order, rule, step = parsed
+    found = message_named(project, reader, key)
+    if found is None:
+        raise unknown_message(project, reader, key)
     calendar = project.settings.calendar
-    moves = reader.moves(order, (rule, step or ""))
-    if not moves and next(iter(reader.orders_by_id([order])), None) is None:
-        raise unknown_order(reader, order, "")
+    moves = reader.moves(*found)
     if format_ == "json":
         print_json({"key": key, "moves": [_move_json(move, project) for move in moves]})
         return Exit.DONE

@@ -15,10 +15,10 @@ from sendplan.commands.context import clock_of, format_option, load_project, pro
 from sendplan.commands.output import print_json
 from sendplan.dispatch import recover
 from sendplan.ledger import MessageKey, State
-from sendplan.operating.settling import Selected, Settled, Verb, settle, waiting
-from sendplan.plan import parse_key
+from sendplan.operating.settling import Selected, Settled, Verb, missed, settle, waiting
 from sendplan.planning.finding import named
-from sendplan.planning.lookup import known_rules, unknown_key, unknown_order
+from sendplan.planning.lookup import known_rules, message_named, unknown_message
+from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project.project import Project
 from sendplan.store import Store
@@ -26,6 +26,7 @@ from sendplan.store.adoption import JOURNALS, checked
 from sendplan.text import clean, counted
 
 _NAME_ONE = "name one message to settle it whatever became of it: ORDER/RULE, or ORDER/RULE/STEP"
+_MISSED = "missed"
 _SAID = {
     Verb.SENT: "is recorded as sent",
     Verb.RETRY: "may be sent again",
@@ -38,8 +39,12 @@ _SAID = {
 @click.argument("outcome", type=click.Choice([each.value for each in Verb]))
 @click.option("--sender", metavar="S", help="All that wait for a person of this sender.")
 @click.option("--rule", metavar="R", help="All that wait for a person of this rule.")
-@click.option("--state", type=click.Choice(("failed", "uncertain")), help="All that wait for a person in this state.")
-@click.option("--at", metavar="T", help="When it was sent (ISO 8601, the shop's zone); now by default.")
+@click.option(
+    "--state",
+    type=click.Choice((State.FAILED.value, State.UNCERTAIN.value, _MISSED)),
+    help="All that wait for a person in this state.",
+)
+@click.option("--at", metavar="T", help="When it was sent, or missed (ISO 8601, the shop's zone); now by default.")
 @format_option("text", "json")
 @project_option
 def command(
@@ -63,9 +68,12 @@ def command(
         raise click.UsageError("name messages or orders, or choose with --sender, --rule or --state")
     project, _ = load_project(project_dir)
     meant, calendar = Verb(outcome), project.settings.calendar
-    states = Selected().states if state is None else frozenset({State(state)})
+    if state == _MISSED and meant is Verb.RETRY:
+        raise click.UsageError("a missed message is too late: change `expires` or `lookback` of its rule, or `drop` it")
+    states = Selected().states if state in (None, _MISSED) else frozenset({State(state)})
     chosen = Selected(states, None, _known_sender(project, sender), _known_rule(project, rule))
-    moment = clock_of(at, calendar, "--at").now
+    clock = clock_of(at, calendar, "--at")
+    moment = clock.now
     if moment > datetime.now(UTC):
         click.echo(f"warning: --at {at} is in the future", err=True)
     store = store_of(project.settings)
@@ -75,7 +83,12 @@ def command(
         recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
         freed = [order for order in found.orders if meant is Verb.DROP and store.unmark(order)]
         orders = frozenset(found.orders).difference(freed)
-        messages = [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
+        if state == _MISSED:
+            # Sent may have been a day on which it was not too late yet.
+            looked = clock if meant is Verb.DROP else Clock(datetime.now(UTC))
+            messages = list(missed(make_plan(project, store, looked), chosen))
+        else:
+            messages = [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
         settled = settle(store, dict.fromkeys(messages), meant, at=moment)
         marks.rise(store.high_water())
     alone = len(names) == len(settled) + len(freed) == 1
@@ -118,17 +131,15 @@ def _named(project: Project, store: Store, names: Sequence[str]) -> _Named:
     orders: list[str] = []
     problems: list[Problem] = []
     for name in names:
-        parsed = parse_key(name, project.steps_by_rule())
-        if parsed is not None and next(iter(store.orders_by_id([parsed[0]])), None) is not None:
-            messages.append((parsed[0], (parsed[1], parsed[2] or "")))
+        message = message_named(project, store, name)
+        if message is not None:
+            messages.append(message)
         elif stored := named(store, name):
             orders += [each.id for each in stored]
         elif _is_marked(store, name):
             orders.append(name)
-        elif parsed is not None:
-            problems += unknown_order(store, parsed[0], "").problems
         else:
-            problems += unknown_key(project, name).problems
+            problems += unknown_message(project, store, name).problems
     if problems:
         raise UserError(problems, Exit.USAGE)
     return _Named(tuple(messages), tuple(orders))

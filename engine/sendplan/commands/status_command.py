@@ -57,7 +57,8 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
             print_table(("Message", "Reason", "Why"), held, title=f"{title} ({len(entries)})")
     if plan.missed:
         missed = [(each.key, _minute(each.at), each.why) for each in plan.missed]
-        print_table(("Message", "Too late since", "Why"), missed, title=f"Missed ({len(missed)})")
+        title = f"Missed ({len(missed)}): put aside with `sendplan resolve --state missed drop`"
+        print_table(("Message", "Too late since", "Why"), missed, title=title)
     if overview.doubt:
         click.echo(f"A run would be refused: {overview.doubt}; see `sendplan adopt`\n")
     if plan.refused:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from sendplan.ledger import MessageKey, Record, State
-from sendplan.plan import key_of
+from sendplan.plan import Plan, key_of
 from sendplan.store.protocols import Store
 
 
@@ -77,6 +77,15 @@ def waiting(store: Store, chosen: Selected) -> tuple[tuple[str, MessageKey], ...
     """The messages that wait for a person and are meant, oldest first."""
     records: Iterable[Record] = store.records(chosen.states)
     return tuple((each.order, (each.rule, each.step)) for each in records if chosen.means(each))
+
+
+def missed(plan: Plan, chosen: Selected) -> tuple[tuple[str, MessageKey], ...]:
+    """The messages that a plan tells as missed and that are meant, whatever `chosen.states` says: they have no row."""
+    return tuple(
+        (each.order, (each.rule, each.step or ""))
+        for each in plan.missed
+        if (chosen.sender is None or each.sender == chosen.sender) and (chosen.rule is None or each.rule == chosen.rule)
+    )
 
 
 def settle(

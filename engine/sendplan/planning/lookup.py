@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from sendplan.ledger import MessageKey
+from sendplan.plan import parse_key
 from sendplan.planning.finding import similar
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
@@ -18,6 +20,46 @@ def decided_order(project: Project, reader: Reader, order: str, clock: Clock) ->
     if decided is None:
         raise unknown_order(reader, order, "it was not placed yet at this time" if stored else "")
     return decided
+
+
+def message_named(project: Project, reader: Reader, text: str) -> tuple[str, MessageKey] | None:
+    """The order and ledger key of a message as people write it; None when the text is no message's key.
+
+    A message of today whose order is stored, else one that the ledger knows although its rule or step is gone. Where
+    only an earlier name of a message has a row (`formerly`), that row is meant.
+    """
+    parsed = parse_key(text, project.steps_by_rule())
+    if parsed is not None:
+        order, rule, step = parsed
+        if next(iter(reader.orders_by_id([order])), None) is not None:
+            return order, _ledger_key(project, reader, order, (rule, step or ""))
+    return next(_in_ledger(reader, text), None)
+
+
+def _ledger_key(project: Project, reader: Reader, order: str, key: MessageKey) -> MessageKey:
+    history = reader.histories([order]).get(order)
+    rule = project.rule(key[0])
+    if history is None or rule is None or key in history.records:
+        return key
+    row = next((history.find(step.keys) for step in rule.written if step.keys[0] == key), None)
+    return (row.rule, row.step) if row is not None else key
+
+
+def _in_ledger(reader: Reader, text: str) -> Iterator[tuple[str, MessageKey]]:
+    """The rows whose key reads so, the longest order id first."""
+    parts = text.split("/")
+    for width in (1, 2):
+        order = "/".join(parts[:-width])
+        history = reader.histories([order]).get(order) if order else None
+        rule, step = (*parts[-width:], "")[:2]
+        if history is not None and (rule, step) in history.records:
+            yield order, (rule, step)
+
+
+def unknown_message(project: Project, reader: Reader, key: str) -> UserError:
+    """The error for a text that is not a message's key, or that of an order which is not in the store."""
+    parsed = parse_key(key, project.steps_by_rule())
+    return unknown_key(project, key) if parsed is None else unknown_order(reader, parsed[0], "")
 
 
 def unknown_order(reader: Reader, order: str, why_not: str) -> UserError:

@@ -232,8 +232,9 @@ def _missed(
 ) -> Iterator[Missed]:
     at = missed_at(decision, project.settings, first_runs, stored_at)
     if at is not None:
-        order, (rule, step) = decision.situation.facts.id, decision.key
-        yield Missed(rule, step or None, order, project.settings.calendar.text(at), decision.why)
+        facts, (rule, step) = decision.situation.facts, decision.key
+        sender = project.settings.accounts[facts.account].sender
+        yield Missed(rule, step or None, facts.id, sender, project.settings.calendar.text(at), decision.why)
 
 
 def formula_of(rule: Rule) -> str:

@@ -182,8 +182,7 @@ class OpenProject:
         from sendplan.scenarios import tests
 
         found = tests.find(self.folder, [self._path(path) for path in paths])
-        named = [(path, path.relative_to(self.folder).as_posix()) for path in map(Path.resolve, found)]
-        return tuple(tests.run(tests.read(path, name), self._project, update=update) for path, name in named)
+        return tuple(tests.run(tests.read(path, self.folder), self._project, update=update) for path in found)
 
     # --- sending ---
 

@@ -41,7 +41,7 @@ def _imports(project: Project) -> Iterable[Problem]:
             yield Problem("file-missing", message, where, help_, Severity.WARNING)
         if source.mapping is None:
             continue
-        if not source.mapping.is_file():
+        if not source.mapping.exists():
             where = document.span(("imports", source.name, "mapping"))
             yield Problem("file-missing", f"there is no file `{place['mapping']}`", where, "paths begin at this folder")
             continue

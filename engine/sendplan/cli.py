@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
 
@@ -74,13 +75,27 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run a command and end the process with its exit code (docs/commands.md#exit-codes)."""
+    _open_standard_streams()
     sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def _open_standard_streams() -> None:
+    """Streams that were closed (`>&-`, as some services do) lead nowhere, and not into the next file that is opened."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="replace"))
 
 
 def run(args: list[str]) -> int:
     """Run a command and return its exit code; a user's mistake prints its problems and never a traceback."""
     try:
-        outcome = cli.main(args, prog_name="sendplan", standalone_mode=False)
+        outcome = _invoke(args)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except UserError as error:
         from sendplan.commands.output import print_problems
 
@@ -93,12 +108,25 @@ def run(args: list[str]) -> int:
         click.echo("interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # The reader (`head`, say) went away: not an error, but Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(Exit.DONE)
+        # The reader (`head`, say) went away: it has seen enough, but nobody may take this for a success.
+        _discard_output()
+        return 128 + signal.SIGPIPE
     except OSError as error:
+        if error.filename is None:
+            _discard_output()  # Perhaps it is the output itself that has no space left.
         # A file or folder that a command was to read or write, by a name that the user gave.
         name = f"`{error.filename}`: " if error.filename is not None else ""
         click.ClickException(f"{name}{(error.strerror or str(error)).lower()}").show()
         return int(Exit.USAGE)
     return int(outcome) if isinstance(outcome, int) else int(Exit.DONE)
+
+
+def _invoke(args: list[str]) -> object:
+    """What the command returns; click's own `main` would end the process at a broken pipe, with a finding's code."""
+    with cli.make_context("sendplan", list(args)) as context:
+        return cli.invoke(context)
+
+
+def _discard_output() -> None:
+    """Python would complain at its end about what is still to be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -101,10 +101,8 @@ def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Ite
     except re.error as error:
         raise click.UsageError(f"--run: `{pattern}` is not a valid regular expression: {error}") from None
     for path in tests.find(folder, paths):
-        absolute = path.resolve()
-        name = absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(path)
-        test = tests.read(path, name)
-        if wanted.search(test.title) or wanted.search(name):
+        test = tests.read(path, folder)
+        if wanted.search(test.title) or wanted.search(test.file):
             yield test
 
 

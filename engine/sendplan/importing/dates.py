@@ -79,6 +79,8 @@ def format_problem(format: str, months: str | None = None) -> tuple[str, str] | 
         return "`%I` counts to 12 and nothing says AM or PM", "write %H, or add %p"
     try:
         datetime.strptime("", format)
+    except re.error:
+        return "a part of the date appears twice in the format", "each part once, such as %d.%m.%Y %H:%M"
     except ValueError as error:
         if "does not match" not in str(error):
             return f"`{format}` is not a format: {error}", "such as %d.%m.%Y %H:%M"

@@ -41,7 +41,7 @@ def read_mapping(path: Path, settings: Settings, file: Path | None = None) -> tu
     """
     from sendplan.reading.schemas import validated
 
-    document, problems = load(path)
+    document, problems = load(path, project=settings.folder)
     if document is None:
         return None, problems
     data, found = validated(document, "mapping")

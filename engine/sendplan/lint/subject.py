@@ -17,6 +17,7 @@ from sendplan.project.rules import Rule, Step
 from sendplan.project.rules_file import FOLDER
 from sendplan.project.settings_file import FILE
 from sendplan.reading import source
+from sendplan.reading.project_file import read_project_file
 from sendplan.reading.source import Document, KeyPath
 from sendplan.scenarios.play import FOLDER as SCENARIOS
 
@@ -107,14 +108,14 @@ def warning(code: str, message: str, span: Span, help_: str = "") -> Problem:
 def read_subject(project: Project) -> Subject:
     """The project together with the texts around it, read from its folder and from git."""
     folder = project.settings.folder
-    texts = {path: _text(folder / TEMPLATES / path) for path in project.templates}
+    texts = {path: _text(folder, f"{TEMPLATES}/{path}") for path in project.templates}
     return Subject(
         project,
         tuple(_variants(project)),
         dict(_places(project)),
         {path: _whole(text, texts, frozenset({path})) for path, text in texts.items()},
-        _text(folder / TEMPLATES / "layout.html"),
-        tuple(document.data for document in _documents(sorted((folder / SCENARIOS).rglob("*.yaml")))),
+        _text(folder, f"{TEMPLATES}/layout.html"),
+        tuple(document.data for document in _documents(sorted((folder / SCENARIOS).rglob("*.yaml")), folder)),
         tuple(_rules_in(committed_files(folder, FOLDER))),
     )
 
@@ -137,8 +138,9 @@ def _places(project: Project) -> Iterator[tuple[str, tuple[Document, KeyPath]]]:
                 yield str(rule["id"]), (document, ("rules", number))
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _text(folder: Path, name: str) -> str:
+    content = read_project_file(folder / name, name, folder)
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
 
 
 def _whole(text: str, texts: Mapping[str, str], seen: frozenset[str]) -> str:
@@ -147,9 +149,9 @@ def _whole(text: str, texts: Mapping[str, str], seen: frozenset[str]) -> str:
     return "\n".join((text, *(_whole(texts[part], texts, seen | {part}) for part in parts)))
 
 
-def _documents(paths: list[Path]) -> Iterator[Document]:
+def _documents(paths: list[Path], folder: Path) -> Iterator[Document]:
     for path in paths:
-        document, _ = source.load(path)
+        document, _ = source.load(path, project=folder)
         if document is not None:
             yield document
 

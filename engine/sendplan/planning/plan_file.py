@@ -13,12 +13,18 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 
 FRESH_FOR = timedelta(hours=24)
+_MAX_BYTES = 64 << 20
+"""Of a plan file: some hundred thousand messages."""
 
 
 def read_plan(path: Path) -> Plan:
     """The plan in a file. Raises UserError when it is none, or when it was changed since it was written."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise _unusable(path, f"is larger than {_MAX_BYTES >> 20} MiB")
+        data = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise _unusable(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:

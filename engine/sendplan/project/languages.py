@@ -174,7 +174,7 @@ def _likely(tag: str) -> tuple[str, str, str]:
 def listing(folder: Path) -> frozenset[str]:
     """The Markdown files of `templates/` and of its accounts' folders, as paths below it; empty without a folder."""
     files = (*folder.glob("*.md"), *folder.glob("*/*.md"))
-    return frozenset(path.relative_to(folder).as_posix() for path in files if path.is_file())
+    return frozenset(path.relative_to(folder).as_posix() for path in files if not path.is_dir())
 
 
 def language_of(path: str) -> str | None:

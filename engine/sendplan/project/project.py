@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from sendplan.project.rules import BrokenRule, Rule
 from sendplan.project.rules_file import RuleFiles, read_rules
 from sendplan.project.settings import Settings
 from sendplan.project.settings_file import FILE, read_settings
+from sendplan.reading.project_file import read_project_file
 from sendplan.reading.source import Document
 
 TEMPLATES = "templates"
@@ -154,10 +156,12 @@ def digest(folder: Path) -> str:
     """Hash of every file that says what is sent: settings, rules, templates."""
     files = [folder / FILE, *(folder / "rules").glob("*.yaml"), *(folder / TEMPLATES).rglob("*")]
     hashed = hashlib.sha256()
-    for path in sorted(each for each in files if each.is_file()):
-        content = path.read_bytes()
-        hashed.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        hashed.update(content)
+    for path in sorted(each for each in files if not each.is_dir()):
+        name = path.relative_to(folder).as_posix()
+        content = read_project_file(path, name, folder)
+        if not isinstance(content, Problem):  # What cannot be read is in no mail.
+            hashed.update(os.fsencode(name) + f"\0{len(content)}\0".encode())
+            hashed.update(content)
     return hashed.hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from sendplan.problems import Problem
 from sendplan.project.rules import BrokenRule
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
+from sendplan.text import clean
 
 FOLDER = "rules"
 
@@ -57,16 +58,16 @@ def read_rules(folder: Path) -> RuleFiles:
     """All rule files of a project, by name; each problem also names the rule that it breaks."""
     files = RuleFiles()
     for path in sorted((folder / FOLDER).glob("*.yaml")):
-        _read_file(path, f"{FOLDER}/{path.name}", files)
+        _read_file(path, clean(path.name), files)
     _refuse_doubles(files)
     return files
 
 
 def _read_file(path: Path, name: str, files: RuleFiles) -> None:
-    document, problems = load(path, name)
+    document, problems = load(path, f"{FOLDER}/{name}", path.parent.parent)
     if document is None:
         files.problems += problems
-        files.broken.append(BrokenRule(path.name, problems[0]))
+        files.broken.append(BrokenRule(name, problems[0]))
         files.unreadable = True
         return
     data, schema_problems = validated(document, "rules")
@@ -81,15 +82,15 @@ def _read_file(path: Path, name: str, files: RuleFiles) -> None:
         error = next((problems[n] for n in own if problems[n].is_error), None)
         if error is not None:
             id_ = rule.get("id") if isinstance(rule, dict) else None
-            files.broken.append(BrokenRule(id_ if isinstance(id_, str) else path.name, error))
+            files.broken.append(BrokenRule(id_ if isinstance(id_, str) else name, error))
             if isinstance(rule, dict):
                 kept = _well_formed(document, place, rule, [problems[n] for n in own])
-                files.malformed.append(_written(document, place, {"id": path.name, "title": "", **kept}))
+                files.malformed.append(_written(document, place, {"id": name, "title": "", **kept}))
         else:
             files.written.append(_written(document, place, rule))
     rest = [each for n, each in enumerate(problems) if n not in taken and each.is_error]
     if rest:
-        files.broken.append(BrokenRule(path.name, rest[0]))
+        files.broken.append(BrokenRule(name, rest[0]))
 
 
 def _written(document: Document, place: KeyPath, data: Mapping[str, Any]) -> Written:

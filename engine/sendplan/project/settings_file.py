@@ -29,6 +29,7 @@ from sendplan.project.settings import (
     Shop,
 )
 from sendplan.project.times import hours_of_day, weekdays
+from sendplan.reading.project_file import lies_in
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 from sendplan.store_kinds import HELP, store_kind
@@ -48,7 +49,7 @@ def read_settings(folder: Path, *, thorough: bool = False) -> tuple[Settings | N
     `thorough` also asks whether the place's public holidays are known, which takes longer than everything else here;
     without it, whoever needs them is told.
     """
-    document, problems = load(folder / FILE, FILE)
+    document, problems = load(folder / FILE, FILE, folder)
     if document is None:
         return None, None, problems
     data, schema_problems = validated(document, "settings")
@@ -202,6 +203,9 @@ class _Reader:
 
     def _import(self, name: str, given: Mapping[str, Any]) -> ImportSource:
         mapping = self.folder / given["mapping"] if "mapping" in given else None
+        if mapping is not None and not lies_in(mapping, self.folder):
+            help_ = "put the mapping into the project; only the files of orders may lie elsewhere"
+            self.note("wrong-value", ("imports", name, "mapping"), "a mapping lies inside the project", help_)
         return ImportSource(name, self.folder / given["file"], mapping)
 
     # --- senders and accounts ---

@@ -13,6 +13,7 @@ import yaml
 from sendplan.problems import CODES, Problem, Span, UserError, did_you_mean
 from sendplan.reading.composing import Branch, Composer, Leaf, Place, Plain, span_between
 from sendplan.reading.masking import masked, without_url_password
+from sendplan.reading.project_file import read_project_file
 from sendplan.reading.syntax import explain
 
 __all__ = ["Document", "Ignore", "KeyPath", "Plain", "load", "parse"]
@@ -137,16 +138,15 @@ class Document:
             position = found + len(text)
 
 
-def load(path: Path, file: str | None = None) -> tuple[Document | None, list[Problem]]:
-    """Read and parse a UTF-8 file; `file` is the name to show. Nothing is raised for what the file holds or lacks."""
+def load(path: Path, file: str | None = None, project: Path | None = None) -> tuple[Document | None, list[Problem]]:
+    """Read and parse a UTF-8 file; `file` is the name to show. Nothing is raised for what the file holds or lacks.
+
+    A file of the folder `project` is not read when it leads out of it.
+    """
     name = file if file is not None else str(path)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return None, [Problem("file-missing", f"there is no file `{name}`", Span(name, 1, 1, 2))]
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        return None, [Problem("file-unreadable", f"`{name}` cannot be read: {why}", Span(name, 1, 1, 2))]
+    raw = read_project_file(path, name, project)
+    if isinstance(raw, Problem):
+        return None, [raw]
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

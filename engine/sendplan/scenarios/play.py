@@ -66,10 +66,15 @@ class Scenario:
     data: Mapping[str, Any]
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def file(self) -> str:
+        """The name that is shown to people."""
+        return self.document.file
 
-def read(path: Path, name: str) -> Scenario | ScenarioResult:
+
+def read(path: Path, name: str, project: Path | None = None) -> Scenario | ScenarioResult:
     """A scenario file; or its failure, when it cannot be run."""
-    document, problems = load(path, name)
+    document, problems = load(path, name, project)
     if document is None:
         return ScenarioResult(name, path.stem, problems=tuple(problems))
     data, schema_problems = validated(document, "scenario")
@@ -84,7 +89,7 @@ def run(scenario: Scenario, project: Project, observe: Observer = lambda decisio
     """Play a scenario's steps; `observe` sees every decision that is made, for coverage."""
     runner = _Runner(scenario, project, observe)
     steps = tuple(runner.steps())
-    return ScenarioResult(scenario.document.file, scenario.title, steps, tuple(runner.problems))
+    return ScenarioResult(scenario.file, scenario.title, steps, tuple(runner.problems))
 
 
 class _Runner:

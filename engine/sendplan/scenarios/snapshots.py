@@ -15,6 +15,7 @@ from sendplan.plan import Plan
 from sendplan.planning.planner import Clock, decide_orders, plan_from
 from sendplan.problems import Problem
 from sendplan.project.project import Project
+from sendplan.reading.project_file import read_project_file
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, load
 from sendplan.scenarios.imported import filled, located, read_orders, refresh
@@ -62,14 +63,19 @@ class PlanSnapshot:
     data: dict[str, Any]
 
     @property
+    def file(self) -> str:
+        """The name that is shown to people."""
+        return self.document.file
+
+    @property
     def kept(self) -> Path:
         """The file that holds its plans."""
         return self.path.with_name(self.path.stem + ENDING)
 
 
-def read(path: Path, name: str) -> PlanSnapshot | SnapshotResult:
+def read(path: Path, name: str, project: Path | None = None) -> PlanSnapshot | SnapshotResult:
     """A snapshot file; or its failure, when it cannot be played."""
-    document, problems = load(path, name)
+    document, problems = load(path, name, project)
     if document is None:
         return SnapshotResult(name, path.stem, problems=tuple(problems))
     data, schema_problems = validated(document, "snapshot")
@@ -97,8 +103,11 @@ def run(snapshot: PlanSnapshot, project: Project, *, update: bool = False) -> Sn
     text = "\n".join(plan.to_text() for plan in plans(project, orders, moments))
     if update:
         write_file(snapshot.kept, FileKind.SNAPSHOT, [text.encode()])
-    kept = snapshot.kept.read_text(encoding="utf-8") if snapshot.kept.is_file() else None
-    return SnapshotResult(document.file, snapshot.title, text, kept)
+    kept = read_project_file(snapshot.kept, str(Path(snapshot.file).with_name(snapshot.kept.name)), settings.folder)
+    if isinstance(kept, bytes):
+        return SnapshotResult(document.file, snapshot.title, text, kept.decode("utf-8", "replace"))
+    problems = [kept] if kept.code != "file-missing" else []
+    return SnapshotResult(document.file, snapshot.title, text, problems=tuple(problems))
 
 
 def _moments(snapshot: PlanSnapshot, project: Project) -> tuple[list[datetime], list[Problem]]:

@@ -24,10 +24,13 @@ def find(folder: Path, paths: Iterable[Path] = ()) -> Iterator[Path]:
         yield from sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
 
 
-def read(path: Path, name: str) -> Test | PlayedTest:
-    """A test file under the name to show; or its failure, when it cannot be played."""
-    parts = path.resolve().parts
-    return snapshots.read(path, name) if snapshots.FOLDER.name in parts[:-1] else play.read(path, name)
+def read(path: Path, folder: Path) -> Test | PlayedTest:
+    """A test file of the project in `folder`, shown by its path there; or its failure, when it cannot be played."""
+    absolute = path.parent.resolve() / path.name
+    name = absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(path)
+    if snapshots.FOLDER.name in absolute.parts[:-1]:
+        return snapshots.read(absolute, name, folder)
+    return play.read(absolute, name, folder)
 
 
 def run(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeVisitor
 
 from sendplan.problems import Problem, did_you_mean
 from sendplan.templates.raw_html import raw_html
-from sendplan.templates.sandbox import ELEMENTS, FUNCTIONS, LAYOUT, MailEnvironment
+from sendplan.templates.sandbox import ELEMENTS, FUNCTIONS, LAYOUT, MailEnvironment, guarded
 from sendplan.templates.template_source import TemplateSource
 from sendplan.templates.values import line_fields
 
@@ -43,30 +44,55 @@ class Analysis:
     source: TemplateSource
     problems: list[Problem] = field(default_factory=list)
 
-    def body(self, name: str) -> nodes.Template | None:
-        """The tree of a text, or None when it cannot be parsed; only a tree without problems may be compiled."""
-        tree = self._parse(self.source.body, name, "" if name != LAYOUT else "write the HTML itself here")
+    def body(self, name: str) -> Template | None:
+        """The template of the text, or None when there are problems."""
+        text = self.source.body
+        tree = self._parse(text, name, "" if name != LAYOUT else "write the HTML itself here")
         if tree is not None and name != LAYOUT:
-            for line, pattern, help_ in raw_html(self.environment.lex(self.source.body, name)):
+            for line, pattern, help_ in raw_html(self.environment.lex(text, name)):
                 self.note("template-html", "HTML in a text prints as letters", line, pattern, help_)
-        return tree
+        return self._compiled(tree, text, name)
 
-    def subject(self, name: str) -> nodes.Template | None:
-        """The tree of the subject, like `body`."""
+    def subject(self, name: str) -> Template | None:
+        """The template of the subject, like `body`."""
         text = "\n" * (self.source.subject_line - 1) + self.source.subject
-        return self._parse(text, name, "put it below the front matter")
+        return self._compiled(self._parse(text, name, "put it below the front matter"), text, name)
 
     def _parse(self, text: str, name: str, no_elements: str) -> nodes.Template | None:
         """`no_elements` tells what to write instead of a button or picture; empty where they may stand."""
-        try:
+        with self._readable(text):
             tree = self.environment.parse(text, name)
+            _Visitor(self, no_elements).visit(tree)
+            self._check_names(tree, name)
+            return tree
+        return None
+
+    def _compiled(self, tree: nodes.Template | None, text: str, name: str) -> Template | None:
+        """Only a tree without problems may be compiled."""
+        if tree is None or self.problems:
+            return None
+        with self._readable(text):
+            code = self.environment.compile(guarded(tree), name, self.source.file)
+            return Template.from_code(self.environment, code, self.environment.globals)
+        return None
+
+    @contextmanager
+    def _readable(self, text: str) -> Iterator[None]:
+        """Whatever Jinja, or Python behind it, cannot read is noted as a problem.
+
+        Python takes 20 loops and 100 levels of `if` inside each other, and about 100 parentheses.
+        """
+        try:
+            yield
         except TemplateSyntaxError as error:
             message, _, help_ = (error.message or "this is not valid Jinja").partition(". ")
             self.note("template-syntax", _sentence(message), error.lineno, help_=help_.rstrip("."))
-            return None
-        _Visitor(self, no_elements).visit(tree)
-        self._check_names(tree, name)
-        return tree
+        except ValueError as error:  # a number of thousands of digits
+            self.note("template-syntax", f"this cannot be read: {error}", _deepest_line(self.environment, text))
+        except (RecursionError, SyntaxError, MemoryError, OverflowError):
+            help_ = "use fewer levels of tags and parentheses, and fewer filters behind one value"
+            line = _deepest_line(self.environment, text)
+            self.note("template-syntax", "this is nested too deeply", line, help_=help_)
 
     def note(self, code: str, message: str, line: int, pattern: str = "", help_: str = "") -> None:
         """Record a problem once."""
@@ -192,6 +218,19 @@ class _Visitor(NodeVisitor):
         if not node.with_context:
             self.analysis.note("template-construct", "`without context` is not available in mails", node.lineno)
         self.generic_visit(node)
+
+
+def _deepest_line(environment: MailEnvironment, text: str) -> int:
+    """The line (from 1) with the most levels of tags around it and signs before it in its tag."""
+    blocks, signs, most, deepest = 0, 0, -1, 1
+    for line, kind, word in environment.lex(text):
+        if kind in ("block_begin", "variable_begin"):
+            signs = 0
+        blocks += (kind == "name" and word in ("if", "for")) - (kind == "name" and word in ("endif", "endfor"))
+        signs += kind in ("operator", "name")
+        if blocks + signs > most:
+            most, deepest = blocks + signs, line
+    return deepest
 
 
 def _is_lines(node: nodes.Node) -> bool:

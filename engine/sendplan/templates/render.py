@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import traceback
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -20,7 +21,7 @@ from sendplan.project import languages
 from sendplan.project.settings import Settings
 from sendplan.templates.analysis import Analysis
 from sendplan.templates.localise import Localiser, is_known
-from sendplan.templates.sandbox import LAYOUT, RENDERING, LimitError, MailEnvironment, Rendering, RenderLimits, guarded
+from sendplan.templates.sandbox import LAYOUT, RENDERING, LimitError, MailEnvironment, Rendering, RenderLimits
 from sendplan.templates.template_source import TemplateSource, is_part, read_template
 from sendplan.templates.values import Context, Namespace, Personal, known_fields, namespace
 
@@ -74,7 +75,7 @@ class Templates:
 
     def check(self) -> list[Problem]:
         """Everything that is wrong with any file: front matter, syntax, names, unknown fields."""
-        paths = sorted(self._paths) + [LAYOUT] * (self._folder / LAYOUT).is_file()
+        paths = sorted(self._paths) + [LAYOUT] * os.path.lexists(self._folder / LAYOUT)
         misplaced = [problem for path in paths if path != LAYOUT for problem in self._name_problems(path)]
         usable = [path for path in paths if path == LAYOUT or is_part(path) or languages.language_of(path)]
         return [*misplaced, *(problem for path in usable for problem in self._load(path).problems)]
@@ -157,7 +158,7 @@ class Templates:
             return self._compiled[path]
 
     def _compile(self, path: str) -> _Compiled:
-        if path == LAYOUT and not (self._folder / LAYOUT).is_file():
+        if path == LAYOUT and not os.path.lexists(self._folder / LAYOUT):
             read, problems = TemplateSource(LAYOUT, (_BARE_LAYOUT,), "", _BARE_LAYOUT), list[Problem]()
         else:
             read, problems = read_template(self._folder, path)
@@ -169,17 +170,9 @@ class Templates:
         analysis = Analysis(self._environment, self._known, parts, read)
         subject = analysis.subject(path) if has_subject else None
         body = analysis.body(path)
-        if analysis.problems or body is None:
+        if analysis.problems:
             return _Compiled(read, tuple(analysis.problems), None, None)
-        build = self._builder(path, read.file)
-        return _Compiled(read, (), build(subject) if subject is not None else None, build(body))
-
-    def _builder(self, path: str, file: str) -> Callable[[Any], Template]:
-        def build(tree: Any) -> Template:
-            code = self._environment.compile(guarded(tree), path, file)
-            return Template.from_code(self._environment, code, self._environment.globals)
-
-        return build
+        return _Compiled(read, (), subject, body)
 
     @contextmanager
     def _problems_of(self, outer: TemplateSource) -> Iterator[None]:

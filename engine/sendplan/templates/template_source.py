@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.reading import source
+from sendplan.reading.project_file import read_project_file
 
 _FENCE = "---"
 _KEYS = ("subject",)
@@ -52,14 +53,14 @@ def is_part(path: str) -> bool:
 def read_template(folder: Path, path: str) -> tuple[TemplateSource, list[Problem]]:
     """The file `path` below `folder` in its parts, and what is wrong with them."""
     file = f"{folder.name}/{path}"
+    raw = read_project_file(folder / path, file, folder.parent)
+    if isinstance(raw, Problem):
+        return _broken(file, raw)
     try:
-        text = (folder / path).read_bytes().decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start + 1})"
         return _broken(file, Problem("yaml-encoding", message, Span(file, 1, 1, 2), "save it as UTF-8"))
-    except OSError as error:
-        message = f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}"
-        return _broken(file, Problem("file-unreadable", message, Span(file, 1, 1, 2)))
     lines = tuple(re.split("\r\n|\r|\n", text))
     if is_part(path) or not path.endswith(".md"):
         # A part ends its last line, so that an empty line behind `{% include %}` still is one.

@@ -42,7 +42,7 @@ class PlanFile(pytest.File):
         from sendplan.scenarios import tests
 
         folder = _folder_of(self.path)
-        test = tests.read(self.path, self.path.relative_to(folder).as_posix())
+        test = tests.read(self.path, folder)
         yield PlanItem.from_parent(self, name=test.title, folder=folder, test=test)
 
 

@@ -30,7 +30,7 @@ def _project(folder: Path) -> Project:
 def _run(folder: Path, text: str = SNAPSHOT, *, update: bool = False) -> SnapshotResult:
     path = folder / "fixtures" / "snapshots" / "days.yaml"
     path.write_text(text, encoding="utf-8")
-    result = tests.run(tests.read(path, "fixtures/snapshots/days.yaml"), _project(folder), update=update)
+    result = tests.run(tests.read(path, folder), _project(folder), update=update)
     assert isinstance(result, SnapshotResult)
     return result
 
@@ -39,7 +39,7 @@ def test_what_a_plan_sends_is_sent_for_the_next() -> None:
     """The example's own snapshot holds: on Tuesday nothing of Monday's mail is planned again."""
     root = Path(__file__).parents[3]
     path = root / "fixtures" / "snapshots" / "monday-in-august.yaml"
-    result = tests.run(tests.read(path, path.name), _project(root))
+    result = tests.run(tests.read(path, root), _project(root))
     assert result.passed, tests.failure_text(result)
     monday, tuesday = result.text.split("\n\n2026-08-25")  # type: ignore[union-attr]
     assert "E-2050" in monday

@@ -30,6 +30,8 @@ _FORBIDDEN: Mapping[type[nodes.Node], str] = {
 """They capture output as text, in which a printed value could no longer be told from markup."""
 
 _ADDRESS = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"[\d_]{4000}")
+"""Python refuses numbers of more than 4,300 digits."""
 _LAYOUT_NAMES = frozenset({"content", "subject", "language"})
 
 
@@ -87,8 +89,10 @@ class Analysis:
         except TemplateSyntaxError as error:
             message, _, help_ = (error.message or "this is not valid Jinja").partition(". ")
             self.note("template-syntax", _sentence(message), error.lineno, help_=help_.rstrip("."))
-        except ValueError as error:  # a number of thousands of digits
-            self.note("template-syntax", f"this cannot be read: {error}", _deepest_line(self.environment, text))
+        except ValueError:
+            number = _LONG_NUMBER.search(text)
+            line = text.count("\n", 0, number.start()) + 1 if number else 1
+            self.note("template-syntax", "a number has too many digits", line, r"\d{99,}")
         except (RecursionError, SyntaxError, MemoryError, OverflowError):
             help_ = "use fewer levels of tags and parentheses, and fewer filters behind one value"
             line = _deepest_line(self.environment, text)

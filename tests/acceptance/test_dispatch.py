@@ -662,11 +662,11 @@ class Crash(BaseException):
 
 def test_an_answer_in_the_journal_survives_a_crash(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that died between the server's answer and the ledger leaves nothing uncertain."""
-    from sendplan.store.sqlite.ledger import SqliteLedger
+    from sendplan.store.sql.ledger import SqlLedger
 
     shop.put("E1")
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteLedger, "settle", _crash)
+        patch.setattr(SqlLedger, "settle", _crash)
         with pytest.raises(Crash):
             shop.send(plan(entry("E1")))
     assert shop.state("E1") is State.SENDING

@@ -17,8 +17,8 @@ from sendplan.sink import Sink
 from sendplan.store.journal import Journal
 from sendplan.store.marks import Marks
 from sendplan.store.protocols import StoreError
-from sendplan.store.sqlite.files import broken
-from sendplan.store.sqlite.ledger import SqliteLedger
+from sendplan.store.sql.ledger import SqlLedger
+from sendplan.store.sqlite.files import WritableFile, broken
 
 NOW = ("--now", "2026-08-24 12:00")
 TOMORROW = ("--now", "2026-08-25 12:00")
@@ -94,7 +94,7 @@ def test_an_answer_that_the_ledger_cannot_take_is_in_the_journal(
 ) -> None:
     """A store that fails is told as such, what left is told as sent, and the next run knows it from the journal."""
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteLedger, "settle", refused_by_the_disk)
+        patch.setattr(SqlLedger, "settle", refused_by_the_disk)
         ran = filled("run", *NOW, "--format", "json")
     assert ran.code == 4
     assert "database or disk is full; see that its disk has room" in ran.json["trouble"]
@@ -109,7 +109,7 @@ def test_an_answer_that_nothing_can_take_is_told_as_unknown(
     """The exit code is 5 and the message is named: nobody will know later what the server said."""
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "write", full(0, Journal.write))
-        patch.setattr(SqliteLedger, "settle", refused_by_the_disk)
+        patch.setattr(SqlLedger, "settle", refused_by_the_disk)
         ran = filled("run", *NOW, "--format", "json")
     assert ran.code == 5
     unknown = [each for each in ran.json["results"] if each["outcome"] == "uncertain"]
@@ -122,7 +122,7 @@ def test_an_answer_that_nothing_can_take_is_told_as_unknown(
 def test_whatever_fails_is_reported(filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     """At the beginning, at the end and in between: exit code 4, a report, no traceback, and the next run goes on."""
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteLedger, method, refused_by_the_disk)
+        patch.setattr(SqlLedger, method, refused_by_the_disk)
         ran = filled("run", *NOW)
     assert told(ran) == ((1, False) if method == "high_water" else (4, True))  # That is asked before the run begins.
     assert "Traceback" not in ran.err
@@ -130,11 +130,13 @@ def test_whatever_fails_is_reported(filled: Project, sink: Sink, monkeypatch: py
     assert_the_rest_follows(filled, sink)
 
 
-def refused_by_the_disk(ledger: SqliteLedger, *arguments: object, **named: object) -> object:
+def refused_by_the_disk(ledger: SqlLedger, *arguments: object, **named: object) -> object:
     """As SQLite refuses when a write finds no room."""
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
-    raise broken(ledger._file._path, error) from error
+    database = ledger._database
+    assert isinstance(database, WritableFile)
+    raise broken(database._path, error) from error
 
 
 def test_a_backup_over_the_log_of_another_file_is_a_clear_problem(filled: Project, sink: Sink) -> None:

@@ -9,7 +9,7 @@ import time_machine
 from projects import ROOT, Project
 
 from sendplan.mail.smtp import Session
-from sendplan.store.sqlite.ledger import SqliteLedger
+from sendplan.store.sql.ledger import SqlLedger
 
 NOW = ("--now", "2026-08-24 12:00")
 
@@ -30,7 +30,7 @@ def left_in_flight(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
 
     with monkeypatch.context() as patch, time_machine.travel("2026-08-24 10:00+00:00", tick=False):
         patch.setattr(Session, "_finish", die)
-        patch.setattr(SqliteLedger, "finish_plan", die)
+        patch.setattr(SqlLedger, "finish_plan", die)
         with pytest.raises(Crash):
             shop("run", *NOW)
     with time_machine.travel("2026-08-24 11:00+00:00", tick=False):

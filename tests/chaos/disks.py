@@ -16,7 +16,8 @@ from shop import Row, shop
 
 from sendplan.ledger import State
 from sendplan.store import journal, marks
-from sendplan.store.sqlite.ledger import SqliteLedger
+from sendplan.store.sql.ledger import SqlLedger
+from sendplan.store.sqlite.files import WritableFile
 
 MAILS = 60
 _WRITES = 8
@@ -73,16 +74,17 @@ def for_both() -> None:
 
 
 def _when(time_has_come: Callable[[], bool], change: str) -> None:
-    original = SqliteLedger.together
+    original = SqlLedger.together
 
     @contextmanager
-    def together(ledger: SqliteLedger) -> Iterator[None]:
+    def together(ledger: SqlLedger) -> Iterator[None]:
         if time_has_come():
-            ledger._file.connection.execute(change)
+            assert isinstance(ledger._database, WritableFile)
+            ledger._database.connection.execute(change)
         with original(ledger):
             yield
 
-    SqliteLedger.together = together  # type: ignore[method-assign, assignment]
+    SqlLedger.together = together  # type: ignore[method-assign, assignment]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Session
 from sendplan.store.journal import Journal
 from sendplan.store.marks import Marks
-from sendplan.store.sqlite.ledger import SqliteLedger
+from sendplan.store.sql.ledger import SqlLedger
 
 NTH = 4
 """The time that a point is reached at which it kills: some mails are through, some are not."""
@@ -46,17 +46,17 @@ def killing(owner: object, name: str, *, before: bool = False, nth: int = NTH, o
 
 def _in_the_commit() -> None:
     """Kill between the last change of a transaction and its commit."""
-    original = SqliteLedger.together
+    original = SqlLedger.together
     calls = count(1)
 
     @contextmanager
-    def together(ledger: SqliteLedger) -> Iterator[None]:
+    def together(ledger: SqlLedger) -> Iterator[None]:
         with original(ledger):
             yield
             if next(calls) == NTH:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    SqliteLedger.together = together  # type: ignore[method-assign, assignment]
+    SqlLedger.together = together  # type: ignore[method-assign, assignment]
 
 
 def _is_dot(connection: Connection, phase: Phase, data: bytes) -> bool:
@@ -64,8 +64,8 @@ def _is_dot(connection: Connection, phase: Phase, data: bytes) -> bool:
 
 
 POINTS: Mapping[str, tuple[Callable[[], None], bool]] = {
-    "before the lease": (killing(SqliteLedger, "start_plan", before=True, nth=1), False),
-    "after the lease": (killing(SqliteLedger, "start_plan", nth=1), False),
+    "before the lease": (killing(SqlLedger, "start_plan", before=True, nth=1), False),
+    "after the lease": (killing(SqlLedger, "start_plan", nth=1), False),
     "after deciding again": (killing(delivery, "decide_again"), False),
     "after the envelope": (killing(Session, "_envelope"), False),
     "after the body": (killing(Session, "_body"), False),
@@ -75,9 +75,9 @@ POINTS: Mapping[str, tuple[Callable[[], None], bool]] = {
     "after the dot": (killing(Connection, "write", only=_is_dot), True),
     "after the reply": (killing(Journal, "write", before=True), True),
     "after the journal": (killing(Journal, "write"), False),
-    "before the result": (killing(SqliteLedger, "settle", before=True), False),
-    "before the plan's end": (killing(SqliteLedger, "finish_plan", before=True, nth=1), False),
-    "after the plan's end": (killing(SqliteLedger, "finish_plan", nth=1), False),
+    "before the result": (killing(SqlLedger, "settle", before=True), False),
+    "before the plan's end": (killing(SqlLedger, "finish_plan", before=True, nth=1), False),
+    "after the plan's end": (killing(SqlLedger, "finish_plan", nth=1), False),
     "before the mark": (killing(Marks, "rise", before=True), True),
     "after the mark": (killing(Marks, "rise"), True),
 }

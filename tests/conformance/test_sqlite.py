@@ -75,8 +75,8 @@ def test_every_commit_reaches_the_disk(sqlite_stores: Stores) -> None:
     """A store runs with a write-ahead log and full synchronisation, as exactly-once sending needs."""
     store = sqlite_stores.store()
 
-    assert store._file.rows("PRAGMA journal_mode") == [("wal",)]  # type: ignore[attr-defined]
-    assert store._file.rows("PRAGMA synchronous") == [(2,)]  # type: ignore[attr-defined]
+    assert store._database.rows("PRAGMA journal_mode") == [("wal",)]  # type: ignore[attr-defined]
+    assert store._database.rows("PRAGMA synchronous") == [(2,)]  # type: ignore[attr-defined]
     store.close()
 
 
@@ -242,10 +242,10 @@ def test_a_failed_commit_leaves_no_transaction_behind(sqlite_stores: Stores) -> 
     store = sqlite_stores.store()
     put(store, order())
     with closing(sqlite3.connect(sqlite_stores.folder / "var/shop.db")) as other:
-        limit = store._file.connection.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]
-        store._file.connection.execute(f"PRAGMA max_page_count = {limit}")  # type: ignore[attr-defined]
+        limit = store._database.connection.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]
+        store._database.connection.execute(f"PRAGMA max_page_count = {limit}")  # type: ignore[attr-defined]
         with pytest.raises(StoreError, match="full"):
             store.set_meta("note", "x" * 100_000)
-        store._file.connection.execute("PRAGMA max_page_count = 100000")  # type: ignore[attr-defined]
+        store._database.connection.execute("PRAGMA max_page_count = 100000")  # type: ignore[attr-defined]
         store.set_meta("note", "kept")
         assert other.execute("SELECT value FROM meta WHERE name = 'note'").fetchone() == ("kept",)

@@ -42,10 +42,9 @@ def _takers(nodes: Iterator[ast.AST] | list[ast.stmt]) -> Takers:
     takers: dict[str, tuple[int, ast.expr | None]] = {}
     for node in nodes:
         if isinstance(node, ast.FunctionDef):
-            defaults = [None] * (len(node.args.args) - len(node.args.defaults)) + list(node.args.defaults)
-            names = [
-                (each.arg, each.annotation, default) for each, default in zip(node.args.args, defaults, strict=True)
-            ]
+            arguments = [*node.args.posonlyargs, *node.args.args]
+            defaults = [None] * (len(arguments) - len(node.args.defaults)) + list(node.args.defaults)
+            names = [(each.arg, each.annotation, default) for each, default in zip(arguments, defaults, strict=True)]
             names = [each for each in names if each[0] not in ("self", "cls")]
         elif isinstance(node, ast.ClassDef):
             fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]

@@ -22,10 +22,9 @@ def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: C
     kind = _kind(url)
     match kind:
         case StoreKind.SQLITE:
-            from sendplan.store.sqlite.files import ReadOnlyFile
-            from sendplan.store.sqlite.reader import SqliteReader
+            from sendplan.store.sqlite.opening import open_file_reader
 
-            return SqliteReader(ReadOnlyFile(folder / url.removeprefix(kind)), fields, calendar)
+            return open_file_reader(folder / url.removeprefix(kind), fields, calendar)
         case _:
             assert_never(kind)
 
@@ -46,9 +45,9 @@ def open_store(
     kind = _kind(url)
     match kind:
         case StoreKind.SQLITE:
-            from sendplan.store.sqlite.store import SqliteStore
+            from sendplan.store.sqlite.opening import open_file
 
-            return SqliteStore.open(folder / url.removeprefix(kind), fields, calendar, clock)
+            return open_file(folder / url.removeprefix(kind), fields, calendar, clock)
         case _:
             assert_never(kind)
 

@@ -16,7 +16,7 @@ from sendplan.deciding.candidates import indexes
 from sendplan.project import project as projects
 from sendplan.project.project import Project
 from sendplan.store import open_store
-from sendplan.store.sqlite.encoding import encode_instant, stored_fields
+from sendplan.store.sql.encoding import encode_instant, stored_fields
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / ".benchmarks" / "planning"

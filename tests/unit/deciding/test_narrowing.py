@@ -27,11 +27,12 @@ from sendplan.planning.planner import decide_orders, make_plan, plan_from
 from sendplan.project.postcodes import Postcodes, parse_postcodes
 from sendplan.project.regions import ADDRESS_FIELDS, Region, RegionEntry, locate
 from sendplan.store import open_store
-from sendplan.store.sqlite import candidate_queries
-from sendplan.store.sqlite.candidate_queries import CandidateQueries, definitions
-from sendplan.store.sqlite.encoding import ARRIVAL, Codec, encode_instant
+from sendplan.store.sql import candidate_queries
+from sendplan.store.sql.candidate_queries import CandidateQueries, definitions
+from sendplan.store.sql.encoding import ARRIVAL, Codec, encode_instant
+from sendplan.store.sql.reader import SqlReader
+from sendplan.store.sqlite.dialect import SQLITE
 from sendplan.store.sqlite.files import ReadOnlyFile
-from sendplan.store.sqlite.reader import SqliteReader
 from sendplan.units import Duration, Unit
 
 EXAMPLES = int(os.environ.get("SENDPLAN_EXAMPLES", "150"))
@@ -99,7 +100,7 @@ def write(world: World, path: Path, *, indexed: bool) -> None:
         for rule, at in world.first_runs.items():
             connection.execute("INSERT INTO rule_runs VALUES (?, ?)", (rule, encode_instant(at)))
         if indexed:
-            for statement in definitions(indexes(world.project, world.clock.now), FIELDS).values():
+            for statement in definitions(indexes(world.project, world.clock.now), FIELDS, SQLITE).values():
                 connection.execute(statement)
     connection.close()
 
@@ -109,7 +110,7 @@ def compare_plans(files: Files, seed: int, *, indexed: bool) -> None:
     world = Maker(Random(seed)).world()
     shutil.copy(files.empty, files.copy)
     write(world, files.copy, indexed=indexed)
-    reader = SqliteReader(ReadOnlyFile(files.copy), FIELDS, world.project.settings.calendar)
+    reader = SqlReader(ReadOnlyFile(files.copy), FIELDS, world.project.settings.calendar)
     try:
         scanned = plan_from(world.project, reader, world.clock, decide_orders(world.project, reader, world.clock))
         assert make_plan(world.project, reader, world.clock).to_bytes() == scanned.to_bytes()
@@ -149,7 +150,7 @@ POSTCODES = st.text("0125809 D-ABab\t\u2013\uff11", max_size=9) | st.sampled_fro
 def found_in(entries: Sequence[RegionEntry], addresses: Sequence[Mapping[str, Value]]) -> list[int]:
     """Which of the addresses are candidates of a rule for the region of these entries."""
     regions = (Region("here", tuple(entries)), Region("elsewhere", None))
-    queries = CandidateQueries([FIELDS[name] for name in ADDRESS_FIELDS], frozenset(), has_ledger=False)
+    queries = CandidateQueries([FIELDS[name] for name in ADDRESS_FIELDS], frozenset(), SQLITE, has_ledger=False)
     query = queries.rowids(Narrowing(in_regions(regions, frozenset({"here"})), ()))
     if query is None:
         return []

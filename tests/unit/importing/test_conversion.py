@@ -14,7 +14,7 @@ from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType, Value, catalogue
 from sendplan.importing.conversion import ConversionError, Notation, convert, converter
 from sendplan.importing.countries import alpha2
-from sendplan.store.sqlite.encoding import Codec
+from sendplan.store.sql.encoding import Codec
 
 CALENDAR = Calendar(ZoneInfo("Europe/Berlin"), "DE")
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from sendplan.problems import Problem
 from sendplan.store.protocols import StoreError
+from sendplan.store.sql.database import Parameters, TableRow
+from sendplan.store.sqlite.dialect import SQLITE, SqliteDialect
 
-TableRow: TypeAlias = tuple[Any, ...]
 _Mark: TypeAlias = tuple[int, int, int]
 _Found = TypeVar("_Found")
 
@@ -23,20 +25,24 @@ BUSY_SECONDS = 60
 """How long a writer waits for another, such as a long import."""
 
 
-class RowSource(Protocol):
-    """Where the rows come from: a file that is only read, or a writer's connection."""
+class _Sqlite(ABC):
+    """What both ways share."""
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[TableRow]:
-        """All rows of a query."""
+    @property
+    def dialect(self) -> SqliteDialect:
+        return SQLITE
 
-    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
-        """All rows of a query for one whole number, packed."""
+    @abstractmethod
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]: ...
 
-    def close(self) -> None:
-        """Release it."""
+    def columns(self, table: str) -> frozenset[str]:
+        return frozenset(name for (name,) in self.rows("SELECT name FROM pragma_table_info(?)", (table,)))
+
+    def indexes(self) -> frozenset[str]:
+        return frozenset(name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'index'"))
 
 
-class WritableFile:
+class WritableFile(_Sqlite):
     """A writer's connection: write-ahead log, every commit flushed to the disk.
 
     See docs/sending.md#what-happens-to-one-message.
@@ -58,12 +64,12 @@ class WritableFile:
             self.close()
             raise unreadable(path, error) from error
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[TableRow]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]:
         """All rows of a query; raises StoreError."""
         with self._own_errors():
             return self.connection.execute(sql, parameters).fetchall()
 
-    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+    def numbers(self, sql: str, parameters: Parameters = ()) -> array[int]:
         """All rows of a query for one whole number, packed; raises StoreError."""
         with self._own_errors():
             return _packed(self.connection.execute(sql, parameters))
@@ -99,7 +105,7 @@ class WritableFile:
         self.connection.close()
 
 
-class ReadOnlyFile:
+class ReadOnlyFile(_Sqlite):
     """Queries on a store file that may be missing, old, or just being written by another process.
 
     A file without a write-ahead log beside it is complete, and is opened as immutable: the usual way would create
@@ -115,16 +121,16 @@ class ReadOnlyFile:
         """The file's state when it was opened as immutable; None when it was opened the usual way."""
         self._open()
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[TableRow]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]:
         """All rows of a query, from one moment; none when there is no file."""
         return self._read(sql, parameters, sqlite3.Cursor.fetchall, [])
 
-    def numbers(self, sql: str, parameters: Sequence[object] = ()) -> array[int]:
+    def numbers(self, sql: str, parameters: Parameters = ()) -> array[int]:
         """All rows of a query for one whole number, packed; from one moment, none when there is no file."""
         return self._read(sql, parameters, _packed, array("q"))
 
     def _read(
-        self, sql: str, parameters: Sequence[object], fetch: Callable[[sqlite3.Cursor], _Found], nothing: _Found
+        self, sql: str, parameters: Parameters, fetch: Callable[[sqlite3.Cursor], _Found], nothing: _Found
     ) -> _Found:
         for _ in range(20):
             if self._connection is None:

@@ -19,9 +19,10 @@ from sendplan.fields import Field, FieldType
 from sendplan.ledger import EVERY_CLASS, MOVES, State
 from sendplan.problems import Problem
 from sendplan.store.protocols import StoreError
-from sendplan.store.sqlite.candidate_queries import PREFIX
-from sendplan.store.sqlite.encoding import ARRIVAL, Codec, column, quoted, stored_fields
-from sendplan.store.sqlite.files import RowSource, WritableFile
+from sendplan.store.sql.candidate_queries import PREFIX
+from sendplan.store.sql.database import SET_META, RowSource
+from sendplan.store.sql.encoding import ARRIVAL, Codec, column, quoted, stored_fields
+from sendplan.store.sqlite.files import WritableFile
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -79,7 +80,7 @@ def _migrate(
     _fit_columns(database, fields, json.loads(kept["fields"] or "{}"))
     database.create_view("orders_readable", _readable(fields, calendar))
     for name, value in wanted.items():
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        connection.execute(SET_META, (name, value))
 
 
 def _pending(connection: sqlite3.Connection) -> bool:

@@ -1,4 +1,4 @@
-"""The reading half of a SQLite store: what planning needs, through plain `sqlite3`."""
+"""The reading half of a store: what planning needs."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ from sendplan.store.protocols import (
     overrides_of,
 )
 from sendplan.store.search import SEARCHED, Search
-from sendplan.store.sqlite.candidate_queries import CandidateQueries, index_names
-from sendplan.store.sqlite.encoding import (
+from sendplan.store.sql.candidate_queries import CandidateQueries, index_names
+from sendplan.store.sql.database import RowSource, TableRow
+from sendplan.store.sql.encoding import (
     ARRIVAL,
     Codec,
     column,
@@ -51,8 +52,6 @@ from sendplan.store.sqlite.encoding import (
     quoted,
     stored_fields,
 )
-from sendplan.store.sqlite.files import RowSource, TableRow
-from sendplan.store.sqlite.migrations import check_version
 
 EXECUTIONS = "executions"
 """The note of how often a plan was taken in hand."""
@@ -64,14 +63,13 @@ CHUNK = 2_000
 """Rows fetched at once: memory stays flat, and no query stays open while its rows are worked on."""
 
 
-class SqliteReader:
+class SqlReader:
     """A `Reader` (`store/protocols.py`), also of an older store: what that does not have yet is missing or empty."""
 
     def __init__(self, source: RowSource, fields: Mapping[str, Field], calendar: Calendar) -> None:
-        check_version(source)
         self._source = source
         self._calendar = calendar
-        self._tables = {name: self._columns_of(name) for name in _TABLES}
+        self._tables = {name: source.columns(name) for name in _TABLES}
         self._codec = Codec(calendar, self._zone())
         self._fields = self._readable_fields(fields)
         self._keeps_arrival = ARRIVAL in self._tables["orders"]
@@ -85,7 +83,7 @@ class SqliteReader:
 
     def orders_by_id(self, ids: Iterable[str]) -> Iterator[StoredOrder]:
         for chunk in _chunks(sorted(set(ids))):
-            rows = self._rows("orders", self._all.select, f"WHERE id IN {_LISTED} ORDER BY id", chunk)
+            rows = self._rows("orders", self._all.select, f"WHERE {self._among('id')} ORDER BY id", chunk)
             yield from map(self._all.order, rows)
 
     def find(self, text: str, limit: int) -> tuple[StoredOrder, ...]:
@@ -102,7 +100,7 @@ class SqliteReader:
     ) -> Iterator[StoredOrder]:
         """The orders, by id, that have each pattern in one of these fields, and really match."""
         columns = [quoted(column(each)) for each in self._fields if each.name in names]
-        word = f"({' OR '.join(f'{each} LIKE ? {_ESCAPE}' for each in columns)})"
+        word = f"({' OR '.join(f'{each} {self._source.dialect.like} ? {_ESCAPE}' for each in columns)})"
         condition = f"WHERE id > ? AND {' AND '.join([word] * len(patterns))} ORDER BY id LIMIT ?"
         wanted = [pattern for pattern in patterns for _ in columns]
         last = ""
@@ -119,8 +117,9 @@ class SqliteReader:
             return
         wanted = [each for each in self._fields if fields is None or each.name in fields]
         columns = self._columns(wanted)
+        within = f"WHERE {self._source.dialect.among('rowid', '?', numbers=True)}"
         for chunk in _chunks(self._rowids(narrowings)):
-            yield from map(columns.order, self._rows("orders", columns.select, f"WHERE rowid IN {_LISTED}", chunk))
+            yield from map(columns.order, self._rows("orders", columns.select, within, chunk))
 
     def accounts(self) -> frozenset[str]:
         if not self._tables["orders"]:
@@ -129,9 +128,9 @@ class SqliteReader:
 
     def histories(self, ids: Iterable[str], rules: Collection[str] | None = None) -> Mapping[str, History]:
         found: dict[str, dict[MessageKey, Record]] = {}
-        condition, wanted = f"WHERE order_id IN {_LISTED}", list[str]()
+        condition, wanted = f"WHERE {self._among('order_id')}", list[str]()
         if rules is not None:
-            condition, wanted = f"{condition} AND rule IN {_LISTED}", [json.dumps(sorted(rules))]
+            condition, wanted = f"{condition} AND {self._among('rule')}", [json.dumps(sorted(rules))]
         ids = sorted(set(ids))
         for chunk in _chunks(ids):
             for row in self._rows("messages", RECORD_COLUMNS, condition, (*chunk, *wanted)):
@@ -146,7 +145,7 @@ class SqliteReader:
             order: RefusedData(file, line, frozenset(json.loads(fields)))
             for chunk in _chunks(ids)
             for order, file, line, fields in self._rows(
-                "refused_rows", "order_id, file, line, fields", f"WHERE order_id IN {_LISTED}", chunk
+                "refused_rows", "order_id, file, line, fields", f"WHERE {self._among('order_id')}", chunk
             )
         }
 
@@ -203,7 +202,7 @@ class SqliteReader:
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         wanted = json.dumps([state.value for state in states])
         last = (-1 << 62, 0)
-        condition = f"WHERE state IN {_LISTED} AND (at, rowid) > (?, ?) ORDER BY at, rowid LIMIT ?"
+        condition = f"WHERE {self._among('state')} AND (at, rowid) > (?, ?) ORDER BY at, rowid LIMIT ?"
         while rows := self._rows("messages", f"{RECORD_COLUMNS}, rowid", condition, (wanted, *last, CHUNK)):
             yield from map(record_of, rows)
             last = (rows[-1][4], rows[-1][-1])
@@ -226,8 +225,8 @@ class SqliteReader:
         """Order and reply of each."""
         resumed = int(self.meta(f"{RESUMED} {name}") or 0)
         # Far enough back for any rule that is at work, and never the whole history of years.
-        since = f"max(?, (SELECT max(id) FROM message_log) - {RECENT})"
-        condition = f"WHERE {column} = ? AND after IN ('sent', 'failed') AND id > {since} ORDER BY id DESC LIMIT ?"
+        since = f"id > ? AND id > (SELECT max(id) FROM message_log) - {RECENT}"
+        condition = f"WHERE {column} = ? AND after IN ('sent', 'failed') AND {since} ORDER BY id DESC LIMIT ?"
         rows = self._rows("message_log", "after, order_id, reply", condition, (name, resumed, limit))
         return [(order, reply) for _, order, reply in takewhile(lambda row: row[0] == State.FAILED, rows)]
 
@@ -272,6 +271,10 @@ class SqliteReader:
             sql = re.sub(rf"\b{name}\b", _ADDED[table][name], sql)
         return self._source.rows(sql, parameters)
 
+    def _among(self, column: str) -> str:
+        """Whether a column is in a list given as one parameter, so that no limit on parameters matters."""
+        return self._source.dialect.among(column, "?")
+
     def _rowids(self, narrowings: Sequence[Narrowing]) -> array[int]:
         """The rows of the candidates, packed: a rule that tells no orders apart has as many as there are orders."""
         if not self._tables["orders"]:
@@ -283,14 +286,11 @@ class SqliteReader:
         return found if len(narrowings) < 2 else array("q", sorted(set(found)))
 
     def _candidate_queries(self) -> CandidateQueries:
-        names = frozenset(index_names(self._source.rows("SELECT name FROM sqlite_master WHERE type = 'index'")))
-        return CandidateQueries(self._fields, names, has_ledger=bool(self._tables["messages"]))
+        names = index_names(self._source.indexes())
+        return CandidateQueries(self._fields, names, self._source.dialect, has_ledger=bool(self._tables["messages"]))
 
     def _columns(self, fields: Sequence[Field]) -> OrderColumns:
         return OrderColumns(fields, self._codec, keeps_arrival=self._keeps_arrival)
-
-    def _columns_of(self, table: str) -> frozenset[str]:
-        return frozenset(row[0] for row in self._source.rows("SELECT name FROM pragma_table_info(?)", (table,)))
 
     def _zone(self) -> ZoneInfo | None:
         key = self.meta("zone")
@@ -337,9 +337,6 @@ _TABLES = (
 )
 
 _ESCAPE = "ESCAPE '\\'"
-
-_LISTED = "(SELECT value FROM json_each(?))"
-"""A list given as one parameter, so that no limit on parameters matters."""
 
 RECORD_COLUMNS = "rule, step, order_id, state, at, attempts, next_attempt, reply, queue_id, sender, token, repeat_from"
 
@@ -406,4 +403,4 @@ def _chunks(ids: Sequence[str] | array[int]) -> Iterator[tuple[str]]:
         yield (json.dumps(list(ids[start : start + CHUNK])),)
 
 
-__all__ = ["CHUNK", "PLAN_COLUMNS", "SqliteReader", "plan_record"]
+__all__ = ["CHUNK", "PLAN_COLUMNS", "SqlReader", "plan_record"]

@@ -1,66 +1,38 @@
-"""The writing half of a SQLite store: imports, suppressions, snoozes and pauses, on top of the ledger."""
+"""The writing half of a store: imports, suppressions, snoozes and pauses, on top of the ledger."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
 
 from sendplan.addresses import mailbox
-from sendplan.calendar import Calendar
 from sendplan.deciding.narrowing import Index
-from sendplan.fields import Field
 from sendplan.ledger import EVERY_CLASS, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
 from sendplan.store.protocols import ImportRecord
-from sendplan.store.sqlite.candidate_queries import definitions, index_names
-from sendplan.store.sqlite.encoding import encode_instant
-from sendplan.store.sqlite.files import WritableFile, unreadable
-from sendplan.store.sqlite.imports import SqliteImport
-from sendplan.store.sqlite.ledger import SqliteLedger
-from sendplan.store.sqlite.migrations import migrate
-from sendplan.store.sqlite.reader import IMPORT_COLUMNS, RESUMED
+from sendplan.store.sql.candidate_queries import definitions, index_names
+from sendplan.store.sql.database import SET_META, Transaction
+from sendplan.store.sql.encoding import encode_instant
+from sendplan.store.sql.imports import SqlImport
+from sendplan.store.sql.ledger import SqlLedger
+from sendplan.store.sql.reader import IMPORT_COLUMNS, RESUMED
 
 
-class SqliteStore(SqliteLedger):
-    """A store on one host and local disk: write-ahead log, every commit flushed to the disk.
-
-    See docs/sending.md#what-happens-to-one-message.
-    """
-
-    @classmethod
-    def open(
-        cls, path: Path, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
-    ) -> SqliteStore:
-        """Open the file and bring it up to date.
-
-        Raises StoreError when it is no store or cannot be written.
-        """
-        file = WritableFile(path)
-        try:
-            migrate(file, fields, calendar)
-            if file.rows("PRAGMA application_id") != [(0,)]:
-                file.connection.execute("PRAGMA application_id = 0")  # A backup that was put back is one no more.
-            return cls(file, fields, calendar, clock)
-        except BaseException as error:
-            file.close()
-            if isinstance(error, sqlite3.Error):
-                raise unreadable(path, error) from error
-            raise
+class SqlStore(SqlLedger):
+    """A `Store` (`store/protocols.py`) over any database that the statements know."""
 
     @contextmanager
     def importing(
         self, file: str, at: datetime, accounts: Mapping[str, str] = MappingProxyType({})
-    ) -> Iterator[SqliteImport]:
+    ) -> Iterator[SqlImport]:
         """One import in one transaction; other writers wait until it is through."""
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             fields = {each.name: each for each in self._fields}
-            yield SqliteImport(connection, fields, self._codec, file, at, self._wall(), accounts)
+            yield SqlImport(connection, self._database.dialect, fields, self._codec, file, at, self._wall(), accounts)
 
     def note_import(self, record: ImportRecord) -> None:
         done, refused = record.imported, json.dumps(list(map(astuple, record.refused)))
@@ -69,12 +41,11 @@ class SqliteStore(SqliteLedger):
         self._changed(sql, encode_instant(record.at), record.file, *counts, record.source, int(record.stored), refused)
 
     def ensure_indexes(self, indexes: Iterable[Index]) -> None:
-        wanted = definitions(indexes, {each.name: each for each in self._fields})
-        rows = self._file.rows("SELECT name FROM sqlite_master WHERE type = 'index'")
-        present = set(index_names(rows))
+        wanted = definitions(indexes, {each.name: each for each in self._fields}, self._database.dialect)
+        present = index_names(self._database.indexes())
         if present == wanted.keys():
             return
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             for name in sorted(present - wanted.keys()):
                 connection.execute(f"DROP INDEX IF EXISTS {name}")
             for name in sorted(wanted.keys() - present):
@@ -92,7 +63,7 @@ class SqliteStore(SqliteLedger):
         return self._changed("DELETE FROM suppressions WHERE address = ? AND class = ?", mailbox(address), klass)
 
     def snooze(self, snooze: Snooze) -> bool:
-        with self._file.transaction():
+        with self._database.transaction():
             replaced = self.wake(snooze.subject, snooze.name, snooze.rule)
             self._changed(
                 "INSERT INTO snoozes (subject, name, rule, until, at, reason) VALUES (?, ?, ?, ?, ?, ?)",
@@ -110,8 +81,11 @@ class SqliteStore(SqliteLedger):
         return self._changed(sql, subject, name, rule)
 
     def note_run(self, rules: Collection[str], at: datetime) -> None:
-        with self._file.transaction() as connection:
-            sql = "INSERT INTO rule_runs VALUES (?, ?) ON CONFLICT (rule) DO UPDATE SET at = min(at, excluded.at)"
+        with self._database.transaction() as connection:
+            sql = (
+                "INSERT INTO rule_runs (rule, at) VALUES (?, ?) ON CONFLICT (rule) DO UPDATE"
+                " SET at = excluded.at WHERE excluded.at < rule_runs.at"
+            )
             connection.executemany(sql, [(rule, encode_instant(at)) for rule in sorted(rules)])
 
     def pause(self, name: str, *, at: datetime, reason: str = "", automatic: bool = False) -> bool:
@@ -119,20 +93,21 @@ class SqliteStore(SqliteLedger):
         return self._changed(sql, name, encode_instant(at), reason, int(automatic))
 
     def resume(self, name: str) -> bool:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             _note_resumed(connection, name)
             return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
 
     def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
         sql = (
-            "INSERT INTO sender_reports VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            "INSERT INTO sender_reports (sender, scope, reply, since, tried_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (sender) DO UPDATE"
             " SET scope = excluded.scope, reply = excluded.reply, tried_at = excluded.tried_at"
         )
         wall = self._wall()
         self._changed(sql, sender, scope.value, reply, wall, wall)
 
     def try_sender(self, sender: str, rest: float) -> bool:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             wall = self._wall()
             row = connection.execute("SELECT tried_at FROM sender_reports WHERE sender = ?", (sender,)).fetchone()
             if row is not None and 0 <= wall - row[0] < rest * 1000:
@@ -141,19 +116,19 @@ class SqliteStore(SqliteLedger):
             return True
 
     def clear_sender(self, sender: str) -> bool:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             _note_resumed(connection, sender)
             return connection.execute("DELETE FROM sender_reports WHERE sender = ?", (sender,)).rowcount > 0
 
     def set_meta(self, name: str, value: str) -> None:
-        self._changed("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
+        self._changed(SET_META, name, value)
 
     def _changed(self, sql: str, *parameters: object) -> bool:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             return connection.execute(sql, parameters).rowcount > 0
 
 
-def _note_resumed(connection: sqlite3.Connection, name: str) -> None:
+def _note_resumed(connection: Transaction, name: str) -> None:
     """What failed before now is in no row any more."""
-    resumed = f"SELECT '{RESUMED} ' || ?, coalesce(max(id), 0) FROM message_log"
-    connection.execute(f"INSERT OR REPLACE INTO meta {resumed}", (name,))
+    length = connection.execute("SELECT coalesce(max(id), 0) FROM message_log").fetchone()[0]
+    connection.execute(SET_META, (f"{RESUMED} {name}", str(length)))

@@ -1,9 +1,8 @@
-"""One import into a SQLite store: batches of orders in one transaction."""
+"""One import into a store: batches of orders in one transaction."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -11,8 +10,9 @@ from typing import Any, TypeAlias
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
 from sendplan.store.protocols import Imported, Refusal, RefusedRow, StoredOrder
-from sendplan.store.sqlite.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
-from sendplan.store.sqlite.reader import OrderColumns
+from sendplan.store.sql.database import Dialect, Transaction
+from sendplan.store.sql.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
+from sendplan.store.sql.reader import OrderColumns
 
 ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
 """The row's own number, and its values in the order of the names."""
@@ -21,12 +21,13 @@ REQUIRED = ("account", "ordered")
 """What a new order cannot lack, beside its id."""
 
 
-class SqliteImport:
-    """The import that `SqliteStore.importing` hands out inside its transaction."""
+class SqlImport:
+    """The import that `SqlStore.importing` hands out inside its transaction."""
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Transaction,
+        dialect: Dialect,
         fields: Mapping[str, Field],
         codec: Codec,
         file: str,
@@ -35,6 +36,7 @@ class SqliteImport:
         names: Mapping[str, str],
     ) -> None:
         self._connection = connection
+        self._dialect = dialect
         self._fields = fields
         self._codec = codec
         self._file = file
@@ -46,8 +48,8 @@ class SqliteImport:
         self._has_marks = connection.execute("SELECT 1 FROM refused_rows LIMIT 1").fetchone() is not None
         self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
         # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
-        connection.execute("DROP TABLE IF EXISTS temp.import_seen")
-        connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        connection.execute("DROP TABLE IF EXISTS import_seen")
+        connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number BIGINT)")
 
     def encoder(self, field: str) -> Callable[[Any], Cell] | None:
         return self._codec.encoder(self._fields[field].type)
@@ -76,16 +78,16 @@ class SqliteImport:
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
         columns = OrderColumns(list(stored_fields(self._fields).values()), self._codec)
-        query = f"SELECT {columns.select} FROM orders WHERE id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT {columns.select} FROM orders WHERE {self._dialect.among('id', '?')}"
         rows = self._connection.execute(query, (json.dumps(list(ids)),))
         return {row[0]: columns.order(row) for row in rows}
 
     def matching(self, field: str, texts: Iterable[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
         name = quoted(column(self._fields[field]))
-        wanted = "SELECT value FROM json_each(?1)"
-        query = f"SELECT {name}, id, account FROM orders WHERE {name} IN ({wanted})"
+        among = self._dialect.among
+        query = f"SELECT {name}, id, account FROM orders WHERE {among(name, '?1')}"
         if field == "number":
-            query += f" UNION ALL SELECT id, id, account FROM orders WHERE {name} IS NULL AND id IN ({wanted})"
+            query += f" UNION ALL SELECT id, id, account FROM orders WHERE {name} IS NULL AND {among('id', '?1')}"
         found: dict[str, tuple[tuple[str, str], ...]] = {}
         for text, id_, account in self._connection.execute(query, (json.dumps(list(texts)),)):
             found[text] = (*found.get(text, ()), (id_, account))
@@ -94,7 +96,8 @@ class SqliteImport:
     def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
         for_accounts = sorted(self._accounts if accounts is None else set(accounts))
         self._connection.executemany(
-            "INSERT INTO imports VALUES (?, ?, ?) ON CONFLICT (account, field) DO UPDATE SET at = max(at, excluded.at)",
+            "INSERT INTO imports (account, field, at) VALUES (?, ?, ?) ON CONFLICT (account, field) DO UPDATE"
+            " SET at = excluded.at WHERE excluded.at > imports.at",
             [(account, field, self._at) for account in for_accounts for field in sorted(set(fields))],
         )
 
@@ -112,10 +115,12 @@ class SqliteImport:
         """Mark these orders: a row of theirs was refused. A mark that is new raises the version."""
         waiting = self._waiting(refused)
         new = json.dumps([order for order in refused if order not in waiting])
-        listed = "(SELECT value FROM json_each(?))"
-        self._connection.execute(f"UPDATE orders SET version = version + 1 WHERE id IN {listed}", (new,))
+        self._connection.execute(
+            f"UPDATE orders SET version = version + 1 WHERE {self._dialect.among('id', '?')}", (new,)
+        )
         self._connection.executemany(
-            "INSERT OR REPLACE INTO refused_rows (order_id, file, line, fields) VALUES (?, ?, ?, ?)",
+            "INSERT INTO refused_rows (order_id, file, line, fields) VALUES (?, ?, ?, ?) ON CONFLICT (order_id)"
+            " DO UPDATE SET file = excluded.file, line = excluded.line, fields = excluded.fields",
             [
                 (order, each.file, each.line, json.dumps(sorted(each.fields | waiting.get(order, frozenset()))))
                 for order, each in refused.items()
@@ -124,7 +129,7 @@ class SqliteImport:
 
     def _waiting(self, ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
         """order → the fields that its mark waits for."""
-        query = "SELECT order_id, fields FROM refused_rows WHERE order_id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT order_id, fields FROM refused_rows WHERE {self._dialect.among('order_id', '?')}"
         rows = self._connection.execute(query, (json.dumps(list(ids)),))
         return {order: frozenset(json.loads(fields)) for order, fields in rows}
 
@@ -136,7 +141,7 @@ class SqliteImport:
             return {}
         id_at = names.index("id")
         ids = json.dumps([values[id_at] for _, values in rows])
-        query = "SELECT id, account FROM orders WHERE id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT id, account FROM orders WHERE {self._dialect.among('id', '?')}"
         return {id_: self._names.get(account, account) for id_, account in self._connection.execute(query, (ids,))}
 
     def _refusals(
@@ -158,10 +163,12 @@ class SqliteImport:
     def _first_numbers(self, id_at: int, rows: Sequence[ImportRow]) -> dict[str, int]:
         """id → the row that had it first, when some id of this batch is not new; else empty."""
         ids = [(values[id_at], number) for number, values in rows]
-        added = self._connection.executemany("INSERT OR IGNORE INTO import_seen VALUES (?, ?)", ids)
+        added = self._connection.executemany(
+            "INSERT INTO import_seen (id, number) VALUES (?, ?) ON CONFLICT DO NOTHING", ids
+        )
         if added.rowcount == len(ids):
             return {}
-        query = "SELECT id, number FROM import_seen WHERE id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT id, number FROM import_seen WHERE {self._dialect.among('id', '?')}"
         return dict(self._connection.execute(query, (json.dumps([id_ for id_, _ in ids]),)))
 
     def _encoded(self, names: tuple[str, ...], rows: Sequence[tuple[Value | None, ...]]) -> Iterable[tuple[Cell, ...]]:
@@ -187,7 +194,7 @@ class SqliteImport:
             return None
         source = {name: f"excluded.{columns[name]}" if inserts else numbers[name] for name in settable}
         assignments = ", ".join(f"{columns[name]} = {source[name]}" for name in settable)
-        changed = " OR ".join(f"{columns[name]} IS NOT {source[name]}" for name in settable)
+        changed = " OR ".join(f"{columns[name]} {self._dialect.differs} {source[name]}" for name in settable)
         if not inserts:
             unused = "" if "account" not in names else f" AND {numbers['account']} IS NOT NULL"
             return (

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from sendplan.project.settings import Limits
+from sendplan.store.sql.database import Transaction
 
 MINUTE = 60_000
 DAY = 86_400_000
 """Windows of the senders' limits, in milliseconds."""
 
 
-def quota_wait(connection: sqlite3.Connection, sender: str, recipients: int, limits: Limits, wall: int) -> float:
+def quota_wait(connection: Transaction, sender: str, recipients: int, limits: Limits, wall: int) -> float:
     """Seconds until the sender's limits allow so many more recipients; 0 when they do now."""
     windows = ((limits.per_minute, MINUTE), (limits.per_day, DAY))
     return max(
@@ -19,9 +18,11 @@ def quota_wait(connection: sqlite3.Connection, sender: str, recipients: int, lim
     )
 
 
-def _wait(connection: sqlite3.Connection, sender: str, recipients: int, limit: int, window: int, wall: int) -> float:
+def _wait(connection: Transaction, sender: str, recipients: int, limit: int, window: int, wall: int) -> float:
     inside = "FROM message_log WHERE after = 'sending' AND sender = ? AND wall > ?"
-    used = connection.execute(f"SELECT coalesce(sum(recipients), 0) {inside}", (sender, wall - window)).fetchone()[0]
+    used = connection.execute(
+        f"SELECT CAST(coalesce(sum(recipients), 0) AS BIGINT) {inside}", (sender, wall - window)
+    ).fetchone()[0]
     # A message with more recipients than the limit knows would wait for ever; it may have an empty window.
     excess = used + min(recipients, limit) - limit
     if excess <= 0:

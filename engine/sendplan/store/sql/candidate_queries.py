@@ -29,7 +29,8 @@ from sendplan.expressions.bounds import (
 )
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import ANY_STEP, MessageKey
-from sendplan.store.sqlite.encoding import SCALE, Cell, column, encode_instant, quoted
+from sendplan.store.sql.database import Dialect
+from sendplan.store.sql.encoding import SCALE, Cell, column, encode_instant, quoted
 
 PREFIX = "narrow_"
 """Begins the names of all indexes that come and go with the rules."""
@@ -46,7 +47,7 @@ MOST_TERMS = 500
 """Comparisons in one statement: SQLite's own limit is an expression 1,000 levels deep, and every `OR` is one level."""
 MOST_PARAMETERS = 10_000
 """Values in one statement; SQLite takes 32,766 or more."""
-_FALSE, _TRUE = "0", "1"
+_FALSE, _TRUE = "1 = 0", "1 = 1"
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class _Writer:
 
     fields: Mapping[str, Field]
     """The fields that the store has; others are absent in every order."""
+    dialect: Dialect
     literal: bool = False
     """Whether whole numbers stand in the text itself: SQLite matches a partial index by its text."""
     parameters: list[Cell] = field(default_factory=list)
@@ -78,11 +80,11 @@ class _Writer:
             case Contains(column=name, text=text):
                 if name not in self.fields:
                     return _FALSE
-                return f"instr(lower({self._column(name)}), {self.constant(text)}) > 0"
+                return self.dialect.contains(self._column(name), self.constant(text))
             case NotDigits(column=name, length=length):
                 if name not in self.fields:
                     return _FALSE
-                return f"substr({self._column(name)}, 1, {length}) GLOB '*[^0-9]*'"
+                return self.dialect.not_digits(self._column(name), length)
             case Compared():
                 return self._compared(bound)
 
@@ -107,7 +109,7 @@ class _Writer:
             case Latest(columns=names):
                 if not all(name in self.fields for name in names):
                     return None
-                return f"max({', '.join(map(self._column, names))})"
+                return self.dialect.latest(list(map(self._column, names)))
             case Balance(column=name, minus=minus):
                 if name not in self.fields:
                     return None
@@ -184,11 +186,11 @@ def _scaled(value: int | Decimal, scale: int) -> tuple[int, bool]:
     return whole, rest == 0
 
 
-def definition(index: Index, fields: Mapping[str, Field]) -> tuple[str, str] | None:
+def definition(index: Index, fields: Mapping[str, Field], dialect: Dialect) -> tuple[str, str] | None:
     """An index's name and the statement that creates it; None when a column is not there."""
     if not _fits((index.only,)):
         return None
-    writer = _Writer(fields, literal=True)
+    writer = _Writer(fields, dialect, literal=True)
     key = [writer.operand(each) for each in index.key]
     condition = writer.condition(index.only)
     if None in key or writer.parameters or condition == _FALSE:
@@ -200,23 +202,24 @@ def definition(index: Index, fields: Mapping[str, Field]) -> tuple[str, str] | N
     return name, f"CREATE INDEX IF NOT EXISTS {name} {what}"
 
 
-def definitions(indexes: Iterable[Index], fields: Mapping[str, Field]) -> dict[str, str]:
+def definitions(indexes: Iterable[Index], fields: Mapping[str, Field], dialect: Dialect) -> dict[str, str]:
     """Name → statement."""
-    found = (definition(index, fields) for index in indexes)
+    found = (definition(index, fields, dialect) for index in indexes)
     return dict(each for each in found if each is not None)
 
 
 class CandidateQueries:
     """Writes the statements for one store: the fields that it has, and the indexes that are there."""
 
-    def __init__(self, fields: Iterable[Field], indexes: frozenset[str], *, has_ledger: bool) -> None:
+    def __init__(self, fields: Iterable[Field], indexes: frozenset[str], dialect: Dialect, *, has_ledger: bool) -> None:
         self._fields = {each.name: each for each in fields}
         self._indexes = indexes
+        self._dialect = dialect
         self._has_ledger = has_ledger
 
     def accounts(self) -> str:
         """The statement that lists the accounts of all orders."""
-        by_account = definition(BY_ACCOUNT, self._fields)
+        by_account = definition(BY_ACCOUNT, self._fields, self._dialect)
         quick = by_account is not None and by_account[0] in self._indexes
         return ACCOUNTS if quick else "SELECT DISTINCT account FROM orders"
 
@@ -224,7 +227,8 @@ class CandidateQueries:
         """The statement that finds the candidates' rowids, with its parameters; None when there can be none."""
         if narrowing.previous is not None and not self._has_ledger:
             return None
-        writer, literally = _Writer(self._fields), _Writer(self._fields, literal=True)
+        writer = _Writer(self._fields, self._dialect)
+        literally = _Writer(self._fields, self._dialect, literal=True)
         index = self._index(narrowing.index)
         # The index's own condition stands there as it stands in the index, or SQLite would not see that it fits.
         terms = list(map(literally.condition, conjuncts(narrowing.index.only))) if index and narrowing.index else []
@@ -235,11 +239,11 @@ class CandidateQueries:
             terms.append(_unsettled(narrowing.unsettled, writer))
         if narrowing.previous is not None:
             terms.append(_previous(narrowing.previous, writer))
-        by = f" INDEXED BY {index}" if index else ""
+        by = self._dialect.by_index(index) if index else ""
         return f"SELECT rowid FROM orders{by} WHERE {' AND '.join(terms) or _TRUE}", writer.parameters
 
     def _index(self, index: Index | None) -> str | None:
-        known = definition(index, self._fields) if index else None
+        known = definition(index, self._fields, self._dialect) if index else None
         return known[0] if known and known[0] in self._indexes else None
 
 
@@ -282,6 +286,6 @@ def _key(rule: str, step: str, writer: _Writer) -> str:
     return of_rule if whatever else f"({of_rule} AND step = {writer.constant(step)})"
 
 
-def index_names(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def index_names(names: Iterable[str]) -> frozenset[str]:
     """The names of ours among those of all indexes."""
-    return (name for (name,) in rows if name.startswith(PREFIX))
+    return frozenset(name for name in names if name.startswith(PREFIX))

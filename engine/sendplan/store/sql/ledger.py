@@ -1,10 +1,9 @@
-"""The dispatcher's half of a SQLite store: leases on plans, intents, outcomes, recovery, and a person's moves."""
+"""The dispatcher's half of a store: leases on plans, intents, outcomes, recovery, and a person's moves."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
@@ -17,55 +16,44 @@ from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, SnoozeSubjec
 from sendplan.plan import Plan
 from sendplan.project.settings import TRANSACTIONAL, Limits
 from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, LeftOpen, PlanRecord
-from sendplan.store.sqlite.encoding import encode_instant
-from sendplan.store.sqlite.files import WritableFile
-from sendplan.store.sqlite.quota import quota_wait
-from sendplan.store.sqlite.reader import (
+from sendplan.store.sql.database import Database, Dialect, Transaction
+from sendplan.store.sql.encoding import encode_instant
+from sendplan.store.sql.quota import quota_wait
+from sendplan.store.sql.reader import (
     EXECUTIONS,
     PLAN_COLUMNS,
     RECENT,
     RECORD_COLUMNS,
-    SqliteReader,
+    SqlReader,
     plan_record,
     record_of,
 )
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
-_GUARDS = (
-    "SELECT (SELECT id FROM plans WHERE token = :token AND lease_until > :wall),"
-    " (SELECT json_array(state, next_attempt) FROM messages"
-    " WHERE order_id = :order AND rule = :rule AND step = :step),"
-    " (SELECT version FROM orders WHERE id = :order),"
-    " EXISTS (SELECT 1 FROM pauses WHERE name IN (:rule, :sender, '*')),"
-    " EXISTS (SELECT 1 FROM snoozes WHERE rule IN ('', :rule) AND until > :today"
-    f" AND (subject, name) IN (VALUES ('{SnoozeSubject.ORDER}', :order), ('{SnoozeSubject.ADDRESS}', :address))),"
-    f" EXISTS (SELECT 1 FROM suppressions WHERE address = :address AND (class IN ('{EVERY_CLASS}', :class)"
-    f" OR :class <> '{TRANSACTIONAL}' AND class NOT IN (SELECT value FROM json_each(:classes))))"
-)
-"""Everything that an intent asks for, in one query: the plan under a live lease, the message's row, the order."""
 _LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
 _VANISHED = "whoever sent it vanished before the server's reply was recorded"
 
 
-class SqliteLedger(SqliteReader):
-    """Reads as `SqliteReader`, and moves messages and plans."""
+class SqlLedger(SqlReader):
+    """Reads as `SqlReader`, and moves messages and plans."""
 
     def __init__(
-        self, file: WritableFile, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
+        self, database: Database, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
     ) -> None:
         """`clock` gives the real time in seconds since 1970, for leases and limits."""
-        super().__init__(file, fields, calendar)
-        self._file = file
+        super().__init__(database, fields, calendar)
+        self._database = database
+        self._guards = _guards(database.dialect)
         self._clock = clock
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """What is changed within becomes durable at once, or not at all."""
-        with self._file.transaction():
+        with self._database.transaction():
             yield
 
     def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             wall = self._wall()
             held = connection.execute(f"SELECT {PLAN_COLUMNS}, token FROM plans WHERE id = ?", (plan.id,)).fetchone()
             if held:
@@ -90,14 +78,16 @@ class SqliteLedger(SqliteReader):
                 },
             )
             connection.execute(
-                "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name) DO UPDATE SET value = value + 1", (EXECUTIONS,)
+                "INSERT INTO meta (name, value) VALUES (?, '1') ON CONFLICT (name)"
+                " DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
+                (EXECUTIONS,),
             )
             return token
 
     def renew_lease(self, token: str, lease_seconds: float) -> bool:
         wall = self._wall()
         until = wall + round(lease_seconds * 1000)
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             changed = connection.execute(
                 "UPDATE plans SET lease_until = ? WHERE token = ? AND lease_until > ?", (until, token, wall)
             )
@@ -115,7 +105,7 @@ class SqliteLedger(SqliteReader):
         copies_refused: Sequence[str] = (),
     ) -> bool:
         texts = (json.dumps(list(map(astuple, left_open))), json.dumps(list(copies_refused)))
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             changed = connection.execute(
                 "UPDATE plans SET state = ?, sent = sent + ?, failed = failed + ?, uncertain = uncertain + ?,"
                 " left_open = ?, copies_refused = ?, lease_until = NULL"
@@ -139,10 +129,10 @@ class SqliteLedger(SqliteReader):
         limits: Limits,
         at: datetime,
     ) -> ClaimResult:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             wall = self._wall()
             plan, *guards = connection.execute(
-                _GUARDS,
+                self._guards,
                 {
                     "token": token,
                     "wall": wall,
@@ -169,9 +159,9 @@ class SqliteLedger(SqliteReader):
                 " sender, recipients, token, actor, wall, repeat_from)"
                 " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL)"
                 " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
-                " attempts = attempts + 1, next_attempt = NULL, reply = '', queue_id = '', sender = excluded.sender,"
-                " recipients = excluded.recipients, token = excluded.token, actor = excluded.actor,"
-                " wall = excluded.wall, repeat_from = NULL",
+                " attempts = messages.attempts + 1, next_attempt = NULL, reply = '', queue_id = '',"
+                " sender = excluded.sender, recipients = excluded.recipients, token = excluded.token,"
+                " actor = excluded.actor, wall = excluded.wall, repeat_from = NULL",
                 (order, *key, encode_instant(at), sender, recipients, token, plan, wall),
             )
             return ClaimResult(ClaimStatus.OK)
@@ -190,7 +180,7 @@ class SqliteLedger(SqliteReader):
         charged: bool = True,
     ) -> bool:
         origins = ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state])
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             changed = connection.execute(
                 "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
                 f" attempts = attempts - ?, repeat_from = NULL WHERE {_KEY} AND token = ? AND state IN ({origins})",
@@ -222,14 +212,14 @@ class SqliteLedger(SqliteReader):
         next_attempt: datetime | None = None,
     ) -> bool:
         attempt = encode_instant(next_attempt) if next_attempt else None
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             changed = connection.execute(
                 "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
                 " sender, recipients, token, actor, wall, repeat_from)"
                 " VALUES (:order, :rule, :step, :state, :at, 1, :next, :reply, '', :sender, 0, :token,"
                 " coalesce((SELECT id FROM plans WHERE token = :token), ''), :wall, NULL)"
                 " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
-                " attempts = attempts + 1, next_attempt = excluded.next_attempt, reply = excluded.reply,"
+                " attempts = messages.attempts + 1, next_attempt = excluded.next_attempt, reply = excluded.reply,"
                 " sender = excluded.sender, recipients = 0, token = excluded.token, actor = excluded.actor,"
                 " wall = excluded.wall, repeat_from = NULL"
                 " WHERE messages.state = 'deferred' AND coalesce(messages.next_attempt, 0) <= excluded.at",
@@ -249,10 +239,10 @@ class SqliteLedger(SqliteReader):
             return changed.rowcount == 1
 
     def recover(self, at: datetime) -> tuple[Record, ...]:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             return self._recover(connection, encode_instant(at), self._wall(), None)
 
-    def _recover(self, connection: sqlite3.Connection, at: int, wall: int, token: str | None) -> tuple[Record, ...]:
+    def _recover(self, connection: Transaction, at: int, wall: int, token: str | None) -> tuple[Record, ...]:
         """Recover the rows of one lease, or of all that have ended."""
         lease_end = "(SELECT lease_until FROM plans WHERE plans.token = messages.token)"
         rows = connection.execute(
@@ -271,7 +261,7 @@ class SqliteLedger(SqliteReader):
         return tuple(map(record_of, rows))
 
     def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             wall = self._wall()
             columns = "state, repeat_from, reply"
             row = connection.execute(f"SELECT {columns} FROM messages WHERE {_KEY}", (order, *key)).fetchone()
@@ -300,14 +290,29 @@ class SqliteLedger(SqliteReader):
             return True
 
     def trust_addresses_again(self, sender: str) -> int:
-        with self._file.transaction() as connection:
+        with self._database.transaction() as connection:
             return sum(_lift_suppression(connection, *each) for each in self._failures("sender", sender, RECENT))
 
     def _wall(self) -> int:
         return int(self._clock() * 1000)
 
 
-def _lift_suppression(connection: sqlite3.Connection, order: str, reply: str) -> bool:
+def _guards(dialect: Dialect) -> str:
+    """Everything that an intent asks for, in one query: the plan under a live lease, the message's row, the order."""
+    return (
+        "SELECT (SELECT id FROM plans WHERE token = :token AND lease_until > :wall),"
+        " (SELECT state FROM messages WHERE order_id = :order AND rule = :rule AND step = :step),"
+        " (SELECT next_attempt FROM messages WHERE order_id = :order AND rule = :rule AND step = :step),"
+        " (SELECT version FROM orders WHERE id = :order),"
+        " EXISTS (SELECT 1 FROM pauses WHERE name IN (:rule, :sender, '*')),"
+        " EXISTS (SELECT 1 FROM snoozes WHERE rule IN ('', :rule) AND until > :today"
+        f" AND (subject, name) IN (VALUES ('{SnoozeSubject.ORDER}', :order), ('{SnoozeSubject.ADDRESS}', :address))),"
+        f" EXISTS (SELECT 1 FROM suppressions WHERE address = :address AND (class IN ('{EVERY_CLASS}', :class)"
+        f" OR :class <> '{TRANSACTIONAL}' AND NOT {dialect.among('class', ':classes')}))"
+    )
+
+
+def _lift_suppression(connection: Transaction, order: str, reply: str) -> bool:
     """Lift the suppression of an order's buyer, but only the one that this reply made."""
     row = connection.execute("SELECT email FROM orders WHERE id = ?", (order,)).fetchone()
     if row is None or row[0] is None:
@@ -317,13 +322,19 @@ def _lift_suppression(connection: sqlite3.Connection, order: str, reply: str) ->
 
 
 def _refusal(
-    row: str | None, present: int | None, paused: int, snoozed: int, suppressed: int, *, version: int, at: int
+    state: str | None,
+    next_attempt: int | None,
+    present: int | None,
+    paused: bool,
+    snoozed: bool,
+    suppressed: bool,
+    *,
+    version: int,
+    at: int,
 ) -> ClaimStatus | None:
     """What stands against an intent, from the rest of `_GUARDS`."""
-    if row is not None:
-        state, next_attempt = json.loads(row)
-        if state != State.DEFERRED or (next_attempt or 0) > at:
-            return ClaimStatus.TAKEN
+    if state is not None and (state != State.DEFERRED or (next_attempt or 0) > at):
+        return ClaimStatus.TAKEN
     if present != version:
         return ClaimStatus.CHANGED
     if paused:

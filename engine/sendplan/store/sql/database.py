@@ -1,0 +1,100 @@
+"""What the statements need of a database: rows, one durable change at a time, and the few words that differ."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias
+
+TableRow: TypeAlias = tuple[Any, ...]
+"""A row as the database gives it: texts, whole numbers, None."""
+
+Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
+"""For `?` (or `?1`, `?2` … by their place), or by name for `:name`."""
+
+SET_META = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+"""Keeps a note under a name."""
+
+
+class Answer(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Any:
+        """The next row; None after the last."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Transaction(Protocol):
+    """Runs the statements of one change."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Answer:
+        """Run one statement; `parameters` are `Parameters`."""
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Answer:
+        """Run one statement for each row of parameters; `rowcount` is that of all."""
+
+
+class Dialect(Protocol):
+    """The words in which databases differ."""
+
+    differs: str
+    """Between two values that may be NULL: they are not the same."""
+    like: str
+    """A pattern that takes ASCII letters for the same in either case."""
+
+    def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
+        """Whether a column is in the list, of texts or of whole numbers, that one parameter holds as JSON."""
+
+    def latest(self, columns: Sequence[str]) -> str:
+        """The greatest of several columns; NULL where one of them is."""
+
+    def contains(self, column: str, text: str) -> str:
+        """Whether a column contains a lower-case text, whatever the case of its ASCII letters."""
+
+    def not_digits(self, column: str, length: int) -> str:
+        """Whether something else than a digit is among a column's first characters."""
+
+    def by_index(self, name: str) -> str:
+        """What makes the database use this index; empty where it chooses by itself."""
+
+
+class RowSource(Protocol):
+    """Where rows come from: a database that is only read, or a writer's own."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this database says it."""
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]:
+        """All rows of a query; raises StoreError."""
+
+    def numbers(self, sql: str, parameters: Parameters = ()) -> array[int]:
+        """All rows of a query for one whole number, packed; raises StoreError."""
+
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns of a table; none when there is no such table."""
+
+    def indexes(self) -> frozenset[str]:
+        """The names of all indexes."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class Database(RowSource, Protocol):
+    """A writer's database."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """One durable change: committed at the end, undone by an exception.
+
+        Within another one it is a part of that. Raises StoreError when nothing of it was changed.
+        """

@@ -1,0 +1,30 @@
+"""How SQLite says what databases say differently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SqliteDialect:
+    """A `Dialect` (`store/sql/database.py`)."""
+
+    differs = "IS NOT"
+    like = "LIKE"
+
+    def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
+        return f"{column} IN (SELECT value FROM json_each({parameter}))"
+
+    def latest(self, columns: Sequence[str]) -> str:
+        return f"max({', '.join(columns)})"
+
+    def contains(self, column: str, text: str) -> str:
+        return f"instr(lower({column}), {text}) > 0"
+
+    def not_digits(self, column: str, length: int) -> str:
+        return f"substr({column}, 1, {length}) GLOB '*[^0-9]*'"
+
+    def by_index(self, name: str) -> str:
+        return f" INDEXED BY {name}"
+
+
+SQLITE = SqliteDialect()

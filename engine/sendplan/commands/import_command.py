@@ -40,6 +40,9 @@ PREVIEWED = 10
 @click.option("--from", "system", metavar="SYSTEM", help="A mapping that comes with sendplan.")
 @click.option("--strict", is_flag=True, help="One bad row refuses the whole file.")
 @click.option("--dry-run", is_flag=True, help="Show the orders as they would be stored, and store nothing.")
+@click.option(
+    "--draft", is_flag=True, help="Write a first mapping from a look at FILE, with comments where it guesses."
+)
 @format_option("text", "json")
 @project_option
 def command(
@@ -48,6 +51,7 @@ def command(
     system: str | None,
     strict: bool,
     dry_run: bool,
+    draft: bool,
     format_: str,
     project_dir: Path | None,
 ) -> int:
@@ -57,6 +61,10 @@ def command(
     row is reported with its line and does not stop the others. Without FILE, the files under `imports:` are read.
     """
     settings = load_settings(project_dir)
+    if draft:
+        if len(files) != 1 or mapping is not None or system is not None or strict or dry_run:
+            raise click.UsageError("--draft takes one FILE and no other option")
+        return _draft(files[0], settings)
     if not files:
         if mapping is not None or system is not None or strict or dry_run:
             raise click.UsageError("--mapping, --from, --strict and --dry-run belong to a FILE")
@@ -94,6 +102,24 @@ def command(
         for name, report in done:
             print_import(name, report)
     return Exit.FINDINGS if any(report.problems for _, report in done) else Exit.DONE
+
+
+def _draft(given: Path, settings: Settings) -> int:
+    """A mapping on standard output, and beside it what to do next."""
+    from sendplan.importing.drafting.writing import first_mapping
+
+    opened = list(_opened(given))
+    if len(opened) != 1:
+        raise click.UsageError(f"--draft looks at one file, and the folder `{given}` holds {len(opened)}")
+    ((path, name),) = opened
+    with path as file:
+        click.echo(first_mapping(file, name, settings), nl=False)
+    click.echo(
+        "write this to a file such as mappings/web.yaml, look at what is marked `guess`, then try it: "
+        f"sendplan import {name} --mapping mappings/web.yaml --dry-run",
+        err=True,
+    )
+    return Exit.DONE
 
 
 def _shipped(system: str, mapping: Path | None) -> Path:

@@ -233,13 +233,13 @@ def _not_negative(amount: Converter) -> Converter:
     return from_any
 
 
-_TRUE = ("true", "yes", "y", "t", "1", "on", "ja", "j", "x")
-_FALSE = ("false", "no", "n", "f", "0", "off", "nein")
+TRUE = ("true", "yes", "y", "t", "1", "on", "ja", "j", "x")
+FALSE = ("false", "no", "n", "f", "0", "off", "nein")
 
 
 def _flag(notation: Notation) -> Converter:
     """The usual words, and a mapping's own, which win."""
-    meanings = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
+    meanings = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
     meanings |= dict.fromkeys((each.casefold().strip() for each in notation.true), True)
     meanings |= dict.fromkeys((each.casefold().strip() for each in notation.false), False)
 

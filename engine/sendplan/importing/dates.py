@@ -55,6 +55,9 @@ GUESSES = (
     *("%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y%m%d", "%Y%m%d%H%M%S", "%b-%d-%y", "%b-%d-%Y"),
     *("%d %b %Y", "%d %b %Y %H:%M", "%d %b %Y %H:%M:%S", "%b %d, %Y", "%B %d, %Y", "%d. %B %Y", "%d %B %Y"),
     *("%b %d, %Y, %I:%M:%S %p", "%Y-%m-%d %H:%M:%S UTC", "%d-%b-%Y", "%d-%b-%y", "%m-%d-%Y"),
+    *("%d.%m.%Y, %H:%M", "%d.%m.%Y, %H:%M:%S", "%d.%m.%Y %H:%M Uhr", "%d.%m.%y %H:%M:%S", "%d-%m-%Y %H:%M"),
+    *("%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%Y, %I:%M %p", "%b %d, %Y %I:%M %p", "%b %d, %Y, %I:%M %p"),
+    *("%b-%d-%y %H:%M:%S", "%Y.%m.%d", "%Y.%m.%d %H:%M:%S", "%d. %B %Y %H:%M", "%d %B %Y %H:%M", "%d. %b %Y"),
 )
 """Formats to suggest for texts that are not ISO 8601."""
 
@@ -279,15 +282,20 @@ def known_language(language: str) -> bool:
         return False
 
 
-def formats_of(texts: Sequence[str]) -> list[str]:
+def formats_of(texts: Sequence[str], months: str | None = None) -> list[str]:
     """The formats by which all these texts are dates; more than one when day and month cannot be told apart."""
     fitting = []
     for format in (RFC2822, EPOCH, *GUESSES):
-        read = _reader(format, None)
+        read = _reader(format, months)
         found = [read(text) for text in texts]
         if found and all(each is not None and each.year in range(1990, 2100) for each in found):
             fitting.append(format)
     return fitting
+
+
+def is_iso(text: str) -> bool:
+    """Whether a text is a date or time of ISO 8601."""
+    return _iso(text) is not None
 
 
 def say_formats(fitting: Sequence[str], present: Sequence[str]) -> str:

@@ -9,11 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sendplan.importing.files import OrderFile
 from sendplan.importing.numbers import from_float
 from sendplan.problems import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook
 
 Cells: TypeAlias = list[Any]
 RawRow: TypeAlias = tuple[int, int, Cells]
@@ -77,6 +80,11 @@ class Table:
                 yield self._fitted(start, end, cells, width, needed)
         if not self.header:
             raise UserError(self.no_header())
+
+    def lines(self) -> Iterator[Cells]:
+        """Every line as cells, from the first one on, also above the header; what cannot be read is left out."""
+        raw = _xlsx(self.file, self.layout) if self.file.format == "xlsx" else self._csv()
+        return (cells for _, _, cells in raw if not isinstance(cells, csv.Error))
 
     def start(self) -> Iterator[tuple[int, Cells] | OddRow]:
         """The rows, after the header has been read."""
@@ -184,19 +192,24 @@ def _blank(cells: Sequence[Any]) -> bool:
     return not any(each is not None and (type(each) is not str or each.strip()) for each in cells)
 
 
-def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[RawRow]:
+def workbook(file: OrderFile) -> CalamineWorkbook:
+    """An XLSX file, opened. Raises UserError."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
         with closing(file.open()) as opened:
-            workbook = CalamineWorkbook.from_filelike(opened)
+            return CalamineWorkbook.from_filelike(opened)
     except (CalamineError, OSError) as error:
         raise UserError(file.problem(1, f"the file is not a workbook: {error}", "save it as .xlsx")) from error
-    names = workbook.sheet_names
+
+
+def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[RawRow]:
+    opened = workbook(file)
+    names = opened.sheet_names
     name = layout.sheet or (names[0] if names else "")
     if name not in names:
         raise UserError(file.problem(1, f"the workbook has no sheet `{name}`", did_you_mean(name, names)))
-    sheet = workbook.get_sheet_by_name(name)
+    sheet = opened.get_sheet_by_name(name)
     first = sheet.start[0] + 1 if sheet.start else 1
     left = [""] * (sheet.start[1] if sheet.start else 0)
     for number, cells in enumerate(sheet.iter_rows(), start=first):

@@ -6,6 +6,7 @@ See docs/project.md, docs/language.md.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,8 @@ def test_a_clause_holds_on_a_clock(project: Project, clause: dict[str, Any]) -> 
     project.write("rules/r.yaml", "rules:\n" + rule(clause.get("rule", "")))
     if "settings" in clause:
         key = clause["settings"].partition(":")[0]
-        kept = [line for line in SETTINGS.splitlines() if not line.startswith(f"{key}:")]
-        project.write("sendplan.yaml", "\n".join([*kept, clause["settings"]]) + "\n")
+        kept = re.sub(rf"^{key}:.*\n(?: .*\n)*", "", SETTINGS, flags=re.MULTILINE)
+        project.write("sendplan.yaml", f"{kept}{clause['settings']}\n")
     order = json.dumps(ORDER | clause.get("order", {}))
     steps = "".join(step(line) for line in clause["steps"])
     title = json.dumps(clause["says"])

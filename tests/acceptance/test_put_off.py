@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from projects import Project
+from projects import Project, received
+
+from sendplan.sink import Sink
 
 SETTINGS = """\
 shop: {name: Shop, timezone: Europe/Berlin, country: DE, unsubscribe: "mailto:stop@example.com"}
@@ -73,6 +75,25 @@ def test_a_snooze_ends_with_the_beginning_of_its_day(project: Project) -> None:
     assert project("snooze", "a", "--until", "2099-01-10", "--rule", "offers").code == 0
     assert reasons(project, "2099-01-09 23:59")["a/offers"] == "held"
     assert reasons(project, "2099-01-10")["a/offers"] == "send"
+
+
+def test_a_snooze_between_plan_and_send_counts(project: Project, sink: Sink) -> None:
+    """Whoever is snoozed after the plan was made gets nothing from it; the message stays open until the day."""
+    project.edit("sendplan.yaml", "port: 9", f"port: {sink.port}")
+    plan = str(project.path("plan.json"))
+    assert project("plan", "--now", "2026-01-06 12:00", "-o", plan).code == 0
+    assert project("snooze", "a@example.com", "--until", "2099-01-10").code == 0
+    assert project("send", plan, "--now", "2026-01-06 12:01").code == 0
+    assert {str(mail["To"]) for mail in received(sink)} == {"b@example.com"}
+    assert reasons(project) == {"a/welcome": "held", "a/offers": "held"}
+
+
+def test_a_forecast_knows_snoozes(project: Project) -> None:
+    """`simulate` sends nothing to who is snoozed until the day begins, and only of the rule that was named."""
+    project("snooze", "a", "--until", "2099-01-10", "--rule", "offers")
+    told = project("simulate", "--from", "2099-01-08", "--to", "2099-01-12", "--every", "0 6 * * *", "--format", "json")
+    sends = {each["key"]: each["at"][:10] for each in told.json["sends"]}
+    assert (sends["a/offers"], sends["b/offers"]) == ("2099-01-10", "2099-01-08")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_projects import fill, loaded, write_project
+from small_projects import SETTINGS, fill, loaded, write_project
 
 from sendplan.fields import EVENTS, Value
-from sendplan.ledger import History, Overrides, Record, Standing, State
+from sendplan.ledger import History, Overrides, Record, Snooze, SnoozeSubject, Standing, State
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
@@ -21,6 +21,8 @@ from sendplan.simulation.simulate import Send, Start, simulate, starts_of
 from sendplan.store import open_reader, open_store
 from sendplan.store.protocols import StoredOrder
 
+BUYER = "buyer@example.com"
+NEWS = "classes: {news: {requires: items < 6}}\n"
 DAILY = "0 6 * * *"
 FIRST = date(2026, 3, 1)
 DAYS = 45
@@ -33,7 +35,7 @@ def runs_of(project: Project, cron: str = DAILY, first: date = FIRST, days: int 
 
 
 def order(id_: str, **values: Value) -> StoredOrder:
-    known: dict[str, Value] = {"email": "buyer@example.com", "country": "DE", "total": Decimal("20.00"), "items": 1}
+    known: dict[str, Value] = {"email": BUYER, "country": "DE", "total": Decimal("20.00"), "items": 1}
     return StoredOrder(id_, "web", 1, {"id": id_, "account": "web", **known, **values})
 
 
@@ -44,13 +46,15 @@ def said(project: Project, sends: Sequence[Send]) -> list[str]:
 # --- the short way and the long way ---
 
 
-def decided_at_every_run(project: Project, start: Start, runs: Sequence[datetime]) -> Iterator[Send]:
+def decided_at_every_run(
+    project: Project, start: Start, runs: Sequence[datetime], overrides: Overrides
+) -> Iterator[Send]:
     """What `simulate` must give, without any thought of what can have changed."""
     history, records = start.history, dict(start.history.records)
     fields = [name for name, each in project.settings.fields.items() if not each.derived_from]
     for run in runs:
         imported = {"web": dict.fromkeys(fields, run)}
-        decided = decide_order(project, start.order, history, Standing(imported), Clock(run, replay=True))
+        decided = decide_order(project, start.order, history, Standing(imported, overrides), Clock(run, replay=True))
         for decision in decided.decisions if decided else ():
             if decision.reason is Reason.SEND:
                 assert decision.step is not None
@@ -81,6 +85,9 @@ DUES = (
     'max(ordered, sent("first") if set) + 2 days',
     'sent("first") + 1 day',
     'min(payment_due, sent("first") if set) + 3 weeks',
+    'payment_due + (14 days if country == "CH" else 36 hours if items > 5 else 1 week)',
+    "(shipped + 2 days if paid else ordered + 9 days)",
+    'ordered + 2 days if sent("first") is not set else sent("first") + 1 week',
 )
 OPTIONS = (
     "",
@@ -94,6 +101,10 @@ OPTIONS = (
     "lookback: 10 days",
     "lookback: 1 month",
     "orders_from: 2026-03-10",
+    "lookback: 1 quarter",
+    "expires: 1 month",
+    "class: news",
+    "formerly: [gone, old/one]",
 )
 
 
@@ -116,6 +127,22 @@ DAY = st.integers(-40, DAYS + 5).map(lambda days: FIRST + timedelta(days=days))
 INSTANT = st.integers(-40 * 24, DAYS * 24).map(lambda hours: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hours))
 
 
+KEYS = (("first", ""), ("second", "one"), ("second", "dropped-from-the-ladder"), ("third", "two"), ("gone", ""))
+KEYS += (("gone", "two"), ("old", "one"))
+"""Messages of today, and those whose step or rule is gone by now."""
+
+
+@st.composite
+def people(draw: st.DrawFn) -> Overrides:
+    """What a person put off or stopped for the buyer: for all rules or one, all mail or one class, also of old."""
+    snoozes = {}
+    for subject in draw(st.sets(st.sampled_from(((SnoozeSubject.ORDER, "E1"), (SnoozeSubject.ADDRESS, BUYER))))):
+        rule, until = draw(st.sampled_from(("", "first", "second", "gone"))), draw(DAY)
+        snoozes[subject] = (Snooze(*subject, until, datetime(2026, 2, 20, tzinfo=UTC), rule),)
+    classes = draw(st.sets(st.sampled_from(("", "news", "of-old")), max_size=1))
+    return Overrides({BUYER: frozenset(classes)} if classes else {}, snoozes)
+
+
 @st.composite
 def orders(draw: st.DrawFn) -> Start:
     values: dict[str, Value] = {"ordered": draw(DAY | INSTANT)}
@@ -129,7 +156,8 @@ def orders(draw: st.DrawFn) -> Start:
     if draw(st.booleans()):
         state = draw(st.sampled_from((State.SENT, State.DEFERRED, State.FAILED, State.UNCERTAIN, State.DROPPED)))
         retry = draw(INSTANT) if state is State.DEFERRED else None
-        records["first", ""] = Record("first", "", "E1", state, datetime(2026, 2, 20, tzinfo=UTC), 1, retry)
+        key = draw(st.sampled_from(KEYS))
+        records[key] = Record(*key, "E1", state, datetime(2026, 2, 20, tzinfo=UTC), 1, retry)
     return Start(order("E1", **values), History(records))
 
 
@@ -138,18 +166,26 @@ def orders(draw: st.DrawFn) -> Start:
     rules=st.lists(RULES, min_size=1, max_size=3),
     starts=st.lists(orders(), min_size=1, max_size=8),
     cron=st.sampled_from((DAILY, "0 */9 * * *", "30 17 * * mon,thu")),
+    overrides=st.just(Overrides()) | people(),
+    weekend=st.sampled_from(("[sat, sun]", "[fri, sat]", "[]")),
 )
 def test_only_what_can_change_is_looked_at(
-    tmp_path: Path, rules: list[tuple[str, str, frozenset[str], bool]], starts: list[Start], cron: str
+    tmp_path: Path,
+    rules: list[tuple[str, str, frozenset[str], bool]],
+    starts: list[Start],
+    cron: str,
+    overrides: Overrides,
+    weekend: str,
 ) -> None:
     """A simulation that skips the runs without news gives the same sends as one that decides everything in each run."""
     names = ("first", "second", "third")
     texts = [rule_text(name, *rule) for name, rule in zip(names, rules, strict=False)]
-    project = loaded(write_project(tmp_path, "rules:\n  " + "\n  ".join(texts)))
+    config = SETTINGS.replace("country: DE}", f"country: DE, weekend: {weekend}}}", 1) + NEWS
+    project = loaded(write_project(tmp_path, "rules:\n  " + "\n  ".join(texts), settings=config))
     runs = runs_of(project, cron)
     for start in starts:
-        expected = sorted(decided_at_every_run(project, start, runs), key=Send.sort_key)
-        assert list(simulate(project, [start], runs).sends) == expected
+        expected = sorted(decided_at_every_run(project, start, runs, overrides), key=Send.sort_key)
+        assert list(simulate(project, [start], runs, overrides=overrides).sends) == expected
 
 
 # --- what a replay shows ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,16 +11,18 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar, Window
+from sendplan.deciding.decision import Decision
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
-from sendplan.ledger import ANY_STEP, MessageKey, Overrides, Record, Snooze, SnoozeSubject, State
-from sendplan.planning.planner import Clock
+from sendplan.ledger import ANY_STEP, History, MessageKey, Overrides, Record, Snooze, SnoozeSubject, Standing, State
+from sendplan.planning.planner import Clock, decide_order
 from sendplan.problems import Span
 from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.project import Project
 from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
+from sendplan.store.protocols import StoredOrder
 from sendplan.units import Duration, Unit
 
 FIELDS = with_own(
@@ -84,6 +86,20 @@ class World:
     first_runs: Mapping[str, datetime]
     arrivals: tuple[datetime | None, ...]
     """When each order first came."""
+
+
+def decisions(world: World) -> Iterator[Decision]:
+    """What is decided on every order of the world."""
+    imported: dict[str, dict[str, datetime]] = {}
+    for (account, name), at in world.imported.items():
+        imported.setdefault(account, {})[name] = at
+    for values in world.orders:
+        id_ = str(values["id"])
+        history = History({(each.rule, each.step): each for each in world.records if each.order == id_})
+        order = StoredOrder(id_, str(values["account"]), 1, values)
+        standing = Standing(imported, world.overrides)
+        decided = decide_order(world.project, order, history, standing, world.clock)
+        yield from decided.decisions if decided else ()
 
 
 class Maker:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from random_projects import Maker, World
+from random_projects import Maker, World, decisions
 
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
 from sendplan.expressions import Kind
-from sendplan.ledger import History, Standing
-from sendplan.planning.planner import decide_order
 from sendplan.project.rules import Step
-from sendplan.store.protocols import StoredOrder
 from sendplan.units import Duration, Unit
 
 INSTANT = timedelta(microseconds=1)
@@ -43,19 +39,6 @@ def timely(maker: Maker) -> World:
     project = replace(world.project, rules=rules, by_account=dict.fromkeys(world.project.by_account, rules))
     orders = tuple({**each, "email": "a@example.com"} for each in world.orders)
     return replace(world, project=project, orders=orders)
-
-
-def decisions(world: World) -> Iterator[Decision]:
-    imported: dict[str, dict[str, datetime]] = {}
-    for (account, name), at in world.imported.items():
-        imported.setdefault(account, {})[name] = at
-    for values in world.orders:
-        id_ = str(values["id"])
-        history = History({(each.rule, each.step): each for each in world.records if each.order == id_})
-        order = StoredOrder(id_, str(values["account"]), 1, values)
-        standing = Standing(imported, world.overrides)
-        decided = decide_order(world.project, order, history, standing, world.clock)
-        yield from decided.decisions if decided else ()
 
 
 def answers(checks: tuple[Check, ...]) -> list[tuple[str, bool]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small_projects import SETTINGS, fill, loaded, write_project
 
 from sendplan.fields import EVENTS, Value
-from sendplan.ledger import History, Overrides, Record, Snooze, SnoozeSubject, Standing, State
+from sendplan.ledger import History, MessageKey, Overrides, Record, Snooze, SnoozeSubject, Standing, State
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
@@ -127,8 +127,10 @@ DAY = st.integers(-40, DAYS + 5).map(lambda days: FIRST + timedelta(days=days))
 INSTANT = st.integers(-40 * 24, DAYS * 24).map(lambda hours: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hours))
 
 
-KEYS = (("first", ""), ("second", "one"), ("second", "dropped-from-the-ladder"), ("third", "two"), ("gone", ""))
-KEYS += (("gone", "two"), ("old", "one"))
+KEYS: tuple[MessageKey, ...] = (
+    *(("first", ""), ("second", "one"), ("second", "left-out"), ("third", "two")),
+    *(("gone", ""), ("gone", "two"), ("old", "one")),
+)
 """Messages of today, and those whose step or rule is gone by now."""
 
 

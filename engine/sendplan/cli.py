@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "suppress": "Send nothing to an address any more.",
     "store": "Copy the store as a whole.",
     "adopt": "Accept a copied or restored store, and begin from now.",
+    "login": "Obtain an OAuth 2 token for a sender.",
     "smtp-test": "Send a test mail and say which step failed.",
 }
 """Every command with its short help, so that `--help` imports none of them."""

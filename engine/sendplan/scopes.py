@@ -12,6 +12,8 @@ class Scope(StrEnum):
     """The server: no message is charged, a circuit breaker counts."""
     LOGIN = "login"
     """User name, password or the right to use them: the sender stops at once."""
+    CREDENTIALS = "credentials"
+    """This computer cannot read the sender's password or token: others may, the sender's server said nothing."""
     SENDER = "sender"
     """The From address or the name in EHLO, whatever the buyer: the sender stops at once, no message fails."""
     ACCOUNT_RATE = "account_rate"

@@ -32,7 +32,7 @@ from sendplan.mail.dialing import Timeouts
 from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.project.settings import Limits, Sender
+from sendplan.project.settings import Limits, Secret, Sender
 from sendplan.scopes import Scope
 from sendplan.sink import Action, Cue, Drop, Say, Sink, at
 from sendplan.sink import SmtpStep as Step
@@ -448,7 +448,7 @@ def test_a_failed_login_stops_the_sender_at_once(tmp_path: Path, monkeypatch: py
     with Sink(logins={"shop": "right"}) as sink:
         shop = Shop(tmp_path, sink)
         shop.put("E1", "E2")
-        sender = replace(shop.sender(), username="shop", password_variable="SMTP_PASSWORD")
+        sender = replace(shop.sender(), username="shop", password=Secret("SMTP_PASSWORD"))
         report = shop.send(plan(entry("E1"), entry("E2")), senders={"main": sender})
         assert (causes(report), report.exit_code) == (dict.fromkeys(("E1", "E2"), Cause.LOGIN), Exit.SOME_FAILED)
         assert sink.commands.count("AUTH ***") == 1
@@ -456,14 +456,31 @@ def test_a_failed_login_stops_the_sender_at_once(tmp_path: Path, monkeypatch: py
         assert "wrong horse" not in repr(report)
 
 
-def test_a_missing_password_is_noticed_before_any_mail(shop: Shop) -> None:
-    """Without the password's variable nothing is sent and the plan stays unused."""
+def test_a_password_that_cannot_be_read_stops_its_sender_alone(shop: Shop) -> None:
+    """The other senders' mails go, the store keeps what is not set, and a later run that has it clears that."""
+    shop.put("E1", "E2")
+    lost = replace(shop.sender(), name="lost", username="shop", password=Secret("NO_SUCH_PASSWORD"))
+    senders = {"main": shop.sender(), "lost": lost}
+    report = shop.send(plan(entry("E1"), replace(entry("E2"), sender="lost")), senders=senders)
+    assert endings(report) == {"E1": Ending.SENT, "E2": Ending.OPEN}
+    assert (causes(report)["E2"], report.exit_code) == (Cause.LOGIN, Exit.SOME_FAILED)
+    assert shop.sink.connections == 1
+    assert shop.reports() == {"lost": Scope.CREDENTIALS}
+    assert "NO_SUCH_PASSWORD is not set" in report.stopped["lost"]
+    again = plan(replace(entry("E2"), sender="lost"), name="again")
+    assert endings(shop.send(again, senders={"lost": replace(lost, username=None)})) == {"E2": Ending.SENT}
+    assert shop.reports() == {}
+
+
+def test_a_password_missing_here_keeps_what_others_found_out(shop: Shop) -> None:
+    """A login that a server refused is still tried at most hourly by those who can, whoever cannot try at all."""
     shop.put("E1")
-    sender = replace(shop.sender(), username="shop", password_variable="NO_SUCH_PASSWORD")
-    with pytest.raises(UserError, match="NO_SUCH_PASSWORD"):
-        shop.send(plan(entry("E1")), senders={"main": sender})
-    assert shop.sink.connections == 0
-    assert endings(shop.send(plan(entry("E1")))) == {"E1": Ending.SENT}
+    store = shop.store()
+    store.report_sender("main", Scope.LOGIN, "535 5.7.8 wrong")
+    store.close()
+    sender = replace(shop.sender(), username="shop", password=Secret("NO_SUCH_PASSWORD"))
+    shop.send(plan(entry("E1")), senders={"main": sender})
+    assert shop.reports() == {"main": Scope.LOGIN}
 
 
 def test_a_server_that_is_down_is_given_up_after_three_tries(shop: Shop, script: list[object]) -> None:
@@ -605,7 +622,7 @@ def test_a_refused_login_is_tried_once_an_hour(tmp_path: Path, monkeypatch: pyte
     with Sink(logins={"shop": "right"}) as sink:
         shop = Shop(tmp_path, sink)
         shop.put("E1", "E2")
-        sender = replace(shop.sender(), username="shop", password_variable="SMTP_PASSWORD")
+        sender = replace(shop.sender(), username="shop", password=Secret("SMTP_PASSWORD"))
         for minutes in (0, 10, 49, 1, 10):
             shop.seconds += 60 * minutes
             report = shop.send(plan(entry("E1"), entry("E2"), name=str(shop.seconds)), senders={"main": sender})

@@ -31,7 +31,7 @@ def codes() -> Codes:
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ENGINE.rglob("*.py"))}
     shared: Takers = {name: taker for tree in trees.values() for name, taker in _takers(tree.body).items()}
     for path, tree in trees.items():
-        takers = {**shared, **_takers(ast.walk(tree))}
+        takers = {**shared, **_takers(ast.walk(tree)), **_handed_over(tree)}
         for node in ast.walk(tree):
             for value in _values(node, takers):
                 _note(value, f"{path.relative_to(ENGINE)}:{value.lineno}", found)
@@ -55,6 +55,15 @@ def _takers(nodes: Iterator[ast.AST] | list[ast.stmt]) -> Takers:
             if name == "code" and annotation is not None and ast.unparse(annotation) == "str":
                 takers[node.name] = (position, default)
     return takers
+
+
+def _handed_over(tree: ast.Module) -> Takers:
+    """Functions that a caller hands over to note problems with; the code is their first argument."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    named = ((each.arg, each.annotation) for function in functions for each in function.args.args)
+    return {
+        name: (0, None) for name, annotation in named if annotation is not None and ast.unparse(annotation) == "Note"
+    }
 
 
 def _values(node: ast.AST, takers: Takers) -> Iterator[ast.expr]:

@@ -16,7 +16,8 @@ PLANNING_LAYERS = ("sendplan.checking", "sendplan.planning.planner", "sendplan.d
 """One module of each layer on the planning side."""
 PLANNING_COMMANDS = ("check", "plan", "explain", "test", "diff", "simulate")
 MAIL_LIBRARIES = frozenset(
-    {"smtplib", "ssl", "socket", "socketserver", "asyncio", "aiosmtpd", "http", "urllib.request"}
+    {"smtplib", "ssl", "socket", "socketserver", "asyncio", "aiosmtpd", "http", "urllib.request", "requests"}
+    | {"msal", "google_auth_oauthlib", "google", "dns"}
 )
 
 

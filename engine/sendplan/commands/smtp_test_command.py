@@ -9,8 +9,10 @@ import click
 from sendplan.addresses import address_error
 from sendplan.commands.context import format_option, load_settings, project_option, reader_for, store_for
 from sendplan.commands.output import print_json
+from sendplan.mail.deliverability import hints
 from sendplan.mail.diagnosis import smtp_test
 from sendplan.problems import Exit, did_you_mean
+from sendplan.project.providers import PRESETS
 from sendplan.project.settings import Settings
 from sendplan.text import clean
 
@@ -32,9 +34,17 @@ def command(sender: str | None, to: str | None, format_: str, project_dir: Path 
     result = smtp_test(senders[name], to)
     if result.ok:
         _clear_report(settings, name)
+    notes = hints(senders[name]) if result.ok else ()
     if format_ == "json":
         print_json(
-            {"sender": name, "ok": result.ok, "step": result.step, "message": result.message, "advice": result.advice}
+            {
+                "sender": name,
+                "ok": result.ok,
+                "step": result.step,
+                "message": result.message,
+                "advice": result.advice,
+                "notes": list(notes),
+            }
         )
     else:
         color = "green" if result.ok else "red"
@@ -44,6 +54,10 @@ def command(sender: str | None, to: str | None, format_: str, project_dir: Path 
         click.echo(clean(f"  server  {result.message}"))
         if result.advice:
             click.echo(clean(f"  advice  {result.advice}"))
+        for note in notes:
+            click.echo(clean(f"  note    {note}"))
+        if result.ok and (known := PRESETS[senders[name].provider]).read_on is not None:
+            click.echo(f"  limits  those of {known.name} as of {known.read_on}: {known.source}")
     return Exit.DONE if result.ok else Exit.FINDINGS
 
 

@@ -76,8 +76,8 @@ def deliver(
     """Send a plan's `send` entries through the project's senders, each decided again right before its mail.
 
     `clock` is read for each mail. Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
-    UserError, before any mail, for a plan that has already been executed, a missing password, and a store that may have
-    forgotten mails that left.
+    UserError, before any mail, for a plan that has already been executed, and a store that may have forgotten mails
+    that left.
     """
     templates = templates_of(project)
     redirect = rehearsal.redirect if rehearsal else None

@@ -24,7 +24,7 @@ from sendplan.dispatch.streaks import Streaks
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
-from sendplan.mail.credentials import check_passwords
+from sendplan.mail.opening import credentials_problem
 from sendplan.plan import Entry, Plan, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Sender
@@ -51,15 +51,14 @@ def execute(
     Setting `stop` finishes the mails past their intent and leaves the rest open; so does an error of the store or the
     system, which the report names.
 
-    Raises UserError, before any mail, for a plan that has already been executed or is being executed, for a missing
-    password, and for a store that cannot be opened.
+    Raises UserError, before any mail, for a plan that has already been executed or is being executed, and for a store
+    that cannot be opened. A sender whose password or token cannot be read here stops, the others send.
     """
     entries = plan.with_status(Status.SEND)
     rank = {rule: number for number, rule in enumerate(precedence)}
     entries = tuple(sorted(entries, key=lambda entry: rank.get(entry.rule, len(rank))))
     names = dict.fromkeys(entry.sender for entry in entries if entry.sender)
     used = {name: services.senders[name] for name in names if name in services.senders}
-    check_passwords(used.values())
     store = services.open_store()
     try:
         run = _Run(plan, entries, used, services, store, stop or threading.Event(), progress)
@@ -166,7 +165,10 @@ class _Run:
             entries = [each for each in self._entries if each.sender == name]
             stopped_by = reported[name].scope if name in reported else None
             lane = Lane(sender, entries, self._services.pauses, keeper, streaks, stopped_by)
-            _leave_wrong_login(lane, reported.get(name), self._store)
+            if problem := credentials_problem(sender):
+                lane.cannot_log_in(problem.message)
+            else:
+                _leave_wrong_login(lane, reported.get(name), self._store)
             self._lanes.append(lane)
 
     def _open_desk(self) -> Desk:

@@ -165,6 +165,11 @@ class Lane:
         self._reports.stopped(self.sender.name, scope, reply)
         self.stop(CAUSES[scope], reply)
 
+    def cannot_log_in(self, why: str) -> None:
+        """This computer cannot read the sender's credentials: it leaves the sender to others, and says so."""
+        self._reports.unreadable(self.sender.name, why)
+        self.stop(CAUSES[Scope.CREDENTIALS], why)
+
     def host_failed(self, why: str) -> None:
         """The server could not be reached, or went away."""
         with self._changed:

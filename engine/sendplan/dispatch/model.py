@@ -96,6 +96,7 @@ class Cause(StrEnum):
 CAUSES: Mapping[Scope, Cause] = {
     Scope.HOST: Cause.SENDER_DOWN,
     Scope.LOGIN: Cause.LOGIN,
+    Scope.CREDENTIALS: Cause.LOGIN,
     Scope.SENDER: Cause.SENDER_REFUSED,
     Scope.ACCOUNT_RATE: Cause.RATE,
     Scope.ACCOUNT_QUOTA: Cause.QUOTA,

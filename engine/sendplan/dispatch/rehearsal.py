@@ -13,9 +13,9 @@ from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, DecideAgain, composed, left_open
 from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.pacing import Pace
-from sendplan.mail.credentials import check_passwords, password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, mailbox
+from sendplan.mail.opening import open_session
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
 from sendplan.output_file import FileKind, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
@@ -39,12 +39,11 @@ def rehearse_to_address(
 ) -> DispatchReport:
     """Send every mail of the plan to `address` alone, one after the other; `compose` must redirect to it.
 
-    A mail that has any other recipient is not sent, whatever the reason: a rehearsal never reaches a buyer. Raises
-    UserError for an address that is none, and for a missing password.
+    A mail that has any other recipient is not sent, whatever the reason: a rehearsal never reaches a buyer. A sender
+    whose password or token cannot be read here stops. Raises UserError for an address that is none.
     """
     only = mailbox(address, "redirect").address
     entries = plan.with_status(Status.SEND)
-    check_passwords(sender for name, sender in senders.items() if name in {entry.sender for entry in entries})
     ending = stop or threading.Event()
     posts: dict[str, _Post] = {}
 
@@ -143,8 +142,11 @@ class _Post:
             outcome = self._submit(message)
             if isinstance(outcome, Lost):
                 outcome = self._submit(message)
-        except (SmtpError, UserError) as error:
+        except SmtpError as error:
             self.stopped = left_open(entry, Cause.SENDER_DOWN, str(error))
+            return self.stopped
+        except UserError as error:
+            self.stopped = left_open(entry, Cause.LOGIN, str(error))
             return self.stopped
         if isinstance(outcome, Refused) and outcome.scope in CAUSES and outcome.scope is not Scope.ADDRESS:
             self.stopped = left_open(entry, CAUSES[outcome.scope], str(outcome.reply))
@@ -155,7 +157,7 @@ class _Post:
     def _submit(self, message: Message) -> Outcome:
         if self._session is None or not self._session.usable:
             self.close()
-            self._session = Session.open(self._sender, password_of(self._sender), self._timeouts)
+            self._session = open_session(self._sender, self._timeouts)
         return self._session.submit(message, lambda: not self._stop.is_set())
 
     def close(self) -> None:

@@ -25,9 +25,14 @@ class Reports:
         self._open[sender] = scope
         self._commits.add(lambda store: store.report_sender(sender, scope, reply))
 
+    def unreadable(self, sender: str, why: str) -> None:
+        """This computer cannot log in. What others found out about the sender stands: they may still log in."""
+        if self._open.get(sender, Scope.CREDENTIALS) is Scope.CREDENTIALS:
+            self.stopped(sender, Scope.CREDENTIALS, why)
+
     def answered(self, sender: str) -> None:
         """The server talks about single messages, thus it can be reached and the login is right."""
-        if self._open.get(sender) in (Scope.HOST, Scope.LOGIN):
+        if self._open.get(sender) in (Scope.HOST, Scope.LOGIN, Scope.CREDENTIALS):
             self.accepted(sender)
 
     def accepted(self, sender: str) -> None:

@@ -21,8 +21,8 @@ from sendplan.dispatch.retries import delay
 from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
 from sendplan.ledger import State
-from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError
+from sendplan.mail.opening import open_session
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
 from sendplan.plan import Entry, Reason
@@ -168,11 +168,11 @@ class Worker:
             self._session = None
         sender = self._lane.sender
         try:
-            self._session = Session.open(sender, password_of(sender), self._services.timeouts)
+            self._session = open_session(sender, self._services.timeouts)
         except SmtpError as error:
             self._connection_failed(error)
         except UserError as error:
-            self._lane.stop(Cause.LOGIN, str(error))
+            self._lane.cannot_log_in(str(error))
         else:
             self._lane.opened()
         return self._session
@@ -191,6 +191,8 @@ class Worker:
                 self._lane.refused(error.scope, said)
             case Scope.ACCOUNT_RATE:
                 self._lane.slow_down(said)
+            case Scope.CREDENTIALS:
+                self._lane.cannot_log_in(said)
             case Scope.HOST | Scope.MESSAGE_LATER | Scope.ADDRESS | Scope.MESSAGE_FAILED | None:
                 self._lane.connection_failed(said)
             case _:
@@ -280,7 +282,7 @@ class Worker:
                 ending = Ending.FAILED if again is None else Ending.DEFERRED
                 emit(ending, LEVELS[ending], order=entry.order, rule=entry.rule, step=entry.step, code=reply.code)
                 return Result(entry.key, ending, str(reply), next_attempt=again)
-            case Scope.LOGIN | Scope.SENDER | Scope.ACCOUNT_QUOTA:
+            case Scope.LOGIN | Scope.CREDENTIALS | Scope.SENDER | Scope.ACCOUNT_QUOTA:
                 self._lane.refused(refused.scope, str(reply))
             case Scope.ACCOUNT_RATE:
                 self._lane.slow_down(str(reply))

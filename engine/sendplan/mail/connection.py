@@ -41,13 +41,13 @@ class Connection(smtplib.SMTP):
         self.phase = Phase.RESOLVE
 
     @classmethod
-    def open(cls, sender: Sender, password: str | None, timeouts: Timeouts) -> Connection:
-        """Connect, greet, encrypt and log in; raises `SmtpError` with the phase that failed."""
+    def open(cls, sender: Sender, secret: str | None, timeouts: Timeouts) -> Connection:
+        """Connect, greet, encrypt and log in with a password or token; raises `SmtpError` with its phase."""
         connection = cls(sender, timeouts)
         try:
             connection._establish()
             if sender.username is not None:
-                connection._log_in(sender.username, password or "")
+                connection._log_in(sender.username, secret or "")
         except BaseException:
             connection.close()
             raise
@@ -193,7 +193,9 @@ class Connection(smtplib.SMTP):
         if not isinstance(self.sock, ssl.SSLSocket) and not _is_loopback(self.sock.getpeername()[0]):
             raise self._error(Trouble.PLAIN_LOGIN, "no password is sent over an unencrypted connection")
         mechanisms = str(self.esmtp_features.get("auth", "")).upper().split()
-        if "PLAIN" in mechanisms:
+        if self._sender.oauth2 is not None and mechanisms:
+            code, text = self._bearer(mechanisms, username, password)
+        elif "PLAIN" in mechanisms:
             code, text = self._secret_argument("AUTH PLAIN", f"\0{username}\0{password}", password)
         elif "LOGIN" in mechanisms:
             code, text = self.docmd("AUTH", "LOGIN")
@@ -204,16 +206,30 @@ class Connection(smtplib.SMTP):
             raise self._error(Trouble.LOGIN_NEEDS_TLS, "the server takes no login before the connection is encrypted")
         else:
             offered = ", ".join(mechanisms) or "none"
+            if "XOAUTH2" in mechanisms:
+                raise self._error(Trouble.ONLY_OAUTH2, f"the server takes no passwords, only OAuth 2 ({offered})")
             raise self._error(Trouble.NO_LOGIN, f"the server takes no password login here (it offers: {offered})")
         if code != 235:
             raise self._refused(replies.parse(code, text))
+
+    def _bearer(self, mechanisms: list[str], username: str, token: str) -> tuple[int, bytes]:
+        """XOAUTH2: what is wrong with a token comes as a challenge, which an empty line answers to hear the refusal."""
+        if "XOAUTH2" not in mechanisms:
+            detail = f"the server takes no OAuth 2 login here (it offers: {', '.join(mechanisms)})"
+            raise self._error(Trouble.NO_LOGIN, detail)
+        argument = f"user={username}\x01auth=Bearer {token}\x01\x01"
+        code, text = self._secret_argument("AUTH XOAUTH2", argument, token)
+        if code == 334:
+            code, text = self.docmd("")
+        return code, text
 
     def _secret_argument(self, command: str, argument: str, password: str) -> tuple[int, bytes]:
         """Say something that no answer of the server may show from now on."""
         encoded = _base64(argument)
         self._secrets.keep(password, _base64(password), encoded)
         code, text = self.docmd(f"{command} {encoded}".strip())
-        if code == 334 and command:  # It wants what we said once more, on a line of its own (RFC 4954 §4).
+        if code == 334 and command and not (text.strip() and self._sender.oauth2):
+            # It wants what we said once more, on a line of its own (RFC 4954 §4).
             code, text = self.docmd(encoded)
         return code, text
 

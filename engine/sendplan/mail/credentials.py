@@ -1,39 +1,39 @@
-"""A sender's password: read from the environment when it connects, kept nowhere."""
+"""A sender's secrets: read from the environment or a file when it connects, kept nowhere."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from sendplan.problems import Problem, UserError
-from sendplan.project.settings import Sender
+from sendplan.project.settings import Secret, Sender
+
+
+def read_secret(secret: Secret, environment: Mapping[str, str] = os.environ) -> str:
+    """What is kept at this place, a file's without the end of its line; empty when there is nothing to read."""
+    if secret.file is None:
+        return environment.get(secret.variable or "", "")
+    try:
+        return secret.file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError):
+        return ""
 
 
 def password_of(sender: Sender, environment: Mapping[str, str] = os.environ) -> str | None:
-    """The password, or None for a sender without a login. Raises UserError when its variable is not set."""
-    if sender.username is None or sender.password_variable is None:
+    """The password, or None for a sender without one. Raises UserError when it cannot be read here."""
+    if sender.username is None or sender.password is None:
         return None
-    password = environment.get(sender.password_variable)
+    password = read_secret(sender.password, environment)
     if not password:
-        raise UserError(_missing(sender))
+        raise UserError(_missing(sender, sender.password))
     return password
 
 
-def check_passwords(senders: Iterable[Sender], environment: Mapping[str, str] = os.environ) -> None:
-    """Raises UserError that names every variable which these senders need and nobody set."""
-    missing = [
-        _missing(sender)
-        for sender in senders
-        if sender.username is not None and sender.password_variable and not environment.get(sender.password_variable)
-    ]
-    if missing:
-        raise UserError(missing)
-
-
-def _missing(sender: Sender) -> Problem:
-    variable = sender.password_variable
+def _missing(sender: Sender, secret: Secret) -> Problem:
+    if secret.file is not None:
+        message = f"sender `{sender.name}` needs a password, and {secret} cannot be read or is empty"
+        return Problem("missing-password", message, help="let the user that runs sendplan read that file")
+    message = f"sender `{sender.name}` needs a password, and {secret} is not set"
     return Problem(
-        "missing-password",
-        f"sender `{sender.name}` needs a password, and the environment variable {variable} is not set",
-        help=f"set it before the command, as in: {variable}=… sendplan run",
+        "missing-password", message, help=f"set it before the command, as in: {secret.variable}=… sendplan run"
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from email.utils import formatdate, make_msgid
 from typing import assert_never
 
-from sendplan.mail.advice import advice_on
-from sendplan.mail.credentials import password_of
+from sendplan.mail.advice import advice_on, use_oauth2
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message, mailbox
+from sendplan.mail.opening import open_session
 from sendplan.mail.replies import Phase, Reply
-from sendplan.mail.smtp import Accepted, Lost, Refused, Session, Unknown, Withdrawn
+from sendplan.mail.smtp import Accepted, Lost, Refused, Unknown, Withdrawn
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
 
@@ -39,12 +39,11 @@ class TestResult:
 def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIENCE) -> TestResult:
     """Send one test mail, to the sender's own address when `to` is None.
 
-    Raises UserError when the password's variable is not set, or an address is not valid.
+    Raises UserError when the password or token cannot be read here, or an address is not valid.
     """
     message = _message(sender, to)
-    password = password_of(sender)
     try:
-        session = Session.open(sender, password, timeouts)
+        session = open_session(sender, timeouts)
     except SmtpError as error:
         return _failed(sender, error)
     try:
@@ -88,7 +87,7 @@ def _message(sender: Sender, to: str | None) -> Message:
 
 
 def _failed(sender: Sender, error: SmtpError) -> TestResult:
-    return TestResult(False, _step(error.phase), error.detail, _advice(sender, error))
+    return TestResult(False, _step(error.phase), error.detail, advice_for(sender, error))
 
 
 def _step(phase: Phase) -> str:
@@ -103,7 +102,12 @@ def _hint(sender: Sender) -> str:
     return ""
 
 
-def _advice(sender: Sender, error: SmtpError) -> str:
+def advice_for(sender: Sender, error: SmtpError) -> str:
+    """What to change after this failure."""
+    if error.trouble is Trouble.TOKEN_REFUSED or (sender.oauth2 is not None and error.trouble is Trouble.NO_LOGIN):
+        return advice_on(sender, Scope.LOGIN, error.detail)
+    if error.trouble is Trouble.ONLY_OAUTH2:
+        return use_oauth2(sender)
     if error.trouble in _BY_TROUBLE:
         return _for_port(sender, error.trouble) or _BY_TROUBLE[error.trouble]
     if error.phase is Phase.TLS and error.reply is not None:
@@ -130,8 +134,7 @@ _BY_TROUBLE: Mapping[Trouble, str] = {
     Trouble.PLAIN_LOGIN: "write `security: starttls` (port 587) or `security: tls` (port 465)",
     Trouble.LOGIN_NEEDS_TLS: "write `security: starttls`",
     Trouble.NO_LOGIN: (
-        "remove `username` and `password` for a server that needs none; one that only takes OAuth (XOAUTH2) needs "
-        "password logins switched on for this mailbox, or another provider"
+        "remove `username` and `password` for a server that needs none, or ask the provider which login it wants"
     ),
 }
 

@@ -62,12 +62,18 @@ class Trouble(StrEnum):
     LOGIN_NEEDS_TLS = "login_needs_tls"
     """The server takes no password before the connection is encrypted."""
     NO_LOGIN = "no_login"
-    """The server takes no password here, or only in ways that we do not speak."""
+    """The server takes no login of this kind here, or only in ways that we do not speak."""
+    ONLY_OAUTH2 = "only_oauth2"
+    """The server takes tokens and no passwords."""
+    TOKEN_REFUSED = "token_refused"
+    """The login service gives no token any more."""
     REFUSED = "refused"
     """The server said no; `reply` tells."""
 
 
-_LOGIN_TROUBLES = frozenset({Trouble.PLAIN_LOGIN, Trouble.LOGIN_NEEDS_TLS, Trouble.NO_LOGIN})
+_LOGIN_TROUBLES = frozenset(
+    {Trouble.PLAIN_LOGIN, Trouble.LOGIN_NEEDS_TLS, Trouble.NO_LOGIN, Trouble.ONLY_OAUTH2, Trouble.TOKEN_REFUSED}
+)
 _CERTIFICATE_TROUBLES = {
     9: Trouble.CERTIFICATE_EARLY,
     10: Trouble.CERTIFICATE_EXPIRED,

@@ -94,10 +94,10 @@ class Session:
         """Its envelope left together with the end of the message before it."""
 
     @classmethod
-    def open(cls, sender: Sender, password: str | None, timeouts: Timeouts | None = None) -> Session:
-        """Connect, encrypt and log in as the sender asks; raises `SmtpError`."""
+    def open(cls, sender: Sender, secret: str | None, timeouts: Timeouts | None = None) -> Session:
+        """Connect, encrypt and log in as the sender asks, with its password or token; raises `SmtpError`."""
         limits = timeouts or Timeouts()
-        return cls(Connection.open(sender, password, limits), limits)
+        return cls(Connection.open(sender, secret, limits), limits)
 
     @property
     def reused(self) -> bool:

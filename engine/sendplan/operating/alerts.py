@@ -14,10 +14,10 @@ from typing import assert_never
 from sendplan.calendar import Calendar
 from sendplan.dispatch.model import CAUSES
 from sendplan.events import emit
-from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, notice
-from sendplan.mail.smtp import Accepted, Lost, Refused, Session, Unknown, Withdrawn
+from sendplan.mail.opening import open_session
+from sendplan.mail.smtp import Accepted, Lost, Refused, Unknown, Withdrawn
 from sendplan.operating.overview import Concern, Overview
 from sendplan.problems import UserError
 from sendplan.project.project import Project
@@ -104,7 +104,7 @@ def _working(project: Project, overview: Overview) -> Iterator[Sender]:
 def _tried(sender: Sender, message: Message) -> Failure | None:
     """Why the mail was not taken; None when it was, or may have been. Raises UserError without the password."""
     try:
-        session = Session.open(sender, password_of(sender), PATIENCE)
+        session = open_session(sender, PATIENCE)
     except SmtpError as error:
         return Failure(error.detail, error.scope)
     try:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class LoginService:
+    """Where and how a provider's tokens are obtained (RFC 6749, RFC 8628, RFC 8252)."""
+
+    authority: str
+    scope: str
+    """The right to send mail."""
+    tenant: str | None = None
+    """The organisation where none is written; None for a service without organisations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +38,11 @@ class Preset:
     """What kind of password the provider takes, for people whose login failed."""
     from_is_login: bool = False
     """The provider sends from the address that logs in, and from others only when an administrator allowed it."""
+    oauth2: LoginService | None = None
+    source: str = ""
+    """The provider's page that the limits are from."""
+    read_on: date | None = None
+    """When that page was read: limits change."""
 
     def per_day_of(self, login: str) -> int | None:
         """How many recipients a day the account may have that logs in by this name."""
@@ -48,6 +65,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "Gmail takes an app password instead of the account's own: switch 2-step verification on, "
                     "create one at https://myaccount.google.com/apppasswords and put its 16 letters into the variable"
                 ),
+                oauth2=LoginService("https://accounts.google.com", "https://mail.google.com/"),
+                source="https://support.google.com/a/answer/166852",
+                read_on=date(2026, 11, 26),
             ),
             Preset(
                 "office365",
@@ -60,6 +80,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     'Microsoft 365 needs "Authenticated SMTP" switched on for the mailbox, and refuses passwords '
                     "where security defaults are on"
                 ),
+                oauth2=LoginService(
+                    "https://login.microsoftonline.com", "https://outlook.office.com/SMTP.Send", "organizations"
+                ),
+                source="https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements",
+                read_on=date(2026, 11, 25),
             ),
         )
     }

@@ -44,6 +44,37 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a secret is kept: it is read when it is needed, and never kept itself."""
+
+    variable: str | None = None
+    """Name of an environment variable, written `${NAME}`."""
+    file: Path | None = None
+    """A file that holds it, written `${file:PATH}`."""
+
+    def __str__(self) -> str:
+        return f"the environment variable {self.variable}" if self.variable else f"the file {self.file}"
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2:
+    """A login by a token instead of a password; `sendplan login SENDER` obtains it (docs/mail-accounts.md)."""
+
+    client: str | Secret
+    """The application that is registered at the provider."""
+    tenant: str | None = None
+    """The organisation, at Microsoft."""
+    secret: Secret | None = None
+    """The application's own, at Google."""
+    authority: str | None = None
+    """Address of the login service, where it is not the provider's own."""
+    tokens: Path = Path()
+    """The folder that keeps the user's tokens."""
+    token: Path | None = None
+    """The file that keeps this one instead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """One mail account: where and how its SMTP server is reached (manual M1, M2, M4, M18)."""
 
@@ -55,8 +86,7 @@ class Sender:
     security: str
     """`starttls`, `tls` or `none`."""
     username: str | None = None
-    password_variable: str | None = None
-    """Name of the environment variable, read only when the sender connects; the secret itself is never kept."""
+    password: Secret | None = None
     reply_to: str | None = None
     copy_to: str | None = None
     """`self` for the From address, or an address (manual M2)."""
@@ -66,6 +96,8 @@ class Sender:
     """The name given to the server; the machine's own when None."""
     ca_file: Path | None = None
     """PEM certificates of authorities that this sender trusts beside the system's."""
+    oauth2: OAuth2 | None = None
+    """Instead of a password."""
 
 
 @dataclass(frozen=True, slots=True)

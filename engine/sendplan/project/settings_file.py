@@ -13,7 +13,7 @@ from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_ex
 from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
-from sendplan.project import providers, shop_section
+from sendplan.project import login_section, providers, shop_section
 from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.settings import (
@@ -24,10 +24,12 @@ from sendplan.project.settings import (
     Languages,
     Limits,
     MessageClass,
+    OAuth2,
     Sender,
     Settings,
     Shop,
 )
+from sendplan.project.state_folder import state_folder
 from sendplan.project.times import hours_of_day, weekdays
 from sendplan.reading.project_file import lies_in
 from sendplan.reading.schemas import validated
@@ -39,7 +41,6 @@ FILE = "sendplan.yaml"
 _NEEDED = {"senders": "from", "holds": "when", "imports": "file"}
 """Without these keys an entry says nothing."""
 _NEEDED_OF_SHOP = {"name", "timezone", "country"}
-_SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _RESERVED_REGIONS = ("all", "any")
 
 
@@ -221,14 +222,16 @@ class _Reader:
             self._check_address((*path, "copy_to"), given["copy_to"])
         self._check_address((*path, "reply_to"), given.get("reply_to"))
         limits = given.get("limits", {})
+        oauth2 = self._oauth2(path, given, preset)
+        username = given.get("username", address_of(given["from"]) if oauth2 else None)
         return Sender(
             name,
             given["from"],
             host or "",
             given.get("port", preset.port),
             given.get("security", preset.security),
-            given.get("username"),
-            self._password(path, given.get("password")),
+            username,
+            login_section.password(given.get("password"), self.folder, self._note_below(path)),
             given.get("reply_to"),
             given.get("copy_to"),
             preset.name,
@@ -239,7 +242,15 @@ class _Reader:
             ),
             given.get("ehlo"),
             self._ca_file((*path, "ca_file"), given.get("ca_file")),
+            oauth2,
         )
+
+    def _oauth2(self, path: KeyPath, given: Mapping[str, Any], preset: providers.Preset) -> OAuth2 | None:
+        tokens = state_folder(self.folder, self.data.get("state")) / "tokens"
+        return login_section.oauth2(given, preset, self.folder, tokens, self._note_below(path))
+
+    def _note_below(self, path: KeyPath) -> shop_section.Note:
+        return lambda code, below, message, help_: self.note(code, (*path, *below), message, help_)
 
     def _ca_file(self, path: KeyPath, given: str | None) -> Path | None:
         if given is None:
@@ -256,16 +267,6 @@ class _Reader:
         elif address_error(address_of(given)):
             help_ = "write `Shop name <shop@example.com>`"
             self.note("wrong-value", path, f"`{given}` is not a valid address to send from", help_)
-
-    def _password(self, path: KeyPath, given: str | None) -> str | None:
-        if given is None:
-            return None
-        match = _SECRET.fullmatch(given)
-        if match is None:
-            help_ = "write `password: ${SMTP_PASSWORD}` and set that variable where sendplan runs"
-            self.note("literal-password", (*path, "password"), "a password must not be written in a file", help_)
-            return None
-        return match[1]
 
     def _check_address(self, path: KeyPath, address: str | None) -> None:
         wrong = address_error(address) if address is not None else None

@@ -14,7 +14,7 @@ from sendplan.project.times import days, weekdays
 from sendplan.reading.source import KeyPath
 
 Note: TypeAlias = Callable[[str, KeyPath, str, str], None]
-"""Notes a problem: its code, the key below `shop`, the message, the help."""
+"""Notes a problem: its code, the key below the section, the message, the help."""
 
 _WEEKEND = ("sat", "sun")
 _HOLIDAYS = ("public",)

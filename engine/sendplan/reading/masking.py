@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 _DOT = "•"
-_KEY = r"(?:[a-z]+[_-])?(?:p\w?s+\w{0,2}w\w{1,4}|pass|passphrase|pwd|kennwort)"
-"""`password`, also misspelled: an unknown key's line is shown to the user like any other."""
+_KEY = r"(?:[a-z]+[_-])?(?:p\w?s+\w{0,2}w\w{1,4}|pass|passphrase|pwd|kennwort|secret)"
+"""`password`, also misspelled, and `secret`: an unknown key's line is shown to the user like any other."""
 _GIVEN = re.compile(
     rf"""(?:^|[{{,])[ \t]*(?:-[ \t]+)*(?P<key>["']?{_KEY}["']?)[ \t]*:(?=\s|\Z)[ \t]*
     | ^[ \t]*{_KEY}(?:[ \t]*=|:|[ \t])[ \t]*(?P<only>[^\s:]+)[ \t]*$""",
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"""(["']?)\$\{[A-Za-z_]\w*\}\1(?=[\s,}]|\Z)""")
+_REFERENCE = re.compile(r"""(["']?)\$\{(?:[A-Za-z_]\w*|file:[^{}\r\n]+)\}\1(?=[\s,}]|\Z)""")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""", re.DOTALL)
 _END_IN_BRACES = re.compile(r"\s*(?:,\s*[\w\"'-]+\s*:|\})")
 _LINE = re.compile(r"(?:\r\n|\r|\n)([ \t]*)([^\r\n]*)")
@@ -22,7 +22,7 @@ _URL = re.compile(r"(?<=://)([^/\s:@]*:)([^/\s@]+)(?=@)")
 def masked(text: str) -> str:
     """The YAML text with a dot for each character of a password, so that everything keeps its place.
 
-    References such as `${SMTP_PASSWORD}` stay. A password may be quoted, and may go on below its line.
+    References such as `${SMTP_PASSWORD}` and `${file:PATH}` stay. A password may be quoted, and go on below its line.
     """
     parts: list[str] = []
     done = 0

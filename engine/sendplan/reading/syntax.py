@@ -14,6 +14,7 @@ EXPRESSION_KEYS = frozenset({"trigger", "due", "when", "requires", "only", "is",
 
 _ENTRY = re.compile(r"\s*(?:- +)*(?P<key>[\w.-]+):[ \t]+(?P<value>\S.*?)\s*$")
 _INNER_ENTRY = re.compile(r"[{,]\s*(?P<key>[\w.-]+):[ \t]+")
+_REFERENCE_ENTRY = re.compile(r"[{,]\s*(?P<key>[\w.-]+):[ \t]+(?P<value>\$\{[^{}\"']*\})")
 _EXPRESSION_ENTRY = re.compile(r"(?:^|[\s{,])(?P<key>trigger|due|when|requires|only|is|each):[ \t]*")
 _SAME = "give all keys of one mapping the same indentation"
 _QUOTE_IT = "put the text into quotes"
@@ -48,7 +49,7 @@ def explain(error: yaml.YAMLError, file: str, lines: list[str]) -> Problem:
     if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
         return Problem("yaml-syntax", "this is not valid YAML", Span(file, 1, 1, 2, lines[0] if lines else ""))
     fault = _Fault(file, lines, error.problem or "", error.context or "", mark, error.context_mark or mark)
-    return fault.expression() or fault.indentation() or fault.character() or fault.structure()
+    return fault.expression() or fault.reference() or fault.indentation() or fault.character() or fault.structure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ class _Fault:
         key, value, inside = found
         message = f"YAML does not read the value of `{key}` as one text"
         return self._found("yaml-expression", message, self.mark, f"write `{entry(key, value, inside)}`")
+
+    def reference(self) -> Problem | None:
+        """`${NAME}` inside `{ }`, whose own brace YAML takes for one more mapping."""
+        for found in _REFERENCE_ENTRY.finditer(self._line(self.mark)):
+            if found.start("value") <= self.mark.column <= found.end():
+                key, value = found["key"], found["value"]
+                message = f"inside {{ }} the value of `{key}` needs quotes"
+                return self._found("yaml-syntax", message, self.mark, f'write `{key}: "{value}"`')
+        return None
 
     def indentation(self) -> Problem | None:
         """Tabs, and lines that are indented like none above them."""

@@ -33,7 +33,7 @@ class Sink:
         idle: float = 60.0,
         port: int = 0,
     ) -> None:
-        """`tls` offers STARTTLS, or encrypts from the start with `implicit_tls`; `logins` are user names and passwords.
+        """`tls` offers STARTTLS, or encrypts from the start with `implicit_tls`; `logins` are user names and secrets.
 
         `mechanisms` are the ways to log in that it offers; a `deaf` server passes over what a client says in the same
         line as AUTH. `mbox` also keeps the mails in that file. A connection silent for `idle` seconds is closed.

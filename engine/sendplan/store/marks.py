@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project import state_folder as project
 from sendplan.project.settings import Settings
 
 VAR_MARK = Path("var/last-sent")
@@ -46,10 +47,7 @@ class Mark:
 
 def state_folder(settings: Settings) -> Path:
     """Where the marks of this user's projects are kept: `state:` in the settings, else the XDG state directory."""
-    if settings.state is not None:
-        return settings.folder / settings.state
-    named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".local" / "state") / "sendplan"
+    return project.state_folder(settings.folder, settings.state)
 
 
 def mark_files(settings: Settings, identity: str) -> tuple[Path, Path]:

@@ -90,12 +90,15 @@ def test_a_plan_is_sent_as_it_was_made(shop: Path, capsys: pytest.CaptureFixture
 def test_a_password_that_nobody_set(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A sender whose password is not in the environment stops before the first mail."""
+    """A sender whose password is not in the environment is told by its test; a run sends nothing through it."""
     monkeypatch.delenv("SHOP_PASSWORD", raising=False)
     login = "host: smtp.example.com, username: shop, password: '${SHOP_PASSWORD}'}"
     text = SETTINGS.replace("host: smtp.example.com}", login).replace("per_run: 3", "per_run: 9")
     (shop / "sendplan.yaml").write_text(text, encoding="utf-8")
-    assert said(capsys, "run", "--now", NOW)[1] == ["missing-password"]
+    assert said(capsys, "smtp-test", "main")[1] == ["missing-password"]
+    said(capsys, "run", "--now", NOW)
+    cli.run(["status", "--now", NOW])
+    assert "set the environment variable SHOP_PASSWORD where sendplan runs" in " ".join(capsys.readouterr().out.split())
 
 
 def test_imports_report_rows_and_columns(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,13 +18,13 @@ from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Session
 from sendplan.problems import UserError
-from sendplan.project.settings import Sender
+from sendplan.project.settings import Secret, Sender
 from sendplan.sink import Action, Cue, Drop, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 
 
 def sender(sink: Sink, **changed: object) -> Sender:
-    plain = Sender("main", "Shop <shop@example.com>", "127.0.0.1", sink.port, "none", None, "SHOP_PASSWORD")
+    plain = Sender("main", "Shop <shop@example.com>", "127.0.0.1", sink.port, "none", None, Secret("SHOP_PASSWORD"))
     return replace(plain, **changed)  # type: ignore[arg-type]
 
 

@@ -22,7 +22,7 @@ from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message
 from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn, wire_form
-from sendplan.project.settings import Sender
+from sendplan.project.settings import Secret, Sender
 from sendplan.scopes import Scope
 from sendplan.sink import Cue, Drop, Flood, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
@@ -49,7 +49,7 @@ WITH_COPY = replace(MAIL, copy="copies@example.com")
 
 
 def sender(sink: Sink, *, security: str = "none", host: str = "127.0.0.1", username: str | None = None) -> Sender:
-    return Sender("main", "Shop <shop@example.com>", host, sink.port, security, username, "SMTP_PASSWORD")
+    return Sender("main", "Shop <shop@example.com>", host, sink.port, security, username, Secret("SMTP_PASSWORD"))
 
 
 @contextmanager

@@ -50,6 +50,8 @@ regions: {abroad: any}
         "pasword: hunter2",
         "smtp_password: hunter2",
         "pass: hunter2",
+        "oauth2: {client: shop-app, secret: hunter2}",
+        "oauth2:\n      client: shop-app\n      secret: hunter2",
         "username: &x {password: hunter2, host: *y}",
         "username: {password: hunter2, hunter2, host: y",
         "password: hunter2\x07",
@@ -80,6 +82,8 @@ def test_the_password_of_a_store_is_hidden_too(tmp_path: Path) -> None:
     [
         "password: ${SMTP_PASSWORD}  # the app's password\n",
         'main: {password: "${SMTP_PASSWORD}", host: smtp.example.com}',
+        "password: ${file:/run/credentials/smtp}\n",
+        'oauth2: {client: "${OAUTH_CLIENT}", secret: "${file:secrets/google app}"}',
         "params: {password_wait: 7 days}",
         "template: password-reset",
         "title: 'Password: how to set it'",

@@ -1,0 +1,145 @@
+"""OAuth 2 tokens of senders: kept owner-only on this computer, renewed by one process at a time.
+
+docs/mail-accounts.md#where-the-token-is
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from sendplan.mail.authorities import Granted, account_of, renewed
+from sendplan.mail.dialing import SmtpError, Trouble
+from sendplan.mail.replies import Phase
+from sendplan.problems import Problem, UserError
+from sendplan.project.settings import Sender
+
+MARGIN = 300.0
+"""Seconds before its end that a token is renewed: it must last for a connection, and clocks differ."""
+LOCK_SECONDS = 90.0
+"""How long one waits while another process renews the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """What a login left; every text in it but `account` is secret."""
+
+    account: str
+    """Whose it is and of which application, see `account_of`."""
+    access: str
+    refresh: str
+    ends: float
+    """When the access token ends (seconds since 1970, this computer's clock)."""
+
+    def lasts(self, now: float) -> bool:
+        """Whether it may be used. A token with a longer life than it ever had was kept under a wrong clock."""
+        return MARGIN < self.ends - now < _LONGEST
+
+
+_LONGEST = 48 * 3600.0
+
+
+def token_file(sender: Sender) -> Path:
+    """The file that keeps the sender's token on this computer."""
+    assert sender.oauth2 is not None
+    if sender.oauth2.token is not None:
+        return sender.oauth2.token
+    return sender.oauth2.tokens / f"{hashlib.sha256(account_of(sender).encode()).hexdigest()[:32]}.json"
+
+
+def login_problem(sender: Sender) -> Problem | None:
+    """Why this computer has no token of the sender; None when it has one, which may yet be refused."""
+    try:
+        _stored(sender)
+    except UserError as error:
+        return error.problems[0]
+    return None
+
+
+def access_token(sender: Sender, *, refused: str | None = None) -> str:
+    """A token that the mail server may take, renewed when it is about to end or is the one that was `refused`.
+
+    Raises UserError when this computer has none, SmtpError when the login service takes it back or cannot be reached.
+    """
+    token = _stored(sender)
+    if token.lasts(time.time()) and token.access != refused:
+        return token.access
+    with _locked(token_file(sender)):
+        token = _stored(sender)  # Another process may have renewed it while this one waited.
+        if not token.lasts(time.time()) or token.access == refused:
+            token = _kept(token, renewed(sender, token.refresh))
+            _write(token_file(sender), token)
+    return token.access
+
+
+def keep(sender: Sender, granted: Granted) -> Path:
+    """Keep what a login brought; the file it is in. Raises OSError."""
+    path = token_file(sender)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(path):
+        _write(path, _kept(StoredToken(account_of(sender), "", "", 0), granted))
+    return path
+
+
+def _kept(token: StoredToken, granted: Granted) -> StoredToken:
+    """A service that sends no new refresh token leaves the old one in force (RFC 6749 §6)."""
+    ends = time.time() + granted.seconds
+    return replace(token, access=granted.access, refresh=granted.refresh or token.refresh, ends=ends)
+
+
+def _stored(sender: Sender) -> StoredToken:
+    path = token_file(sender)
+    try:
+        token = StoredToken(**json.loads(path.read_text(encoding="utf-8")))
+        if token.account == account_of(sender) and token.refresh and isinstance(token.ends, float | int):
+            return token
+        why = f"the token in {path} is of another account"
+    except FileNotFoundError:
+        why = "this computer has no token of it"
+    except (OSError, ValueError, TypeError):
+        why = f"the token in {path} cannot be read"
+    message = f"sender `{sender.name}` is not logged in: {why}"
+    raise UserError(Problem("not-logged-in", message, help=f"log in: sendplan login {sender.name}"))
+
+
+def _write(path: Path, token: StoredToken) -> None:
+    """Whole or not at all, and readable by the owner alone from its first byte."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "wb") as out:
+            out.write(json.dumps(asdict(token)).encode())
+            out.flush()
+            os.fsync(out.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time; the lock is a file of its own, since the token's is replaced."""
+    file = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    detail = "another process has been renewing the token for too long"
+                    raise SmtpError(Phase.LOGIN, Trouble.TIMED_OUT, detail) from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(file)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-_SECONDS = 5
+from sendplan import git
+from sendplan.git import GitFile
+from sendplan.reading.project_file import MAX_BYTES, read_project_file
+
 _MOST_FILES = 500
 
 
@@ -17,31 +18,28 @@ def committed_files(folder: Path, below: str) -> Mapping[str, str]:
 
     Empty without git, outside a work tree, before the first commit, and when git takes too long.
     """
-    changed = _git(folder, "diff", "--name-only", "--relative", "-z", "--diff-filter=MDT", "HEAD", "--", below)
-    names = [name for name in (changed or b"").decode("utf-8", "replace").split("\0") if name.endswith(".yaml")]
-    if not names or len(names) > _MOST_FILES:
-        return {}
-    archive = _git(folder, "archive", "--format=tar", "HEAD", "--", *names)
-    return _texts(archive) if archive else {}
-
-
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    # No file system monitor: a configured one would be started by a mere look.
-    command = ("git", "-c", "core.fsmonitor=false", "--no-optional-locks", "-C", str(folder), *arguments)
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, timeout=_SECONDS
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout if done.returncode == 0 else None
+        head = git.commit_of(folder, "HEAD")
+        committed = git.files_at(folder, head, [below]) if head else ()
+        changed = [each for each in committed if each.path.endswith(".yaml") and _is_changed(folder, each)]
+        if not changed or len(changed) > _MOST_FILES:
+            return {}
+        texts = git.contents(folder, changed)
+    except OSError:
+        return {}
+    return {
+        each.path: text.decode("utf-8", "replace")
+        for each, text in zip(changed, texts, strict=True)
+        if text is not None
+    }
 
 
-def _texts(archive: bytes) -> Mapping[str, str]:
-    texts: dict[str, str] = {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.isfile() else None
-            if file is not None:
-                texts[member.name] = file.read().decode("utf-8", "replace")
-    return texts
+def _is_changed(folder: Path, file: GitFile) -> bool:
+    """Whether the file is another one now: git's name for a content is its hash."""
+    if not file.mode.startswith(git.FILE) or file.size > MAX_BYTES:
+        return False
+    content = read_project_file(folder / file.path, file.path, folder)
+    if not isinstance(content, bytes):
+        return True
+    hashed = hashlib.sha1 if len(file.id) == 40 else hashlib.sha256
+    return hashed(b"blob %d\0" % len(content) + content).hexdigest() != file.id

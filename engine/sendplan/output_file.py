@@ -1,4 +1,7 @@
-"""Files that a command was asked to write: whole or not at all, and only in the place of an earlier one of the kind."""
+"""Files that a command was asked to write: whole or not at all, and only in the place of an earlier one of the kind.
+
+They hold what buyers ordered and where they live: a new one is for its owner alone (docs/privacy.md#files).
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,29 @@ class FileKind(Enum):
         return re.search(self.value[1], content) is not None
 
 
-def write_file(path: Path, kind: FileKind, chunks: Iterable[bytes]) -> None:
-    """Write a file of this kind; raises UserError when `path` is another one, OSError when it cannot be written."""
-    if path.exists() and not path.is_file():
+def write_file(path: Path, kind: FileKind, chunks: Iterable[bytes], *, named: bool = True) -> None:
+    """Write a file of this kind; raises UserError when `path` is another one, OSError when it cannot be written.
+
+    Only a path that a person has `named` may be a device, a pipe, or a link to where the file is to go.
+    """
+    if named and path.exists() and not path.is_file():
         with path.open("wb") as device:  # `/dev/stdout`, a named pipe.
             device.writelines(chunks)
         return
+    if path.is_symlink() and not (named and _is_trusted(path)):
+        raise _other_file(f"`{path}` is a link: nothing is written through it")
+    if not named and path.exists() and not path.is_file():
+        raise _other_file(f"`{path}` is not a file")
     with replaced(path, lambda present: kind.holds(_beginning(present)), kind.title) as fresh, fresh.open("wb") as file:
         file.writelines(chunks)
+
+
+def make_folder(path: Path) -> None:
+    """Have a folder for such files, a new one for its owner alone; raises UserError for the link of somebody else."""
+    if path.is_symlink() and not _is_trusted(path):
+        raise _other_file(f"`{path}` is a link: nothing is written through it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
@@ -56,10 +74,10 @@ def replaced(path: Path, is_ours: Callable[[Path], bool], title: str) -> Iterato
     """
     path = path.resolve()
     if path.exists() and path.stat().st_size and not is_ours(path):
-        message = f"`{path}` is not a {title} that sendplan has written: it is left as it is"
-        raise UserError(Problem("output-exists", message, None, "name another file, or move that one away"), Exit.USAGE)
+        raise _other_file(f"`{path}` is not a {title} that sendplan has written: it is left as it is")
     fresh = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
     try:
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         yield fresh
         if path.exists():
             shutil.copymode(path, fresh)
@@ -68,6 +86,15 @@ def replaced(path: Path, is_ours: Callable[[Path], bool], title: str) -> Iterato
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _is_trusted(link: Path) -> bool:
+    """Whether the user, or the machine's administrator, made a link; in a shared folder anybody may plant one."""
+    return link.lstat().st_uid in (os.geteuid(), 0)
+
+
+def _other_file(message: str) -> UserError:
+    return UserError(Problem("output-exists", message, None, "name another file, or move that one away"), Exit.USAGE)
 
 
 def _beginning(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sendplan.addresses import mask_all
 from sendplan.commands.context import (
     clock_of,
     format_option,
@@ -124,7 +125,7 @@ def _message(project: Project, reader: Reader, key: str, format_: str) -> int:
     for move in moves:
         before = move.before.value if move.before else "open"
         after = move.after.value if move.after else "open"
-        click.echo(clean(f"  {calendar.text(move.at)}  {before} → {after}  {move.reply}".rstrip()))
+        click.echo(clean(f"  {calendar.text(move.at)}  {before} → {after}  {mask_all(move.reply)}".rstrip()))
     return Exit.DONE
 
 
@@ -133,5 +134,5 @@ def _move_json(move: Move, project: Project) -> dict[str, Any]:
         "at": project.settings.calendar.text(move.at),
         "from": move.before.value if move.before else None,
         "to": move.after.value if move.after else None,
-        "reply": move.reply,
+        "reply": mask_all(move.reply),
     }

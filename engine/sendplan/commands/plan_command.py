@@ -135,7 +135,8 @@ def _plan_csv(plan: Plan) -> None:
     """The entries, one line each."""
     writer = csv.DictWriter(sys.stdout, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(entry.to_json() for entry in plan.entries)
+    for entry in plan.entries:
+        writer.writerow({name: _cell(value) for name, value in entry.to_json().items()})
 
 
 def _funnel_table(found: Funnels, calendar: Calendar) -> None:
@@ -167,9 +168,16 @@ def _funnel_csv(found: Funnels, calendar: Calendar) -> None:
     writer.writerow(("rule", "reason", "orders", "nearest"))
     for each in found:
         for stage in each.stages:
-            writer.writerow(
-                (each.rule, stage.reason.value, stage.count, " ".join(near.order for near in stage.nearest))
-            )
+            nearest = " ".join(near.order for near in stage.nearest)
+            writer.writerow((each.rule, stage.reason.value, stage.count, _cell(nearest)))
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would run as a formula begins with a `'`, which makes it text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 PLAN_FORMATS: Mapping[str, Callable[[Plan], None]] = {

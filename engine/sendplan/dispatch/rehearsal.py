@@ -17,7 +17,7 @@ from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, mailbox
 from sendplan.mail.opening import open_session
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
-from sendplan.output_file import FileKind, write_file
+from sendplan.output_file import FileKind, make_folder, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Sender
@@ -75,14 +75,14 @@ def rehearse_to_folder(
     progress: Callable[[Result], None] = lambda result: None,
 ) -> DispatchReport:
     """Write every mail of the plan into `folder` as `NNN-KEY.eml`, in plan order, without any network."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     entries = plan.with_status(Status.SEND)
     numbers = {entry.key: number for number, entry in enumerate(entries, start=1)}
     width = max(3, len(str(len(entries))))
 
     def write(entry: Entry, message: Message) -> Result:
         name = f"{numbers[entry.key]:0{width}}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.key)[:120]}.eml"
-        write_file(folder / name, FileKind.MAIL, [message.bytes])
+        write_file(folder / name, FileKind.MAIL, [message.bytes], named=False)
         return Result(entry.key, Ending.SENT, f"written to {folder / name}")
 
     ending = stop or threading.Event()

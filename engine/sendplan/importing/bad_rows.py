@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from sendplan.addresses import mask_all
 from sendplan.fields import Field, FieldType
 from sendplan.importing.conversion import Notation
 from sendplan.importing.dates import formats_of, say_formats
-from sendplan.importing.files import OrderFile
+from sendplan.importing.files import OrderFile, hidden
 from sendplan.importing.mistakes import shown
 from sendplan.importing.numbers import notation_of, say_notation
 from sendplan.importing.tables import Table, cell_place
@@ -39,6 +40,16 @@ class BadRow:
     alike: str = ""
     """The message without what only this row has, when many are told as one."""
 
+    @property
+    def personal(self) -> bool:
+        """Whether the value is one that no log may hold: a name, a street, an e-mail address."""
+        return self.field is not None and self.field.personal
+
+    @property
+    def shown(self) -> str:
+        """The value as people are told it."""
+        return "(hidden)" if self.personal else mask_all(shown(self.raw))
+
     def text(self) -> str:
         """The whole message."""
         if not self.what:
@@ -46,7 +57,7 @@ class BadRow:
         named = self.field is not None and self.label != self.field.name
         name = f"{self.field.name}: " if named and self.field is not None else ""
         label = f"`{self.label}` " if self.label else ""
-        value = f"= {shown(self.raw)} " if self.raw is not None else ""
+        value = f"= {self.shown} " if self.raw is not None else ""
         tried = ""
         if self.what == "is not a date" and self.notation is not None:
             tried = f"; formats tried: {', '.join(self.notation.dates)}"
@@ -96,7 +107,7 @@ def _told(kind: _Kind, places: _Places, rows: int) -> Iterator[Problem]:
         return
     first = kind.listed[0]
     where = ", ".join(str(each.line) for each in kind.listed[:3])
-    example = f", e.g. {shown(first.raw)}" if first.raw is not None else ""
+    example = f", e.g. {first.shown}" if first.raw is not None else ""
     if first.what and first.field is not None:
         message = f"{kind.count:,} of {rows:,} values of `{first.field.name}` {_plural(first.what)}{example}"
     else:
@@ -148,8 +159,9 @@ class _Places:
             text = self._texts.get(line, "")
             found = self._member(text, bad)
             if found is not None:
-                return self._file.span(line, *found)
-        text = self._texts.get(bad.line, "")
+                start, text, end = found
+                return self._file.span(line, start, hidden(text, start - 1, end - 1), end)
+        text = hidden(self._texts.get(bad.line, ""))
         return self._file.span(bad.line, 1, text, max(len(text), 1) + 1)
 
     def _member(self, text: str, bad: BadRow) -> tuple[int, str, int] | None:
@@ -160,18 +172,20 @@ class _Places:
         for written in (json.dumps(name, ensure_ascii=False), f"<{name}", f":{name}"):
             at = text.find(written)
             if at >= 0 and (bad.raw is None or not isinstance(bad.raw, str) or bad.raw in text):
-                return at + 1, text, len(text) + 1
+                raw = text.find(str(bad.raw), at + len(written)) if bad.raw is not None and not bad.personal else -1
+                return at + 1, text, (raw + len(str(bad.raw)) if raw >= 0 else at + len(written)) + 1
         return None
 
     def _cell(self, table: Table, bad: BadRow) -> Span:
         text = self._texts.get(bad.line, "")
         index = table.positions.get(bad.column or "")
         if index is None:
-            return self._file.span(bad.line, 1, text, max(len(text), 1) + 1)
+            return self._file.span(bad.line, 1, hidden(text), max(len(text), 1) + 1)
         if self._file.format == "xlsx":
             return self._file.span(bad.line, index + 1)
         start, end = cell_place(text, table.delimiter, index) or (0, len(text))
-        return self._file.span(bad.line, start + 1, text, max(end, start + 1) + 1)
+        shown = hidden(text) if bad.personal else hidden(text, start, end)
+        return self._file.span(bad.line, start + 1, shown, max(end, start + 1) + 1)
 
 
 _AHEAD = 60

@@ -129,11 +129,17 @@ def _id(raw: object) -> str | None:
     return word
 
 
+_NOBODY = re.compile(r"[\W\d_]{1,20}|n/?a|no|none|null|nil|unknown|unbekannt|keine?|leer|empty", re.IGNORECASE)
+
+
 def _email(raw: object) -> str | None:
     address = _word(raw)
     if address is not None and "@" not in address:
-        help = f'if it means "no address", add empty: ["{address}"] to the mapping'
-        raise ConversionError("is not an e-mail address", raw, help if len(address) <= 20 else "")
+        # Any other text may be somebody's name, which no log is to hold.
+        help = (
+            f'if it means "no address", add empty: ["{address}"] to the mapping' if _NOBODY.fullmatch(address) else ""
+        )
+        raise ConversionError("is not an e-mail address", raw, help)
     return address
 
 

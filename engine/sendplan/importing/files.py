@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -39,6 +40,17 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _GZIP = b"\x1f\x8b"
+
+
+def hidden(text: str, start: int = 0, end: int = 0) -> str:
+    """A line of a file with dots for its letters and digits, but for characters `start` to `end` (not included).
+
+    Rows hold names and streets, and what is told of them goes into mails and logs.
+    """
+    return "".join((_WORD.sub("·", text[:start]), text[start:end], _WORD.sub("·", text[end:])))
+
+
+_WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,12 @@ class OrderFile:
 
     def problem(self, line: int, message: str, help: str = "", column: int = 1) -> Problem:
         """A problem of the file itself."""
-        return Problem("import-file", message, self.span(line, column, self.lines({line}).get(line, "")), help)
+        text = hidden(self.lines({line}).get(line, ""))
+        return Problem("import-file", message, self.span(line, column, text), help)
+
+    def header_problem(self, line: int, message: str, help: str = "") -> Problem:
+        """A problem of the columns' names, which are nobody's."""
+        return Problem("import-file", message, self.span(line, 1, self.lines({line}).get(line, "")), help)
 
     def span(self, line: int, column: int, text: str = "", end_column: int | None = None) -> Span:
         """A place in the file."""

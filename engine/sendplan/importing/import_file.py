@@ -301,7 +301,7 @@ class _Import:
             if not any(path[0] in table.positions for path in paths)
         ]
         twice = [
-            self.file.problem(
+            self.file.header_problem(
                 table.header_line,
                 f"the column `{name}` appears twice, and the mapping reads it",
                 "rename one of them in the file",
@@ -314,12 +314,12 @@ class _Import:
     def _check_own_names(self, table: Table) -> None:
         fields = importable(self.settings)
         for name in sorted(table.repeated & fields.keys()):
-            raise UserError(self.file.problem(table.header_line, f"the column `{name}` appears twice"))
+            raise UserError(self.file.header_problem(table.header_line, f"the column `{name}` appears twice"))
         if "id" not in table.positions:
             help = did_you_mean("id", table.header)
             if not help.startswith("did"):
                 help = "a mapping file tells which column is which field: --mapping FILE"
-            raise UserError(self.file.problem(table.header_line, "no column provides the field `id`", help))
+            raise UserError(self.file.header_problem(table.header_line, "no column provides the field `id`", help))
 
     def _needed(self) -> list[tuple[str, Paths, Any]]:
         """Everything that must be there: what reads it, the ways to it, and where the mapping says so."""
@@ -576,7 +576,7 @@ class _Import:
             for name in self._unused():
                 help = did_you_mean(name, fields)
                 known = help if help.startswith("did") else "it is ignored; a mapping can say which field it belongs to"
-                problem = self.file.problem(line, f"there is no field called `{name}`", known)
+                problem = self.file.header_problem(line, f"there is no field called `{name}`", known)
                 yield replace(problem, code="unknown-column", severity=Severity.WARNING)
             return
         selection = getattr(self, "selection", None)

@@ -119,7 +119,7 @@ class Table:
         if other:
             written = "tab" if other == "\t" else f'"{other}"'
             help = f"set the delimiter in a mapping: delimiter: {written}"
-            raise UserError(self.file.problem(self.header_line, "the header has only one column", help))
+            raise UserError(self.file.header_problem(self.header_line, "the header has only one column", help))
 
     def _width(self) -> int:
         """Cells that a row must have: what stands behind the last named column may be left out."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sendplan.addresses import mask_all
 from sendplan.calendar import Calendar
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
@@ -114,8 +115,15 @@ def _plain(value: Evaluated, calendar: Calendar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return f"[{', '.join(map(str, value))}]"
-    return str(fact_json(value, calendar))  # type: ignore[arg-type]
+        return mask_all(f"[{', '.join(map(str, value))}]")
+    return mask_all(str(fact_json(value, calendar)))  # type: ignore[arg-type]
+
+
+def _masked(fact: Any) -> Any:
+    """`customer` holds the buyer's address where the shop names no customer, and other fields may as well."""
+    if isinstance(fact, list):
+        return [_masked(each) for each in fact]
+    return mask_all(fact) if isinstance(fact, str) else fact
 
 
 def check_name(check: Check) -> str:
@@ -167,7 +175,7 @@ def explanation_json(decision: Decision, change: NextChange | None, calendar: Ca
         "due": calendar.text(decision.due) if decision.due is not None else None,
         "expires_at": calendar.text(decision.expires_at) if decision.expires_at is not None else None,
         "send_at": calendar.text(decision.send_at) if decision.send_at is not None else None,
-        "facts": {name: fact_json(value, calendar) for name, value in decision.facts.items()},
+        "facts": {name: _masked(fact_json(value, calendar)) for name, value in decision.facts.items()},
         "ladder": [
             {"step": step, "state": state, "at": calendar.text(at) if at else None}
             for step, state, at in (_ladder(decision) if decision.rule.ladder else ())

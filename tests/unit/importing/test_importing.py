@@ -158,7 +158,7 @@ def test_bad_rows_are_told_and_the_others_taken(take: Importer) -> None:
     ]
     assert [bool(each.help) for each in report.problems] == [True, True, False, True, False, True, True]
     assert report.problems[3].help == "did you mean `ebay-de`?"
-    assert report.problems[1].frame() == "5 | E3,ebay-de,11.08.2026,5,\n  |            ^^^^^^^^^^"
+    assert report.problems[1].frame() == "5 | ··,····-··,11.08.2026,·,\n  |            ^^^^^^^^^^"
     assert (report.rows, report.inserted, report.bad) == (9, 2, 7)
     assert take.orders().keys() == {"E1", "E9"}
 

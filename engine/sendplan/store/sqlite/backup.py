@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -28,7 +27,6 @@ def back_up(store: Path, target: Path) -> None:
         message = f"`{target}` is the store itself"
         raise UserError(Problem("output-exists", message, help="name another file for its backup"), Exit.USAGE)
     with replaced(target, is_backup, "backup") as fresh:
-        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             source = sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)
         except sqlite3.Error as error:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sendplan.problems import Problem, Severity
 from sendplan.project import project as projects
 from sendplan.project.project import Project
 from sendplan.project.settings_file import FILE
 from sendplan.reading.source import Document
+
+if TYPE_CHECKING:
+    from sendplan.templates import Templates
 
 
 def check(folder: Path) -> list[Problem]:
@@ -21,12 +25,31 @@ def check(folder: Path) -> list[Problem]:
     project, problems = projects.load(folder, thorough=True)
     if project is None:
         return problems
-    problems += Templates(folder / projects.TEMPLATES, project.settings).check()
+    templates = Templates(folder / projects.TEMPLATES, project.settings)
+    problems += templates.check()
+    problems += _attached(project, templates)
     problems += _imports(project)
     if not any(problem.is_error for problem in problems):
         # With a rule broken nobody can tell what is unused, or what the others do.
         problems += lint(read_subject(project))
     return list(_not_ignored(problems, project.documents))
+
+
+def _attached(project: Project, templates: Templates) -> Iterable[Problem]:
+    """What is wrong with the names of files to attach, and a file that is the same for everybody and not there."""
+    settings = project.settings
+    folder = settings.folder / settings.attachments
+    if settings.attachments and not folder.is_dir():
+        where = project.documents[FILE].span(("attachments",))
+        help_ = "make it: mails with attachments stay open until their files are there"
+        yield Problem("file-missing", f"there is no folder `{settings.attachments}`", where, help_, Severity.WARNING)
+    for each in dict.fromkeys(each for rule in project.rules for each in rule.attach):
+        wrong = templates.check_file_name(each.source)
+        yield from (replace(problem, span=each.span) for problem in wrong)
+        if folder.is_dir() and "{" not in each.source and not (folder / each.source).is_file():
+            message = f"there is no file `{settings.attachments}/{each.source}`"
+            help_ = "its mails stay open until it is there"
+            yield Problem("file-missing", message, each.span, help_, Severity.WARNING)
 
 
 def _imports(project: Project) -> Iterable[Problem]:

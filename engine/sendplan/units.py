@@ -69,6 +69,9 @@ UNITS_HELP = f"the units are {', '.join(Unit)}"
 PATTERN = rf"[0-9]+ +({'|'.join(facts.singular for facts in UNITS.values())})s?"
 """A duration as the schemas describe it."""
 
+SIZES = {"kB": 1_000, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+"""Units of data, in bytes."""
+
 _DURATION = re.compile(r"(\d{1,40})\s+([a-z]+(?: [a-z]+)?)")
 
 
@@ -115,3 +118,16 @@ class Duration:
 
     def __str__(self) -> str:
         return f"{self.amount} {UNITS[self.unit].singular if self.amount == 1 else self.unit.value}"
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `10 MB`, which the schema has let through."""
+    number, unit = text.split()
+    return int(number) * SIZES[unit]
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people: `1.2 MB`, `340 kB`, `90 bytes`."""
+    if size >= SIZES["MB"]:
+        return f"{size / SIZES['MB']:.1f} MB"
+    return f"{size / SIZES['kB']:.0f} kB" if size >= SIZES["kB"] else f"{size} bytes"

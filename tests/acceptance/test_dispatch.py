@@ -89,7 +89,7 @@ class Shop:
 
     def compose(self, verdict: Verdict) -> Message:
         return Message(
-            bytes=b"Subject: hello\r\n\r\nDear buyer\r\n",
+            head=b"Subject: hello\r\n\r\nDear buyer\r\n",
             envelope_from="shop@example.com",
             recipients=(verdict.address,),
             copy=self.copy,

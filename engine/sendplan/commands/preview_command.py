@@ -12,6 +12,7 @@ from sendplan.mail.preview import preview
 from sendplan.output_file import FileKind, write_file
 from sendplan.problems import Exit
 from sendplan.text import clean
+from sendplan.units import size_text
 
 
 @click.command("preview")
@@ -25,13 +26,17 @@ def command(key: str, now: str | None, output: Path | None, format_: str, projec
     project, _ = load_project(project_dir)
     shown = preview(project, reader_of(project), key, clock_of(now, project.settings.calendar))
     if output is not None:
-        write_file(output, FileKind.MAIL, [shown.eml])
+        write_file(output, FileKind.MAIL, shown.message.chunks())
     if format_ == "json":
         parts = {"subject": shown.subject, "text": shown.text, "html": shown.html}
-        print_json({"key": key, "language": shown.language, "headers": shown.headers, **parts})
+        files = [
+            {"name": each.name, "file": each.shown, "type": each.type, "size": each.size} for each in shown.attachments
+        ]
+        print_json({"key": key, "language": shown.language, "headers": shown.headers, **parts, "attachments": files})
     elif output is not None:
         click.echo(f"Written to {output}")
     else:
-        lines = [*shown.headers, f"Subject (decoded): {shown.subject}", "", *shown.text.splitlines()]
+        files_ = [f"Attachment: {each.shown} ({each.type}, {size_text(each.size)})" for each in shown.attachments]
+        lines = [*shown.headers, f"Subject (decoded): {shown.subject}", *files_, "", *shown.text.splitlines()]
         click.echo("\n".join(map(clean, lines)))
     return Exit.DONE

@@ -13,10 +13,11 @@ from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, DecideAgain, composed, left_open
 from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.pacing import Pace
+from sendplan.mail.attachments import AttachmentError
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, mailbox
 from sendplan.mail.opening import open_session
-from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown
+from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Unreadable
 from sendplan.output_file import FileKind, make_folder, write_file
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import UserError
@@ -82,7 +83,10 @@ def rehearse_to_folder(
 
     def write(entry: Entry, message: Message) -> Result:
         name = f"{numbers[entry.key]:0{width}}-{re.sub(r'[^A-Za-z0-9._-]+', '_', entry.key)[:120]}.eml"
-        write_file(folder / name, FileKind.MAIL, [message.bytes], named=False)
+        try:
+            write_file(folder / name, FileKind.MAIL, message.chunks(), named=False)
+        except AttachmentError as error:
+            return left_open(entry, Cause.RENDERING, str(error))
         return Result(entry.key, Ending.SENT, f"written to {folder / name}")
 
     ending = stop or threading.Event()
@@ -174,6 +178,8 @@ def _result_of(entry: Entry, outcome: Outcome) -> Result:
             return Result(entry.key, Ending.FAILED, str(reply))
         case Unknown(detail):
             return Result(entry.key, Ending.UNCERTAIN, detail)
+        case Unreadable(detail):
+            return left_open(entry, Cause.RENDERING, detail)
         case Lost(detail=detail):
             return left_open(entry, Cause.SENDER_DOWN, detail)
         case _:

@@ -24,7 +24,7 @@ from sendplan.ledger import State
 from sendplan.mail.dialing import SmtpError
 from sendplan.mail.opening import open_session
 from sendplan.mail.replies import Phase, Reply
-from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn
+from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Unreadable, Withdrawn
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
 from sendplan.scopes import Scope
@@ -227,6 +227,8 @@ class Worker:
                 return self._result(entry, Ending.UNCERTAIN, f"it is not known whether it was sent: {detail}")
             case Withdrawn():
                 return self._withdrawn(entry, intent)
+            case Unreadable(detail):
+                return left_open(entry, Cause.RENDERING, detail)
             case Lost():
                 return self._lost(entry, outcome)
             case Refused():

@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sendplan.deciding.facts import Facts
-from sendplan.mail.message import Message, build, clean_name
+from sendplan.mail import attachments
+from sendplan.mail.message import Message, MessageError, build, clean_name
 from sendplan.plan import key_of
 from sendplan.planning.planner import chosen_template
 from sendplan.problems import Problem, UserError, did_you_mean
 from sendplan.project.project import TEMPLATES, Project
 from sendplan.project.rules import Rule, Step
 from sendplan.templates import Context, Templates, unsubscribe_links
+from sendplan.units import size_text
 
 if TYPE_CHECKING:
     from sendplan.templates import Rendered
@@ -38,7 +40,7 @@ def compose(
     """The message as it would leave at `now` (UTC), with the rendered parts.
 
     `redirect` replaces every recipient. Raises UserError: TemplateError for what cannot be rendered, MessageError for
-    what no header may hold.
+    what no header may hold and a mail that is too large, AttachmentError for a file that cannot go along.
     """
     settings = project.settings
     account = settings.accounts.get(facts.account)
@@ -57,6 +59,10 @@ def compose(
     context = Context(facts, settings.shop, account, sender, rule.id, rule.title, step.id or None)
     rendered = templates.render(chosen.path, chosen.language, context)
     address = str(facts.values["email"])
+    names = (templates.file_name(each.source, chosen.language, context) for each in rule.attach)
+    files = tuple(
+        attachments.find(settings.folder / settings.attachments, settings.attachments, each) for each in names
+    )
     needs_unsubscribe = settings.classes[step.klass].unsubscribe_required
     message = build(
         rendered,
@@ -67,7 +73,13 @@ def compose(
         to_name=str(facts.values["name"]) if "name" in facts.values else None,
         unsubscribe=unsubscribe_links(settings.shop, address) if needs_unsubscribe else (),
         now=settings.calendar.local(now),
+        attachments=files,
         redirect=redirect,
         rehearsal=rehearsal,
     )
+    if message.size > settings.largest_mail:
+        sizes = f"{size_text(message.size)}, and `limits.attachment` allows {size_text(settings.largest_mail)}"
+        largest = max(files, key=lambda file: file.size, default=None)
+        with_ = f" with `{largest.shown}`" if largest else ""
+        raise MessageError(Problem("mail-too-large", f"the mail{with_} is too large: {sizes}"))
     return message, rendered

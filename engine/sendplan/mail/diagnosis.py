@@ -13,7 +13,7 @@ from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message, mailbox
 from sendplan.mail.opening import open_session
 from sendplan.mail.replies import Phase, Reply
-from sendplan.mail.smtp import Accepted, Lost, Refused, Unknown, Withdrawn
+from sendplan.mail.smtp import Accepted, Lost, Refused, Unknown, Unreadable, Withdrawn
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
 
@@ -61,8 +61,8 @@ def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIEN
             return _failed(sender, SmtpError(phase, trouble, detail))
         case Unknown(detail):
             return TestResult(False, "data", f"{detail}; the test mail may or may not arrive", "try again")
-        case Withdrawn():
-            raise AssertionError("nobody withdraws a test mail")
+        case Withdrawn() | Unreadable():
+            raise AssertionError("nobody withdraws a test mail, and nothing is attached to it")
         case _:
             assert_never(outcome)
 

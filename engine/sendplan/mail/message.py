@@ -23,6 +23,7 @@ from sendplan.problems import Problem, UserError
 from sendplan.project.settings import Account, Sender
 
 if TYPE_CHECKING:
+    from sendplan.mail.attachments import Attachment
     from sendplan.templates import Rendered
 
 _LINE_LIMIT = 998
@@ -58,8 +59,8 @@ class Mailbox:
 class Message:
     """One mail, ready for SMTP."""
 
-    bytes: builtins.bytes
-    """Lines end in CRLF; a line that is a single dot still needs SMTP's dot-stuffing."""
+    head: builtins.bytes
+    """Headers and texts. Lines end in CRLF; a line that is a single dot still needs SMTP's dot-stuffing."""
     envelope_from: str
     recipients: tuple[str, ...]
     """The buyer, or the address of a rehearsal."""
@@ -69,6 +70,40 @@ class Message:
     """In angle brackets; the same for every attempt at the same message."""
     needs_smtputf8: bool
     """An address has a local part that is not ASCII (RFC 6531)."""
+    attachments: tuple[Attachment, ...] = ()
+    boundary: str = ""
+    """Between the texts and the attachments; empty without any."""
+
+    @property
+    def size(self) -> int:
+        """In bytes, as it leaves."""
+        files = (len(self._above(each)) + each.encoded_size for each in self.attachments)
+        return len(self.head) + sum(files) + len(self._end)
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether 7 bits are enough; attachments always are ASCII."""
+        return self.head.isascii()
+
+    def chunks(self) -> Iterator[builtins.bytes]:
+        """The mail in pieces that end with a line; raises AttachmentError when a file is not what it was."""
+        yield self.head
+        for each in self.attachments:
+            yield self._above(each)
+            yield from each.chunks()
+        yield from filter(None, [self._end])
+
+    @property
+    def bytes(self) -> builtins.bytes:
+        """The whole mail at once; raises like `chunks`."""
+        return b"".join(self.chunks())
+
+    def _above(self, attachment: Attachment) -> builtins.bytes:
+        return f"--{self.boundary}\r\n{attachment.header()}\r\n".encode()
+
+    @property
+    def _end(self) -> builtins.bytes:
+        return f"--{self.boundary}--\r\n".encode() if self.attachments else b""
 
 
 def build(
@@ -81,6 +116,7 @@ def build(
     to_name: str | None,
     unsubscribe: Sequence[str],
     now: datetime,
+    attachments: tuple[Attachment, ...] = (),
     redirect: str | None = None,
     rehearsal: bool = False,
 ) -> Message:
@@ -96,7 +132,9 @@ def build(
     recipient = mailbox(redirect, "redirect") if redirect is not None else buyer
     named = f"{key} {secrets.token_hex(16)}" if rehearsal else key
     message_id = f"<{hashlib.sha256(named.encode('utf-8', 'replace')).hexdigest()[:32]}@{from_.domain}>"
-    boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:24]}"
+    digest = hashlib.sha256(message_id.encode()).hexdigest()
+    boundary, outer = f"=_{digest[:24]}", f"=_{digest[24:48]}" if attachments else ""
+    alternative = _header("Content-Type", f'multipart/alternative; boundary="{boundary}"')
     headers = [
         _mailbox_header("From", from_),
         _mailbox_header("To", recipient),
@@ -109,7 +147,8 @@ def build(
         _header("Auto-Submitted", "auto-generated"),
         _header("Content-Language", rendered.language),
         _header("MIME-Version", "1.0"),
-        _header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+        *([_header("Content-Type", f'multipart/mixed; boundary="{outer}"'), "", f"--{outer}"] if outer else []),
+        alternative,
     ]
     parts = [_part("plain", rendered.text), _part("html", rendered.html)]
     copy = None if redirect is not None else _copy(account, sender, from_)
@@ -120,6 +159,8 @@ def build(
         None if copy == recipient.address else copy,
         message_id,
         needs_smtputf8=not "".join((*headers, copy or "")).isascii(),
+        attachments=attachments,
+        boundary=outer,
     )
 
 

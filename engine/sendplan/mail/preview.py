@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sendplan.mail.attachments import Attachment
 from sendplan.mail.compose import compose, templates_of
 from sendplan.mail.message import Message
 from sendplan.plan import parse_key
@@ -48,9 +49,14 @@ class MessagePreview:
         return self.message.bytes
 
     @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files that go along."""
+        return self.message.attachments
+
+    @property
     def headers(self) -> list[str]:
         """The lines of the mail's header, as sent."""
-        return self.eml.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")
+        return self.message.head.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")
 
 
 def preview(project: Project, reader: Reader, key: str, clock: Clock) -> MessagePreview:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from sendplan.mail.attachments import AttachmentError
 from sendplan.mail.connection import Connection
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.replies import Phase, Reply
@@ -48,6 +49,13 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An attachment was not what it had been when the mail was composed: certainly not sent."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The connection died before the end of the message: certainly not sent."""
 
@@ -65,7 +73,7 @@ class Unknown:
     detail: str
 
 
-Outcome: TypeAlias = Accepted | Refused | Withdrawn | Lost | Unknown
+Outcome: TypeAlias = Accepted | Refused | Withdrawn | Unreadable | Lost | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,9 @@ class Session:
         except SmtpError as error:
             self.close()
             return Lost(error.phase, error.trouble, error.detail)
+        except AttachmentError as error:
+            self.close()
+            return Unreadable(str(error))
         except BaseException:
             self.close()
             raise
@@ -167,17 +178,20 @@ class Session:
                 return Phase.RECIPIENT, Reply(553, "the address cannot be written in SMTP", (5, 1, 3))
         if message.needs_smtputf8 and not self._offers("smtputf8"):
             return Phase.RECIPIENT, Reply(553, "the server cannot deliver to non-ASCII addresses", (5, 6, 7))
-        if not message.bytes.isascii() and not self._offers("8bitmime"):
+        if not message.is_ascii and not self._offers("8bitmime"):
             return Phase.DATA, Reply(554, "the server cannot take 8-bit text", (5, 6, 3))
         limit = str(self._connection.esmtp_features.get("size", ""))
-        if limit.isdigit() and 0 < int(limit) < len(message.bytes):
+        if limit.isdigit() and 0 < int(limit) < message.size:
             return Phase.SENDER, Reply(552, f"the server takes at most {limit} bytes", (5, 3, 4))
         return None
 
     def _body(self, message: Message) -> Refused | None:
         """Everything but the final dot; a server that speaks now refuses the message half-way."""
-        self._connection.write(Phase.BODY, wire_form(message.bytes))
-        if not self._connection.has_input():
+        for chunk in message.chunks():
+            self._connection.write(Phase.BODY, wire_form(chunk))
+            if self._connection.has_input():
+                break
+        else:
             return None
         reply = self._connection.reply(Phase.BODY, self._timeouts.command)
         self.close()
@@ -218,8 +232,8 @@ class Session:
     def _commands(self, message: Message) -> list[_Command]:
         parameters = ""
         if self._offers("size"):
-            parameters += f" SIZE={len(message.bytes)}"
-        if not message.bytes.isascii():
+            parameters += f" SIZE={message.size}"
+        if not message.is_ascii:
             parameters += " BODY=8BITMIME"
         if message.needs_smtputf8:
             parameters += " SMTPUTF8"
@@ -276,7 +290,7 @@ def _lines(commands: list[_Command]) -> bytes:
 
 
 def wire_form(content: bytes) -> bytes:
-    """A message as DATA takes it, without the final dot: every line ends in CR LF, leading dots are doubled.
+    """Whole lines of a message as DATA takes them: each ends in CR LF, leading dots are doubled.
 
     A lone CR or LF would be read as a line end by some servers and not by others (CVE-2023-51764), so none is left.
     """

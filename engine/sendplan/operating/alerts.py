@@ -17,7 +17,7 @@ from sendplan.events import emit
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, notice
 from sendplan.mail.opening import open_session
-from sendplan.mail.smtp import Accepted, Lost, Refused, Unknown, Withdrawn
+from sendplan.mail.smtp import Accepted, Lost, Refused, Unknown, Unreadable, Withdrawn
 from sendplan.operating.overview import Concern, Overview
 from sendplan.problems import UserError
 from sendplan.project.project import Project
@@ -118,7 +118,7 @@ def _tried(sender: Sender, message: Message) -> Failure | None:
             return Failure(str(reply), scope)
         case Lost(detail=detail):
             return Failure(detail, Scope.HOST)
-        case Withdrawn():
+        case Withdrawn() | Unreadable():
             raise AssertionError(outcome)
         case _:
             assert_never(outcome)

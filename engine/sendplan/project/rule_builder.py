@@ -14,7 +14,7 @@ from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.project.formerly import message_keys, rule_ids, silenced
 from sendplan.project.languages import choose
-from sendplan.project.rules import BrokenRule, Rule, Step
+from sendplan.project.rules import Attached, BrokenRule, Rule, Step
 from sendplan.project.rules_file import RuleFiles, Written
 from sendplan.project.settings import TRANSACTIONAL, Settings
 from sendplan.reading.source import Document, KeyPath
@@ -117,7 +117,7 @@ class _Builder:
         enabled = tuple(step for step, counts in zip(written, switched_on, strict=True) if counts)
         depth = self._depth()
         on = bool(self._value("enabled", True, bool))
-        lookback, orders_from = self._lookback(), self._orders_from()
+        lookback, orders_from, attach = self._lookback(), self._orders_from(), self._attach()
         if trigger is None or due is None or any(each.is_error for each in self.problems):
             return None
         classes = [self.settings.classes[step.klass].requires for step in enabled]
@@ -139,6 +139,7 @@ class _Builder:
             description=data.get("description", ""),
             span=document.span((*self.written.path, "id")),
             beyond=enabled[depth:] if depth is not None else (),
+            attach=attach,
         )
 
     # --- steps ---
@@ -303,6 +304,24 @@ class _Builder:
                 Problem("wrong-value", f"`{found[0]}` is not a valid date", place, "write `2026-08-01`")
             )
             return None
+
+    def _attach(self) -> tuple[Attached, ...]:
+        found = self._find("attach", (), inherit=True)
+        if found is None:
+            return ()
+        sources, document, place = found
+        if not self.settings.attachments:
+            help_ = "name the folder in sendplan.yaml: `attachments: documents`"
+            self.problems.append(
+                Problem("missing-key", "there is no folder to attach from", document.span(place), help_)
+            )
+        attached = tuple(Attached(each, document.span((*place, number))) for number, each in enumerate(sources))
+        for each in attached:
+            if each.source.startswith(("/", "~")) or "\\" in each.source or ".." in each.source.split("/"):
+                help_ = "write a name below the folder of `attachments`, such as `invoices/{{ order.number }}.pdf`"
+                message = "an attachment lies in the folder of `attachments`"
+                self.problems.append(Problem("wrong-value", message, each.span, help_))
+        return attached
 
     def _regions(self, path: KeyPath) -> frozenset[str] | None:
         found = self._find("regions", path, inherit=True)

@@ -15,6 +15,15 @@ from sendplan.units import Duration
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that goes along with every mail of a rule."""
+
+    source: str
+    """Its name below `attachments:`, as a template."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One message of a rule: a ladder has several, any other rule exactly one whose id is empty."""
 
@@ -58,6 +67,7 @@ class Rule:
     """The enabled steps that `depth` leaves out; one that a person sent nevertheless ends the ladder."""
     ids: tuple[str, ...] = ()
     """Its id, then those of the rules that it continues (`formerly`)."""
+    attach: tuple[Attached, ...] = ()
 
     def enabled_steps(self) -> tuple[Step, ...]:
         """The steps that are switched on, also those that `depth` leaves out."""

@@ -192,6 +192,10 @@ class Settings:
     imports: tuple[ImportSource, ...] = ()
     alerts: str | None = None
     """The owner's address, for at most one mail a day about what needs attention."""
+    attachments: str = ""
+    """The folder, relative to `folder`, that rules attach files from; empty when there is none."""
+    largest_mail: int = 10_000_000
+    """Bytes; a larger one stays open."""
     state: str | None = None
     """The folder, relative to `folder`, of the marks outside the store; the user's state directory when absent."""
     fresh_within: Mapping[str, Duration] = field(default_factory=dict)

@@ -35,7 +35,7 @@ from sendplan.reading.project_file import lies_in
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 from sendplan.store_kinds import HELP, store_kind
-from sendplan.units import Duration
+from sendplan.units import Duration, parse_size
 
 FILE = "sendplan.yaml"
 _NEEDED = {"senders": "from", "holds": "when", "imports": "file"}
@@ -140,6 +140,8 @@ class _Reader:
             schedule=self.data.get("schedule"),
             imports=tuple(self._import(name, each) for name, each in self._section("imports")),
             alerts=self.data.get("alerts"),
+            attachments=self.data.get("attachments", ""),
+            largest_mail=parse_size(self.data.get("limits", {}).get("attachment", "10 MB")),
             state=self.data.get("state"),
             fresh_within=fresh_within,
             defaults=self.data.get("defaults", {}),

@@ -60,6 +60,11 @@ class Analysis:
         text = "\n" * (self.source.subject_line - 1) + self.source.subject
         return self._compiled(self._parse(text, name, "put it below the front matter"), text, name)
 
+    def file_name(self) -> Template | None:
+        """The template of a file's name, like `body`."""
+        name, text = "attach", self.source.body
+        return self._compiled(self._parse(text, name, "a file's name is plain text"), text, name)
+
     def _parse(self, text: str, name: str, no_elements: str) -> nodes.Template | None:
         """`no_elements` tells what to write instead of a button or picture; empty where they may stand."""
         with self._readable(text):

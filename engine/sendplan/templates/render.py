@@ -20,7 +20,7 @@ from sendplan.problems import Problem, Severity, Span, UserError, did_you_mean
 from sendplan.project import languages
 from sendplan.project.settings import Settings
 from sendplan.templates.analysis import Analysis
-from sendplan.templates.localise import Localiser, is_known
+from sendplan.templates.localise import Localiser, PrintError, is_known
 from sendplan.templates.sandbox import LAYOUT, RENDERING, LimitError, MailEnvironment, Rendering, RenderLimits
 from sendplan.templates.template_source import TemplateSource, is_part, read_template
 from sendplan.templates.values import Context, Namespace, Personal, known_fields, namespace
@@ -71,6 +71,8 @@ class Templates:
         self._environment = MailEnvironment(_Loader(self))
         self._known = known_fields(settings)
         self._compiled: dict[str, _Compiled] = {}
+        self._file_names: dict[str, tuple[Template, TemplateSource]] = {}
+        """File names to attach, as they are written."""
         self._lock = threading.RLock()
 
     def check(self) -> list[Problem]:
@@ -118,6 +120,42 @@ class Templates:
         content = {"content": Markup(document.html), "subject": Personal(subject), "language": language}
         html = self._page({**names, **content}, replace(rendering, printed=values, size=0))
         return Rendered(subject, text, html, language)
+
+    def file_name(self, source: str, language: str, context: Context) -> str:
+        """The name of a file to attach, which is a template of one line; raises TemplateError like `render`.
+
+        What an order holds stays within one part of the path: a value with a slash is refused.
+        """
+        from sendplan.templates.markdown import fill_text
+
+        template, read = self._file_name(source)
+        names = namespace(context, self._settings.fields, self._settings.calendar.zone)
+        rendering = Rendering(Localiser(language), self._limits)
+        with self._problems_of(read):
+            made = self._run(template, names, rendering)
+            strange = [each.text for each in rendering.printed if not each.trusted and re.search(r"[/\\]", each.text)]
+            if strange:
+                raise PrintError(f'`{strange[0]}` contains a slash, write `| replace("/", "-")` behind the field')
+            return fill_text(made, rendering.printed)
+
+    def check_file_name(self, source: str) -> list[Problem]:
+        """What is wrong with the name of a file to attach; the places are in the name itself."""
+        try:
+            self._file_name(source)
+        except TemplateError as error:
+            return list(error.problems)
+        return []
+
+    def _file_name(self, source: str) -> tuple[Template, TemplateSource]:
+        with self._lock:
+            if source not in self._file_names:
+                read = TemplateSource(source, (source,), "", source)
+                analysis = Analysis(self._environment, self._known, frozenset(), read)
+                template = analysis.file_name()
+                if template is None:
+                    raise TemplateError(analysis.problems)
+                self._file_names[source] = template, read
+            return self._file_names[source]
 
     def _page(self, names: Namespace, rendering: Rendering) -> str:
         """The layout around the content: the same for most mails, but for the values."""

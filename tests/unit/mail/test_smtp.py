@@ -38,7 +38,7 @@ STALLED = {
 SECRET = "pässword with blanks"
 
 MAIL = Message(
-    bytes=b"Subject: hello\r\n\r\nDear buyer\r\n",
+    head=b"Subject: hello\r\n\r\nDear buyer\r\n",
     envelope_from="shop@example.com",
     recipients=("buyer@example.org",),
     copy=None,
@@ -297,7 +297,7 @@ def test_a_server_that_leaves_during_the_body_has_not_got_the_mail() -> None:
 
 def test_a_refusal_in_the_middle_of_the_body_is_heard() -> None:
     """A server that refuses while the body is on its way is understood, and no intent is asked for."""
-    big = replace(MAIL, bytes=b"x" * 60 + b"\r\n" + b"y" * 30_000_000)
+    big = replace(MAIL, head=b"x" * 60 + b"\r\n" + b"y" * 30_000_000)
     with Sink(at(Step.BODY, Say("421 4.3.1 disk full")), size_limit=50_000_000) as sink, session(sink) as one:
         outcome = one.submit(big, pytest.fail)
         assert isinstance(outcome, Refused | Lost)
@@ -358,8 +358,8 @@ def test_a_multi_line_answer_is_one_reply() -> None:
 @pytest.mark.parametrize(
     ("message", "offered", "limit", "expected"),
     [
-        (replace(MAIL, bytes=b"x" * 2000), without(), 1000, "552 5.3.4"),
-        (replace(MAIL, bytes="Grüße\r\n".encode()), without("8BITMIME"), 1000, "554 5.6.3"),
+        (replace(MAIL, head=b"x" * 2000), without(), 1000, "552 5.3.4"),
+        (replace(MAIL, head="Grüße\r\n".encode()), without("8BITMIME"), 1000, "554 5.6.3"),
         (
             replace(MAIL, recipients=("käufer@example.org",), needs_smtputf8=True),
             without("SMTPUTF8"),
@@ -384,7 +384,7 @@ def test_what_a_server_cannot_take_is_not_tried(
 
 def test_what_the_server_offers_is_used() -> None:
     """Size, 8-bit text and non-ASCII addresses are announced to a server that offers them."""
-    message = replace(MAIL, bytes="Grüße\r\n".encode(), recipients=("käufer@example.org",), needs_smtputf8=True)
+    message = replace(MAIL, head="Grüße\r\n".encode(), recipients=("käufer@example.org",), needs_smtputf8=True)
     with Sink() as sink:
         assert isinstance(submit(sink, message), Accepted)
         assert "MAIL FROM:<shop@example.com> SIZE=9 BODY=8BITMIME SMTPUTF8" in sink.commands
@@ -408,7 +408,7 @@ def test_a_smuggled_dot_is_content() -> None:
     """`\\r.\\r\\n` in a body arrives as text, in one mail."""
     body = b"Subject: x\r\n\r\nfirst\r.\r\nMAIL FROM:<evil@example.org>\n.\n.end\r\n"
     with Sink() as sink:
-        assert isinstance(submit(sink, replace(MAIL, bytes=body)), Accepted)
+        assert isinstance(submit(sink, replace(MAIL, head=body)), Accepted)
         (mail,) = sink.mails
         assert mail.content == b"Subject: x\r\n\r\nfirst\r\n.\r\nMAIL FROM:<evil@example.org>\r\n.\r\n.end\r\n"
 
@@ -603,7 +603,7 @@ def test_mails_are_kept_in_an_mbox(tmp_path: Path) -> None:
     """The mbox holds each mail before the server answers, with `From ` lines quoted."""
     file = tmp_path / "mails.mbox"
     with Sink(at(Step.STORED, Drop()), mbox=file) as sink:
-        assert isinstance(submit(sink, replace(MAIL, bytes=b"Subject: x\r\n\r\nFrom here\r\n")), Unknown)
+        assert isinstance(submit(sink, replace(MAIL, head=b"Subject: x\r\n\r\nFrom here\r\n")), Unknown)
         assert file.read_bytes().endswith(b"\nSubject: x\n\n>From here\n\n")
 
 

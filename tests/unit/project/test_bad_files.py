@@ -26,6 +26,7 @@ WITHOUT_FILE = {
     *("unknown-revision", "renamed-without-formerly"),
     *("absent-column", "bad-row", "import-file", "import-suspicious", "unknown-column"),
     *("foreign-store", "store-broken", "store-busy", "store-unreadable"),
+    *("attachment-missing", "mail-too-large"),
     *("message-header", "missing-extra", "missing-field", "template-limit", "template-value"),
     *("mark-unwritable", "output-exists", "store-newer"),
     *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-approved", "over-limit"),

@@ -12,18 +12,20 @@ from pathlib import Path
 
 import click
 
-from sendplan.commands.context import format_option, load_settings, progress_bar, project_option, store_of
+from sendplan.commands.context import format_option, load_project, load_settings, progress_bar, project_option, store_of
 from sendplan.commands.output import print_json
-from sendplan.commands.reading import import_json, print_import
+from sendplan.commands.reading import history_json, import_json, print_history, print_import
 from sendplan.deciding.candidates import indexes
 from sendplan.importing.files import FORMATS
 from sendplan.importing.import_file import ImportReport
 from sendplan.importing.mapping_file import shipped_names, shipped_path
+from sendplan.operating.histories import HistoryReport, take_history
 from sendplan.operating.imports import failures, read_imports, take_file
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project import project as projects
 from sendplan.project.settings import Settings
 from sendplan.store import Store
+from sendplan.store.adoption import checked
 
 PREVIEWED = 10
 """Orders that a dry run prints for people."""
@@ -43,6 +45,7 @@ PREVIEWED = 10
 @click.option(
     "--draft", is_flag=True, help="Write a first mapping from a look at FILE, with comments where it guesses."
 )
+@click.option("--history", is_flag=True, help="FILE is what an old system has sent: order, rule, step, at.")
 @format_option("text", "json")
 @project_option
 def command(
@@ -52,6 +55,7 @@ def command(
     strict: bool,
     dry_run: bool,
     draft: bool,
+    history: bool,
     format_: str,
     project_dir: Path | None,
 ) -> int:
@@ -60,6 +64,10 @@ def command(
     A FILE is CSV, JSON, JSON lines, XML or XLSX, also packed (.gz), a folder of them, or `-` for standard input. A bad
     row is reported with its line and does not stop the others. Without FILE, the files under `imports:` are read.
     """
+    if history:
+        if not files or draft or mapping is not None or system is not None:
+            raise click.UsageError("--history takes FILEs with the columns order, rule, step, at, and no mapping")
+        return _record_history(files, project_dir, strict, dry_run, format_)
     settings = load_settings(project_dir)
     if draft:
         if len(files) != 1 or mapping is not None or system is not None or strict or dry_run:
@@ -120,6 +128,27 @@ def _draft(given: Path, settings: Settings) -> int:
         err=True,
     )
     return Exit.DONE
+
+
+def _record_history(
+    files: tuple[Path, ...], project_dir: Path | None, strict: bool, dry_run: bool, format_: str
+) -> int:
+    """Record what another system has sent, so that no rule sends it again."""
+    project, _ = load_project(project_dir)
+    store = store_of(project.settings)
+    now = datetime.now(UTC).replace(microsecond=0)
+    done: list[tuple[str, HistoryReport]] = []
+    with checked(project.settings, store) as marks:
+        for given in files:
+            for path, name in _opened(given):
+                with path as opened:
+                    done.append((name, take_history(opened, name, project, store, now, strict=strict, dry_run=dry_run)))
+        marks.rise(store.high_water())
+    for name, report in done if format_ == "text" else ():
+        print_history(name, report)
+    if format_ == "json":
+        print_json({"files": {name: history_json(report) for name, report in done}})
+    return Exit.FINDINGS if any(report.problems for _, report in done) else Exit.DONE
 
 
 def _shipped(system: str, mapping: Path | None) -> Path:

@@ -11,6 +11,7 @@ from sendplan import report
 from sendplan.commands.output import print_problems
 from sendplan.importing.import_file import ImportReport, Preview
 from sendplan.importing.values import as_json
+from sendplan.operating.histories import HistoryReport
 from sendplan.text import clean, counted
 
 
@@ -76,3 +77,26 @@ def import_json(done: ImportReport) -> dict[str, Any]:
         counts["orders"] = [as_json(each.values) for each in done.previews]
         counts["unused"] = list(done.unused)
     return counts | report.problems_json([*done.problems, *done.warnings])
+
+
+def print_history(file: str, done: HistoryReport) -> None:
+    """What a file of sent messages recorded, and what in it was refused."""
+    if done.problems:
+        print_problems(list(done.problems), "text", err=True)
+    stored = "" if done.stored else "; nothing was stored"
+    unknown = f" ({done.unknown_orders} of orders that are not there yet)" if done.unknown_orders else ""
+    said = f"{done.recorded} recorded as sent{unknown}, {done.known} known, {done.bad} bad"
+    click.echo(f"{clean(file)}: {counted(done.rows, 'row')}: {said}{stored}")
+
+
+def history_json(done: HistoryReport) -> dict[str, Any]:
+    """The same for machines."""
+    counts = {
+        "rows": done.rows,
+        "recorded": done.recorded,
+        "known": done.known,
+        "unknown_orders": done.unknown_orders,
+        "bad": done.bad,
+        "stored": done.stored,
+    }
+    return counts | report.problems_json(list(done.problems))

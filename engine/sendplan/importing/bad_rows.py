@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sendplan.addresses import mask_all
 from sendplan.fields import Field, FieldType
@@ -16,8 +17,59 @@ from sendplan.importing.numbers import notation_of, say_notation
 from sendplan.importing.tables import Table, cell_place
 from sendplan.problems import Problem, Span
 
+
+class RowCode(StrEnum):
+    """What is wrong with a row, for whoever expects it (docs/project.md#scenarios)."""
+
+    NUMBER = "wrong-number"
+    DATE = "wrong-date"
+    FLAG = "wrong-flag"
+    COUNTRY = "wrong-country"
+    EMAIL = "wrong-email"
+    TONGUE = "wrong-language"
+    CURRENCY = "wrong-currency"
+    ID = "wrong-id"
+    TEXT = "wrong-text"
+    LIST = "wrong-list"
+    LINES = "wrong-lines"
+    ACCOUNT = "wrong-account"
+    MISSING = "missing-value"
+    EXPRESSION = "wrong-expression"
+    """A condition or an expression that this row has no answer to."""
+    CELLS = "wrong-cells"
+    """The row as a whole: too many or too few cells, or not readable."""
+    GROUP = "no-order-above"
+    HIDDEN = "passed-over"
+    """`only` hides an order that is stored."""
+    MATCH = "no-match"
+    DUPLICATE = "duplicate-order"
+    OTHER_ACCOUNT = "other-account"
+    INCOMPLETE = "incomplete-order"
+
+
+_BY_NAME = {
+    "id": RowCode.ID,
+    "account": RowCode.ACCOUNT,
+    "email": RowCode.EMAIL,
+    "language": RowCode.TONGUE,
+    "currency": RowCode.CURRENCY,
+    "country": RowCode.COUNTRY,
+    "billing_country": RowCode.COUNTRY,
+}
+_BY_TYPE = {
+    FieldType.TEXT: RowCode.TEXT,
+    FieldType.INTEGER: RowCode.NUMBER,
+    FieldType.DECIMAL: RowCode.NUMBER,
+    FieldType.MOMENT: RowCode.DATE,
+    FieldType.FLAG: RowCode.FLAG,
+    FieldType.LIST: RowCode.LIST,
+    FieldType.RECORDS: RowCode.LINES,
+}
+
 ALIKE = 10
 """So many alike are told one by one."""
+CODED = 1_000
+"""So many bad rows are kept with their codes."""
 SAMPLES = 200
 """Different texts of one kind that are looked at for what to change."""
 
@@ -39,6 +91,15 @@ class BadRow:
     notation: Notation | None = None
     alike: str = ""
     """The message without what only this row has, when many are told as one."""
+    code: RowCode | None = None
+    """By the field when None."""
+
+    @property
+    def known_as(self) -> RowCode:
+        """The code that a test names it by."""
+        if self.code is not None or self.field is None:
+            return self.code or RowCode.EXPRESSION
+        return _BY_NAME.get(self.field.name) or _BY_TYPE[self.field.type]
 
     @property
     def personal(self) -> bool:
@@ -80,10 +141,14 @@ class BadRows:
     lines: int = 0
     """Rows that are bad; one of them may have several mistakes."""
     kinds: dict[tuple[str, str], _Kind] = field(default_factory=dict)
+    codes: dict[int, tuple[RowCode, ...]] = field(default_factory=dict)
+    """Line → what is wrong there, of the first rows."""
 
     def note(self, line: int, mistakes: Sequence[BadRow]) -> None:
         """One bad row, with everything that is wrong with it."""
         self.lines += 1
+        if len(self.codes) < CODED:
+            self.codes[line] = tuple(dict.fromkeys(each.known_as for each in mistakes))
         for each in mistakes:
             name = each.field.name if each.field is not None else ""
             kind = self.kinds.setdefault((name, each.what or each.alike or each.message), _Kind())

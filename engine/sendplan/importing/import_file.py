@@ -13,7 +13,7 @@ from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 from sendplan.expressions.columns import Paths
 from sendplan.expressions.elements import SEEN
 from sendplan.fields import Value
-from sendplan.importing.bad_rows import BadRow, BadRows
+from sendplan.importing.bad_rows import BadRow, BadRows, RowCode
 from sendplan.importing.conversion import Notation, converter
 from sendplan.importing.files import OrderFile
 from sendplan.importing.grouping import groups
@@ -68,6 +68,8 @@ class ImportReport:
     """Of a dry run, the orders, as many as were asked for."""
     unused: tuple[str, ...] = ()
     """Columns, or first keys of orders, that no field reads."""
+    refused: Mapping[int, tuple[RowCode, ...]] = field(default_factory=dict)
+    """Line of a bad row → what is wrong with it, of the first ones."""
 
 
 def import_file(
@@ -213,6 +215,7 @@ class _Import:
             warnings=tuple(self._warnings()),
             previews=tuple(self.previews),
             unused=self._unused(),
+            refused=dict(self.bad.codes),
         )
 
     # --- opening ---
@@ -258,13 +261,15 @@ class _Import:
         for row in rows:
             odd = row if isinstance(row, OddRow) else None
             if odd is not None and odd.cells is None:
-                self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help)])
+                self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help, code=RowCode.CELLS)])
                 continue
             line, cells = (odd.line, odd.cells or []) if odd is not None else row  # type: ignore[misc]
             yield line, {name: cells[index] for name, index in used}, odd
 
     def _stray(self, line: int) -> None:
-        self.bad.note(line, [BadRow(line, f"`{self.mapping.group}` is empty, and no order stands above")])
+        self.bad.note(
+            line, [BadRow(line, f"`{self.mapping.group}` is empty, and no order stands above", code=RowCode.GROUP)]
+        )
 
     def _readers(self, sources: Sequence[Any]) -> list[FieldReader]:
         present = [each for each in sources if self._may_read(each)]
@@ -402,7 +407,7 @@ class _Import:
                 self.selection.passed_over -= 1
                 message = f"the order `{marked[0]}` is stored, and `only` passes its row over now"
                 help = "store what has changed (such as `cancelled`) instead of passing the row over"
-                self.bad.note(line, [BadRow(line, message, help)])
+                self.bad.note(line, [BadRow(line, message, help, code=RowCode.HIDDEN)])
             self.refused.update({id_: line for id_ in marked if id_ not in self.refused})
 
     def _orders_of(self, records: Sequence[RawOrder]) -> list[tuple[str, ...]]:
@@ -452,7 +457,7 @@ class _Import:
         if self.mapping.match is None and self.table is None:
             for position, (line, _) in enumerate(batch):
                 if columns["id"][position] is ABSENT:
-                    mistakes.setdefault(position, []).append(BadRow(line, "`id` is missing"))
+                    mistakes.setdefault(position, []).append(BadRow(line, "`id` is missing", code=RowCode.MISSING))
 
     def _matched(self, run: ImportRun, columns: Columns, batch: Sequence[RawOrder], mistakes: Mistakes) -> Columns:
         """The columns with the ids of the orders that are found by `match`."""
@@ -472,7 +477,7 @@ class _Import:
                 message = f'no order has `{match}` = "{text}"'
                 if orders:
                     message = f'`{match}` = "{text}" belongs to {len(orders)} orders: {", ".join(orders[:3])}'
-                mistakes[position] = [BadRow(batch[position][0], message, column=match)]
+                mistakes[position] = [BadRow(batch[position][0], message, column=match, code=RowCode.MATCH)]
         return {"id": ids} | {name: each for name, each in columns.items() if name not in (match, "account")}
 
     def _store(self, run: ImportRun, columns: Columns, lines: Sequence[int]) -> None:
@@ -515,18 +520,18 @@ class _Import:
             case Refusal.DUPLICATE:
                 message = f"the order `{row.id}` is on line {row.detail} already"
                 help_ = "keep one of them, or `group` rows that belong together"
-                alike = "the order is on an earlier line already"
+                alike, code = "the order is on an earlier line already", RowCode.DUPLICATE
             case Refusal.ACCOUNT_CHANGED:
                 message = f"the order `{row.id}` belongs to the account `{row.detail}`"
                 help_ = "an order's account cannot change; ids must be unique across all accounts"
-                alike = f"the order belongs to the account `{row.detail}`"
+                alike, code = f"the order belongs to the account `{row.detail}`", RowCode.OTHER_ACCOUNT
             case Refusal.INCOMPLETE:
                 message = f"the order `{row.id}` is new and has no `{row.detail}`"
                 help_ = self._completing(row.detail)
-                alike = f"the order is new and has no `{row.detail}`"
+                alike, code = f"the order is new and has no `{row.detail}`", RowCode.INCOMPLETE
             case _:
                 assert_never(row.refusal)
-        return BadRow(row.number, message, help_, alike=alike)
+        return BadRow(row.number, message, help_, alike=alike, code=code)
 
     def _completing(self, field: str) -> str:
         """What to write so that new orders have a field that each must have."""

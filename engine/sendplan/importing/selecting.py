@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sendplan.expressions.elements import BadValue
 from sendplan.expressions.evaluate import Meaning
-from sendplan.importing.bad_rows import BadRow, BadRows
+from sendplan.importing.bad_rows import BadRow, BadRows, RowCode
 from sendplan.importing.mapping import FileMapping
 from sendplan.importing.shapes import Group, RawOrder, Shape
 from sendplan.importing.tables import OddRow
@@ -45,7 +45,7 @@ class Selection:
                 continue
             odd = next((each for each in kept.odd if each is not None), None)
             if odd is not None:
-                self.bad.note(line, [BadRow(odd.line, odd.message, odd.help)])
+                self.bad.note(line, [BadRow(odd.line, odd.message, odd.help, code=RowCode.CELLS)])
                 self.leave_out((line, kept), False)
                 continue
             self.kept += 1
@@ -82,7 +82,7 @@ class Selection:
         record = None if odd.cells is None else (odd.line, odd.cells)
         if only is not None and record is not None and not self._asked(only, record):
             return
-        self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help)])
+        self.bad.note(odd.line, [BadRow(odd.line, odd.message, odd.help, code=RowCode.CELLS)])
         if record is not None:
             # Its cells may have slipped, but an order that is held in vain costs less than a reminder after payment.
             self.leave_out(record, False)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, assert_never
 from sendplan.expressions.elements import SEEN, BadValue, elements, filled, scalar, within
 from sendplan.expressions.evaluate import Environment, Missing
 from sendplan.fields import Field, FieldType, decimal_text
-from sendplan.importing.bad_rows import BadRow
+from sendplan.importing.bad_rows import BadRow, RowCode
 from sendplan.importing.conversion import Converter, rounded
 from sendplan.importing.mapping import (
     ColumnSource,
@@ -269,7 +269,7 @@ def _note_missing(
     for position, value in enumerate(values):
         told = mistakes.get(position, ())
         if value is None and not any(each.field is not None and each.field.name == name for each in told):
-            bad = BadRow(batch[position][0], f"`{name}` is missing", column=field[1] or None)
+            bad = BadRow(batch[position][0], f"`{name}` is missing", column=field[1] or None, code=RowCode.MISSING)
             mistakes.setdefault(position, []).append(bad)
 
 

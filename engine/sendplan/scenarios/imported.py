@@ -5,16 +5,28 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.ledger import RefusedData
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project.settings import Settings
 from sendplan.reading.source import Document, KeyPath
 from sendplan.store import open_store
 from sendplan.store.memory import MemoryOrders
 from sendplan.store.protocols import StoredOrder
+
+
+def located_import(document: Document, folder: Path, project: Path) -> tuple[Path | None, Path | None, list[Problem]]:
+    """The file and the mapping under `import`."""
+    found: dict[str, Path | None] = {}
+    problems: list[Problem] = []
+    for key in document.data["import"]:
+        found[key], missing = located(document, ("import", key), folder, project)
+        problems += missing
+    return found.get("file"), found.get("mapping"), problems
 
 
 def located(document: Document, path: KeyPath, folder: Path, project: Path) -> tuple[Path | None, list[Problem]]:
@@ -31,16 +43,33 @@ def located(document: Document, path: KeyPath, folder: Path, project: Path) -> t
     return None, [Problem("file-missing", f"there is no file `{value}`", document.span(path), help_)]
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedOrders:
+    """What a store holds after an import."""
+
+    orders: tuple[StoredOrder, ...]
+    refused: Mapping[str, RefusedData]
+    """Order → its row that was refused."""
+    report: ImportReport
+
+
 def read_orders(
-    file: Path, mapping: Path | None, settings: Settings, at: datetime
-) -> tuple[tuple[StoredOrder, ...], ImportReport]:
-    """The file's orders as an import at `at` (UTC) stores them, and what the import said."""
+    file: Path, mapping: Path | None, settings: Settings, at: datetime, before: Iterable[StoredOrder] = ()
+) -> ImportedOrders:
+    """The file's orders as an import at `at` (UTC) stores them beside those that were there before."""
     with (
         tempfile.TemporaryDirectory(prefix="sendplan-") as folder,
         closing(open_store("sqlite:///import.db", Path(folder), settings.fields, settings.calendar)) as store,
     ):
+        with store.importing("before", at) as run:
+            for line, order in enumerate(before, start=1):
+                values = {"id": order.id, "account": order.account, **order.values}
+                run.upsert(tuple(values), [(line, tuple(values.values()))])
+            run.finish(0)
         report = import_file(file, mapping, settings, store, at)
-        return tuple(store.orders()), report
+        orders = tuple(store.orders())
+        histories = store.histories([each.id for each in orders])
+        return ImportedOrders(orders, {id_: each.refused for id_, each in histories.items() if each.refused}, report)
 
 
 def filled(orders: Iterable[StoredOrder]) -> MemoryOrders:

@@ -19,6 +19,8 @@ from sendplan.project.project import Project
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 from sendplan.scenarios.comparison import Comparison, named
+from sendplan.scenarios.import_checks import import_differences
+from sendplan.scenarios.imported import located_import, read_orders
 from sendplan.store.memory import MemoryOrders
 
 FOLDER = Path("fixtures/scenarios")
@@ -103,7 +105,7 @@ class _Runner:
         self.orders = MemoryOrders()
         self.rules = self._selected_rules()
         self.raw: dict[str, dict[str, Any]] = {}
-        for number, order in enumerate(self.data["orders"]):
+        for number, order in enumerate(self.data.get("orders", ())):
             if str(order["id"]) in self.raw:
                 self.note(("orders", number, "id"), f"the order `{order['id']}` appears twice", "keep one of them")
             self._change(("orders", number), str(order["id"]), order)
@@ -169,11 +171,32 @@ class _Runner:
             if previous is not None and at < previous:
                 self.note((*path, "at"), "steps must be in chronological order", "move this step up")
             previous = at
+            if number == 0 and "import" in self.data:
+                yield from self._import(at)
             self._before_plan(path, step, at)
             self._check_because(path, step)
             if self.problems:
                 return
             yield self._play(path, step, at)
+
+    def _import(self, at: datetime) -> Iterator[StepResult]:
+        """Take the scenario's file beside its orders, and compare what came of it."""
+        settings = self.project.settings
+        folder = settings.folder / Path(self.document.file).parent
+        file, mapping, problems = located_import(self.document, folder, settings.folder)
+        self.problems += problems
+        if self.problems or file is None:
+            return
+        found = read_orders(file, mapping, settings, at, self.orders.orders())
+        for order in found.orders:
+            self.raw[order.id] = {"account": order.account, **order.values}
+            self.orders.put(order.id, order.account, self.raw[order.id])
+        for id_, refused in found.refused.items():
+            self.orders.refuse(id_, refused)
+        lines = import_differences(self.data, found, settings)
+        told = [f"{each.span or ''}: {each.message}" for each in found.report.problems] if lines else []
+        expected = {key: self.data[key] for key in ("imported", "refused") if key in self.data}
+        yield StepResult(self.calendar.text(at), not lines, expected or "an import", [], "\n".join([*lines, *told]))
 
     def _before_plan(self, path: KeyPath, step: Mapping[str, Any], at: datetime) -> None:
         self._changes((*path, "change"), step.get("change", {}))

@@ -18,7 +18,7 @@ from sendplan.project.project import Project
 from sendplan.reading.project_file import read_project_file
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, load
-from sendplan.scenarios.imported import filled, located, read_orders, refresh
+from sendplan.scenarios.imported import filled, located_import, read_orders, refresh
 from sendplan.store.protocols import StoredOrder
 
 FOLDER = Path("fixtures/snapshots")
@@ -90,17 +90,14 @@ def run(snapshot: PlanSnapshot, project: Project, *, update: bool = False) -> Sn
     """Import the file, plan at each moment, and compare with what was kept; `update` keeps what is now."""
     document, settings = snapshot.document, project.settings
     moments, problems = _moments(snapshot, project)
-    file, mapping = None, None
-    for key in snapshot.data["import"]:
-        found, missing = located(document, ("import", key), snapshot.path.parent, settings.folder)
-        problems += missing
-        file, mapping = (found, mapping) if key == "file" else (file, found)
+    file, mapping, missing = located_import(document, snapshot.path.parent, settings.folder)
+    problems += missing
     if problems or file is None:
         return SnapshotResult(document.file, snapshot.title, problems=tuple(problems))
-    orders, report = read_orders(file, mapping, settings, moments[0])
-    if not report.stored:
-        return SnapshotResult(document.file, snapshot.title, problems=report.problems)
-    text = "\n".join(plan.to_text() for plan in plans(project, orders, moments))
+    imported = read_orders(file, mapping, settings, moments[0])
+    if not imported.report.stored:
+        return SnapshotResult(document.file, snapshot.title, problems=imported.report.problems)
+    text = "\n".join(plan.to_text() for plan in plans(project, imported.orders, moments))
     if update:
         write_file(snapshot.kept, FileKind.SNAPSHOT, [text.encode()])
     kept = read_project_file(snapshot.kept, str(Path(snapshot.file).with_name(snapshot.kept.name)), settings.folder)

@@ -10,22 +10,19 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import partial
 
-from sendplan.addresses import address_error, mailbox
+from sendplan.addresses import address_error
 from sendplan.calendar import Window
 from sendplan.deciding.decision import OUTSIDE, Check, Decision, Sentence, Situation
+from sendplan.deciding.held_back import paused, snoozed, stale, suppressed
 from sendplan.deciding.progress import progress
 from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
 from sendplan.expressions import And, Environment, Evaluated, Expression, FieldRef, Missing, walk
 from sendplan.fields import PERSONAL, Moment
-from sendplan.ledger import EVERY_CLASS, Record, Snooze, State
+from sendplan.ledger import Record, State
 from sendplan.plan import Reason
 from sendplan.project.regions import ADDRESS_FIELDS, locate
 from sendplan.project.rules import Rule, Step
-from sendplan.project.settings import TRANSACTIONAL, Account, Hold, Settings
-from sendplan.units import Duration
-
-_NEXT_INSTANT = datetime.resolution
-"""Data is stale when more than the limit has passed."""
+from sendplan.project.settings import Account, Hold, Settings
 
 
 def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
@@ -281,13 +278,7 @@ class _Decider:
 
     def _suppressed(self) -> Check | None:
         assert self.step is not None
-        for klass in sorted(self.situation.overrides.suppressed.get(self._mailbox(), ())):
-            if klass == EVERY_CLASS:
-                return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
-            gone = klass not in self.settings.classes and self.step.klass != TRANSACTIONAL
-            if gone or klass == self.step.klass:
-                return Check(Reason.SUPPRESSED, False, f"the address gets no mail of class {klass}")
-        return None
+        return suppressed(self.step, self.settings, self.situation)
 
     def _address(self) -> Check:
         if "email" not in self.values:
@@ -359,11 +350,9 @@ class _Decider:
         return Check(Reason.EXPIRED, False, say)
 
     def _held(self) -> Check | None:
-        snooze = self._snooze()
+        snooze = snoozed(self.rule, self.settings, self.situation)
         if snooze is not None:
-            ends = self.calendar.instant(snooze.until)
-            reason = f": {snooze.reason}" if snooze.reason else ""
-            return Check(Reason.HELD, False, f"snoozed until {snooze.until}{reason}", change=ends)
+            return snooze
         asked: tuple[Expression, ...] = ()
         for hold in self.settings.holds:
             value = self._evaluate(hold.when)
@@ -374,44 +363,12 @@ class _Decider:
                 return Check(Reason.HELD, False, f"{hold.reason}{missing}", asked)
         return Check(Reason.HELD, True, "no hold applies", asked) if asked else None
 
-    def _snooze(self) -> Snooze | None:
-        """The snooze that lasts longest, of those that are not over."""
-        order = self.situation.facts.id
-        found = self.situation.overrides.snoozed(order, self._mailbox(), self.rule.ids)
-        lasting = (each for each in found if self.calendar.instant(each.until) > self.now)
-        return max(lasting, key=lambda each: each.until, default=None)
-
     def _paused(self) -> Check | None:
         assert self.account is not None
-        for name, what in ((self.rule.id, "the rule"), (self.account.sender, "the sender"), ("*", "everything")):
-            if name in self.situation.overrides.paused:
-                subject = what if name == "*" else f"{what} {name}"
-                return Check(Reason.PAUSED, False, f"{subject} is paused until `sendplan resume`")
-        return None
+        return paused(self.rule, self.account, self.situation)
 
     def _stale(self) -> Check | None:
-        refused = self.situation.history.refused
-        if refused is not None:
-            why = f"the import of {refused.file} refused its row on line {refused.line}: what is stored may be wrong"
-            return Check(Reason.STALE_DATA, False, why)
-        watched = sorted(self.rule.reads & self.settings.fresh_within.keys())
-        ends: list[datetime] = []
-        for name in watched:
-            limit: Duration = self.settings.fresh_within[name]
-            at = self.situation.imported.get(name)
-            if at is None:
-                return Check(Reason.STALE_DATA, False, f"`{name}` was never imported for this account")
-            end = self.calendar.after(at, limit)
-            if end < self.now:
-                said = partial(self._stale_since, name, at, limit)
-                return Check(Reason.STALE_DATA, False, said)
-            ends.append(end + _NEXT_INSTANT)
-        if not watched:
-            return None
-        return Check(Reason.STALE_DATA, True, lambda: f"fresh: {', '.join(watched)}", change=min(ends))
-
-    def _stale_since(self, name: str, at: datetime, limit: Duration) -> str:
-        return f"`{name}` was last imported {self._text(at)}, more than {limit} ago"
+        return stale(self.rule, self.settings, self.situation)
 
     def _retry(self) -> Check | None:
         retry = self._next_attempt()
@@ -450,9 +407,6 @@ class _Decider:
             return self.rule.due.text
         assert self.step is not None
         return f"{self.progress.last_step or self.rule.id} sent {self._text(self.follows)} + {self.step.after}"
-
-    def _mailbox(self) -> str:
-        return mailbox(str(self.values.get("email", "")))
 
     def _ordered(self) -> Moment:
         ordered = self.values["ordered"]

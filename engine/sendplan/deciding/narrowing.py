@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sendplan.deciding.region_bounds import in_regions, unknown_region
 from sendplan.deciding.timing import MISSED_FOR, earliest_day
 from sendplan.expressions.bounds import (
     ALWAYS,
@@ -20,11 +21,9 @@ from sendplan.expressions.bounds import (
     Bound,
     Compared,
     Constant,
-    Contains,
     Latest,
     Listed,
     Never,
-    NotDigits,
     Operand,
     Present,
     all_of,
@@ -37,8 +36,6 @@ from sendplan.expressions.nodes import Add, And, Literal, Node, ParamValue, walk
 from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
 from sendplan.fields import FieldType
 from sendplan.ledger import ANY_STEP, MessageKey
-from sendplan.project.postcodes import Postcodes
-from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.units import Duration
@@ -338,73 +335,3 @@ def _conjunct_nodes(node: Node) -> Iterator[Node]:
         yield from _conjunct_nodes(part)
     if not isinstance(node, And):
         yield node
-
-
-def unknown_region(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> Bound:
-    """Met by every address whose region is unknown, where that matters."""
-    if allowed is None or allowed >= {region.name for region in regions}:
-        return NEVER
-    entries = [entry for region in regions for entry in region.entries or ()]
-    read = {
-        "country": True,
-        "postcode": any(entry.postcodes for entry in entries),
-        "street": any(entry.street_words for entry in entries),
-    }
-    return any_of(Absent(name) for name, is_read in read.items() if is_read)
-
-
-def in_regions(regions: tuple[Region, ...], allowed: frozenset[str] | None) -> Bound:
-    """Met by every address in one of these regions."""
-    if allowed is None or allowed >= {region.name for region in regions}:
-        return ALWAYS  # an unknown region passes, too
-    parts: list[Bound] = []
-    elsewhere: frozenset[str] = frozenset()
-    """Countries of which no address comes so far down the list."""
-    for region in regions:
-        entries = region.entries if region.entries is not None else (RegionEntry(),)
-        if region.name in allowed:
-            parts += (_at(entry, elsewhere) for entry in entries)
-        for entry in entries:
-            if entry.countries and not entry.postcodes and not entry.street_words:
-                elsewhere |= entry.countries
-    return any_of(parts)
-
-
-def _at(entry: RegionEntry, elsewhere: frozenset[str]) -> Bound:
-    if entry.countries:
-        countries = entry.countries - elsewhere
-        country: Bound = Listed("country", countries) if countries else NEVER
-    else:
-        country = Listed("country", elsewhere, negated=True) if elsewhere else Present("country")
-    return all_of((country, _in_postcodes(entry.postcodes), _in_streets(entry.street_words)))
-
-
-def _in_postcodes(listed: tuple[Postcodes, ...]) -> Bound:
-    """As written in digits; one with other characters in front may still be listed without them."""
-    if not all((each.first + each.last).isdigit() for each in listed):
-        return Present("postcode")  # letters may be written small
-    plain = [
-        all_of((Compared("postcode", ">=", each.first), Compared("postcode", "<", each.last + _LAST_CHARACTER)))
-        for each in listed
-    ]
-    odd = [NotDigits("postcode", length) for length in sorted({len(each.first) for each in listed})]
-    return any_of((*plain, *odd)) if listed else ALWAYS
-
-
-_LAST_CHARACTER = "\U0010ffff"
-
-
-FOLDED = (
-    "\u00df\u0130\u0149\u017f\u01f0\u1e96\u1e97\u1e98\u1e99\u1e9a\u1e9e\u212a\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06"
-)
-"""The other characters that are ASCII letters, or hold some, when case is ignored."""
-
-
-def _in_streets(words: tuple[str, ...]) -> Bound:
-    """Holding a word in ASCII letters, or a character that may stand for some of them."""
-    folded = [word.casefold() for word in words]
-    if not all(word.isascii() for word in folded):
-        return Present("street")
-    letters = {char: "".join(filter(str.isascii, char.casefold())) for char in FOLDED}
-    odd = [char for char in FOLDED if any(letters[char] in word for word in folded)]
-    return any_of(Contains("street", each) for each in (*folded, *odd)) if words else ALWAYS

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 
-from sendplan.expressions.grammar import Mistake
+from sendplan.expressions.cursor import Mistake
 from sendplan.expressions.nodes import (
     Add,
     And,

@@ -8,7 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sendplan.expressions.columns import ColumnScope, Conversions, typed
-from sendplan.expressions.grammar import Mistake, parse
+from sendplan.expressions.cursor import Mistake
+from sendplan.expressions.grammar import parse
 from sendplan.expressions.nodes import Kind, Node
 from sendplan.fields import Field, FieldType
 from sendplan.importing.conversion import ConversionError, Converter, Notation, converter, plain_text

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sendplan.expressions.columns import ColumnScope, Needs, is_path, typed
+from sendplan.expressions.columns import ColumnScope, is_path, typed
 from sendplan.expressions.elements import ColumnRef, PartRef
 from sendplan.expressions.evaluate import Meaning, meaning
+from sendplan.expressions.needs import Needs
 from sendplan.expressions.nodes import Column, FieldRef, Get, Kind, Node
 from sendplan.fields import Field, FieldType, Value
 from sendplan.importing.conversion import ConversionError, Converter, Notation, convert, converter

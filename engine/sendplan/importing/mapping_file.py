@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from sendplan import resources
-from sendplan.expressions.columns import Needs, Paths, reads_every_row, typed
+from sendplan.expressions.columns import Paths, reads_every_row, typed
 from sendplan.expressions.evaluate import Meaning, meaning
+from sendplan.expressions.needs import Needs
 from sendplan.expressions.nodes import FieldRef, Kind, Node, walk
 from sendplan.fields import FieldType
 from sendplan.importing.conversion import Notation

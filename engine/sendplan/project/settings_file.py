@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from sendplan.addresses import address_error, address_of, names_several
-from sendplan.calendar import Window, cron_error, joined_hours
+from sendplan.calendar import Window, cron_error
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, kind_of_value
 from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
-from sendplan.project import login_section, providers, shop_section
-from sendplan.project.postcodes import parse_postcodes
-from sendplan.project.regions import Region, RegionEntry
+from sendplan.project import login_section, providers, regions_section, shop_section, windows_section
+from sendplan.project.regions import Region
 from sendplan.project.settings import (
     TRANSACTIONAL,
     Account,
@@ -30,7 +29,6 @@ from sendplan.project.settings import (
     Shop,
 )
 from sendplan.project.state_folder import state_folder
-from sendplan.project.times import hours_of_day, weekdays
 from sendplan.reading.project_file import lies_in
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
@@ -105,12 +103,15 @@ class _Reader:
         fields = self._fields()
         params = {name: self._param(value) for name, value in self.data.get("params", {}).items()}
         scope = Names(fields, params, messages=None)
-        shop, calendar = shop_section.shop_and_calendar(self.data.get("shop"), self._note_in("shop"))
+        shop, calendar = shop_section.shop_and_calendar(self.data.get("shop"), self._note_below(("shop",)))
         senders = {name: self._sender(name, each) for name, each in self.data.get("senders", {}).items()}
         accounts = {name: self._account(name, each, params, senders) for name, each in self._section("accounts")}
         self._check_former_names()
         regions = tuple(self._region(name, each) for name, each in self._section("regions"))
-        windows = {name: self._window(name, each) for name, each in self._section("windows")}
+        windows = {
+            name: windows_section.window(name, each, self._note_below(("windows", name)))
+            for name, each in self._section("windows")
+        }
         classes = {TRANSACTIONAL: MessageClass(TRANSACTIONAL)}
         classes |= {name: self._class(name, each, scope, shop) for name, each in self._section("classes")}
         holds = tuple(self._hold(name, each, scope) for name, each in self._section("holds"))
@@ -176,10 +177,7 @@ class _Reader:
     def check_holidays(self) -> None:
         """Whether the place's holidays are known, where anything in the settings depends on them."""
         closed = any(each.get("holidays") == "closed" for _, each in self._section("windows"))
-        shop_section.check_holidays(self.data.get("shop"), self._note_in("shop"), needed=closed)
-
-    def _note_in(self, section: str) -> shop_section.Note:
-        return lambda code, path, message, help_: self.note(code, (section, *path), message, help_)
+        shop_section.check_holidays(self.data.get("shop"), self._note_below(("shop",)), needed=closed)
 
     def _store(self) -> str:
         url: str = self.data.get("store", "")
@@ -328,31 +326,13 @@ class _Reader:
                 self.note("type-mismatch", (*path, name), message, f"the project's value is `{params[name]}`")
         return own
 
-    # --- regions, classes, windows, holds ---
+    # --- regions, classes, holds ---
 
     def _region(self, name: str, given: Any) -> Region:
         path = ("regions", name)
         if name in _RESERVED_REGIONS:
             self.note("wrong-key", path, f"`{name}` is a reserved word", "give the region another name", key=True)
-        if given == "any":
-            return Region(name, None)
-        return Region(name, tuple(self._region_entry((*path, n), each) for n, each in enumerate(given)))
-
-    def _region_entry(self, path: KeyPath, given: Mapping[str, Any]) -> RegionEntry:
-        postcodes = []
-        countries = frozenset(_listed(given.get("country")))
-        for number, text in enumerate(_listed(given.get("postcode"))):
-            parsed = parse_postcodes(text, countries)
-            if parsed is None:
-                place = (*path, "postcode", number) if isinstance(given["postcode"], list) else (*path, "postcode")
-                help_ = (
-                    "write one postcode, a range whose ends have the same length, the lower one first: `25980-25999`, "
-                    'or a beginning: `"95*"`'
-                )
-                self.note("wrong-value", place, f"`{text}` is not a postcode or a range of postcodes", help_)
-            else:
-                postcodes.append(parsed)
-        return RegionEntry(countries, tuple(postcodes), tuple(_listed(given.get("street_has"))))
+        return regions_section.region(name, given, self._note_below(path))
 
     def _condition(self, path: KeyPath, text: str, scope: Names) -> Expression | None:
         expression, problems = compile_expression(
@@ -376,35 +356,7 @@ class _Reader:
         return Hold(name, when, given.get("reason", name))  # type: ignore[arg-type]
 
     def _window(self, name: str, given: Mapping[str, Any]) -> Window:
-        path = ("windows", name)
-        closed = given.get("holidays") == "closed"
-        if "cron" in given:
-            wrong = cron_error(given["cron"])
-            if wrong is not None:
-                self.note("wrong-value", (*path, "cron"), wrong, "write `* 9-17 * * mon-fri`")
-            return Window(name, cron=given["cron"])
-        days = weekdays(given.get("days", "mon-sun"))
-        if days is None:
-            self.note(
-                "wrong-value",
-                (*path, "days"),
-                f"`{given['days']}` are not valid weekdays",
-                "write `mon-fri` or `mon, wed`",
-            )
-        return Window(name, days or frozenset(range(7)), self._hours(path, given), holidays_closed=closed)
-
-    def _hours(self, path: KeyPath, given: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-        written = given.get("hours", "00:00-24:00")
-        hours: list[tuple[int, int]] = []
-        for number, text in enumerate(_listed(written)):
-            parsed = hours_of_day(text)
-            if parsed is None:
-                place = (*path, "hours", number) if isinstance(written, list) else (*path, "hours")
-                help_ = "write `08:00-18:00`, the end is not included; `22:00-06:00` ends on the next day"
-                self.note("wrong-value", place, f"`{text}` are not valid opening hours", help_)
-            else:
-                hours.append(parsed)
-        return joined_hours(hours)
+        return windows_section.window(name, given, self._note_below(("windows", name)))
 
     def _fresh_within(self, fields: Mapping[str, Field]) -> Mapping[str, Duration]:
         limits: dict[str, Duration] = {}
@@ -421,9 +373,3 @@ class _Reader:
             else:
                 limits[name] = duration
         return limits
-
-
-def _listed(value: Any) -> list[str]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]

@@ -20,7 +20,8 @@ from random_projects import FIELDS, Maker, World
 
 from sendplan.calendar import Calendar
 from sendplan.deciding.candidates import indexes
-from sendplan.deciding.narrowing import FOLDED, Narrowing, in_regions
+from sendplan.deciding.narrowing import Narrowing
+from sendplan.deciding.region_bounds import FOLDED, in_regions
 from sendplan.expressions.inverse import before_adding
 from sendplan.fields import Value
 from sendplan.planning.planner import decide_orders, make_plan, plan_from

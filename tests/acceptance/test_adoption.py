@@ -17,7 +17,8 @@ from projects import ROOT, Project
 from sendplan import cli
 from sendplan.dispatch.desk import Desk
 from sendplan.sink import Sink
-from sendplan.store.journal import Journal, Settlement
+from sendplan.store.claims import Settlement
+from sendplan.store.journal import Journal
 
 NOW = ("--now", "2026-08-24 12:00")
 NEXT_DAY = ("--now", "2026-08-25 12:00")

@@ -11,7 +11,14 @@ import pytest
 
 CHAOS = Path(__file__).parents[1] / "chaos"
 ENGINE = Path(__file__).parents[2] / "engine"
-RESTORES = ("an online backup'", "log deleted", "whole of var", "backup_of_the_last_moment", "no_place_for_the_mark")
+RESTORES = (
+    "an online backup'",
+    "log deleted",
+    "whole of var",
+    "seed=0",
+    "backup_of_the_last_moment",
+    "no_place_for_the_mark",
+)
 DISKS = ("full_disk", "Disk(", "locked")
 FAULTS = ("kill_at", "kills", "takes the mail", "hangs up at DATA", "paused", "paid", *DISKS, *RESTORES)
 

@@ -14,7 +14,7 @@ from functools import partial
 from disks import DISKS, full
 from points import POINTS
 from processes import LEASE_SECONDS, Conditions
-from restores import RESTORES, backup_of_the_last_moment, no_place_for_the_mark, restored
+from restores import RESTORES, backup_of_the_last_moment, no_place_for_the_mark, restored, restored_at_random
 from server import FAULTS
 from shop import NOW, Row, shop
 
@@ -245,6 +245,8 @@ def all_faults(killed: int) -> Iterator[Fault]:
         yield partial(full, disk)
     for name in RESTORES:
         yield partial(restored, name)
+    for seed in range(5):
+        yield partial(restored_at_random, seed=seed)
     yield from (backup_of_the_last_moment, no_place_for_the_mark)
     yield from (full_disk, locked_database, read_only_database, paid_before_the_dot, clock_set_back)
     yield from (partial(two_runs_at_once, same_plan=True), partial(two_runs_at_once, same_plan=False))

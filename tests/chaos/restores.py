@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import signal
 import sqlite3
@@ -71,17 +72,25 @@ RESTORES: Mapping[str, tuple[Callable[[Path, Path], None], Callable[[Path, Path]
 }
 
 
-def restored(name: str) -> Row:
+def restored_at_random(seed: int) -> Row:
+    """The same with moments, number of connections and kind of backup left to chance."""
+    chance = random.Random(seed)
+    kept_at = chance.randrange(1, 60)
+    name = chance.choice(("an online backup", "the whole of var/"))
+    return restored(name, kept_at, kept_at + chance.randrange(10, 60), chance.randrange(1, 5))
+
+
+def restored(name: str, kept_at: int = KEPT_AT, killed_at: int = KILLED_AT, connections: int = 2) -> Row:
     """Backup in the middle of a run, kill -9, backup put back, another run: refused, until a person adopts it."""
     keep, restore = RESTORES[name]
-    with shop(connections=2) as one:
+    with shop(connections=connections) as one:
         var, kept = one.folder / "var", one.folder / "kept"
         one.server.start("slow")
         one.order(MAILS)
         process = one.start("run")
-        one.server.wait_for(KEPT_AT)
+        one.server.wait_for(kept_at)
         keep(var, kept)
-        one.server.wait_for(KILLED_AT)
+        one.server.wait_for(killed_at)
         process.send(signal.SIGKILL)
         process.wait()
         restore(var, kept)
@@ -96,7 +105,7 @@ def restored(name: str) -> Row:
         told = _adopted(one) if codes == [3, 3] else []
         one.heal(runs=1)
         note = f"exit codes {codes}, {after} mails after it, {len(told)} named by adopt" + ("!" if wrong else "")
-        return one.row(f"kill -9, then put back: {name}", note, shown=told)
+        return one.row(f"kill -9 after {killed_at}, then put back: {name}, made after {kept_at}", note, shown=told)
 
 
 def _adopted(one: Shop) -> list[str]:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType, Value, with_own
-from sendplan.ledger import MessageKey
+from sendplan.ledger import MessageKey, State
 from sendplan.plan import Plan
 from sendplan.project.settings import Limits
 from sendplan.store import Reader, Store, open_reader, open_store
-from sendplan.store.protocols import ClaimResult, Imported
+from sendplan.store.claims import ClaimResult, Intent, Settlement
+from sendplan.store.protocols import Imported
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 CALENDAR = Calendar(ZoneInfo("Europe/Berlin"), "DE")
@@ -86,4 +87,12 @@ def intend(store: Store, token: str, order_id: str = "E1", key: MessageKey = KEY
         "limits": Limits(),
         "at": NOW,
     }
-    return store.intend(order_id, key, **{**arguments, **changed})  # type: ignore[arg-type]
+    [answer] = store.claim([Intent(order_id, key, **{**arguments, **changed})])  # type: ignore[arg-type]
+    return answer
+
+
+def settle(store: Store, token: str, to: State, order_id: str = "E1", **changed: object) -> bool:
+    """The outcome of such an intent."""
+    arguments: dict[str, object] = {"at": NOW, "reply": "250 ok", **changed}
+    [done] = store.settle([Settlement(order_id, KEY, token, to, **arguments)])  # type: ignore[arg-type]
+    return done

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, plan, put
+from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, plan, put, settle
 
 from sendplan.ledger import MOVES, MessageKey, Snooze, SnoozeSubject, State
 from sendplan.project.settings import Limits
 from sendplan.store import Store
-from sendplan.store.protocols import ClaimStatus, LeftOpen, PlanRecord
+from sendplan.store.claims import ClaimStatus
+from sendplan.store.protocols import LeftOpen, PlanRecord
 
 STEP: MessageKey = ("dunning", "payment-reminder")
 
@@ -26,11 +27,6 @@ def token(store: Store) -> str:
 def state(store: Store, order_id: str = "E1", key: MessageKey = KEY) -> State | None:
     record = store.histories([order_id]).get(order_id)
     return record.records[key].state if record and key in record.records else None
-
-
-def settle(store: Store, token: str, to: State, order_id: str = "E1", **changed: object) -> bool:
-    arguments: dict[str, object] = {"at": NOW, "reply": "250 ok", **changed}
-    return store.settle(order_id, KEY, token, to, **arguments)  # type: ignore[arg-type]
 
 
 def bring_to(store: Store, token: str, wanted: State | None, order_id: str = "E1") -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from stores import KEY, NOW, intend, lease, order, put
+from stores import KEY, NOW, intend, lease, order, put, settle
 
 from sendplan.ledger import Record, State
 from sendplan.scopes import Scope
 from sendplan.store import Store
-from sendplan.store.protocols import ClaimStatus
+from sendplan.store.claims import ClaimStatus
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_refusal_never_overwrites_an_outcome(store: Store, token: str, state: 
     """A message in flight or settled is not touched by somebody else's refusal."""
     intend(store, token)
     if state is not State.SENDING:
-        store.settle("E1", KEY, token, state, at=NOW, reply="250 ok")
+        settle(store, token, state)
     assert not refuse(store, token, State.DEFERRED, next_attempt=NOW)
     assert record(store).state is state
 
@@ -69,7 +69,7 @@ def test_a_refusal_uses_up_no_limit(store: Store, token: str) -> None:
 def test_an_uncharged_attempt_does_not_count(store: Store, token: str) -> None:
     """An attempt that failed for the server's sake is not counted against the message."""
     intend(store, token)
-    assert store.settle("E1", KEY, token, State.DEFERRED, at=NOW, reply="421", next_attempt=NOW, charged=False)
+    assert settle(store, token, State.DEFERRED, reply="421", next_attempt=NOW, charged=False)
     assert record(store).attempts == 0
 
 
@@ -92,7 +92,7 @@ def test_a_senders_refusals_are_those_since_it_last_sent(store: Store, token: st
     fail(store, token, "A")
     put(store, order("E1"))
     intend(store, token)
-    store.settle("E1", KEY, token, State.SENT, at=NOW, reply="250 ok")
+    settle(store, token, State.SENT)
     fail(store, token, "B")
     fail(store, token, "C", "554 no")
     fail(store, token, "D", sender="other")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, put
+from stores import CALENDAR, KEY, NOW, Stores, intend, lease, order, put, settle
 
 from sendplan.fields import FieldType, with_own
 from sendplan.ledger import MOVES, State
@@ -94,7 +94,7 @@ def test_the_database_itself_refuses_illegal_moves(sqlite_stores: Stores, before
     else:
         intend(store, token)
         if before is not State.SENDING:
-            store.settle("E1", KEY, token, before, at=NOW, reply="")
+            settle(store, token, before)
     store.close()
     statement = "DELETE FROM messages" if after is None else f"UPDATE messages SET state = '{after}'"
 

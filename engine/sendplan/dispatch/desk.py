@@ -16,8 +16,9 @@ from sendplan.ledger import MessageKey, State
 from sendplan.mail.replies import Reply
 from sendplan.plan import Entry
 from sendplan.project.settings import Sender
-from sendplan.store.journal import Journal, Settlement
-from sendplan.store.protocols import ClaimResult, Store, StoreError
+from sendplan.store.claims import ClaimResult, Intent, Settlement
+from sendplan.store.journal import Journal
+from sendplan.store.protocols import Store, StoreError
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message
@@ -55,31 +56,28 @@ class Desk:
         order, key = identity(entry)
         self._journal.in_flight_again(order, key, self._token, self.clock())
 
-        def make(store: Store) -> ClaimResult:
-            return store.intend(
-                order,
-                key,
-                version=verdict.version,
-                token=self._token,
-                sender=sender.name,
-                address=verdict.address,
-                klass=verdict.klass,
-                classes=verdict.classes,
-                recipients=recipients_of(message),
-                limits=sender.limits,
-                at=self.clock(),
-            )
-
+        intent = Intent(
+            order,
+            key,
+            version=verdict.version,
+            token=self._token,
+            sender=sender.name,
+            address=verdict.address,
+            klass=verdict.klass,
+            classes=verdict.classes,
+            recipients=recipients_of(message),
+            limits=sender.limits,
+            at=self.clock(),
+        )
         try:
-            intent: ClaimResult = self._commits.intend(make)
+            return self._commits.claim(intent)
         except OSError:
             self.release(entry, "how far the mails have come could not be noted outside the store")
             raise
-        return intent
 
     def afterwards(self, act: Callable[[], None]) -> None:
         """Call `act` once everything noted so far is durable: at the next intent of any connection, or `flush`."""
-        self._commits.add(lambda store: None, act)
+        self._commits.add(then=act)
 
     def flush(self) -> None:
         """Return once everything noted so far is durable."""
@@ -103,7 +101,7 @@ class Desk:
         settlement = Settlement(
             order, key, self._token, to, self.clock(), reply, queue_id, next_attempt, charged=charged
         )
-        self._commits.add(settlement.apply)
+        self._commits.settle(settlement)
         try:
             self._journal.write(settlement)
         except OSError as error:

@@ -28,7 +28,7 @@ from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknow
 from sendplan.plan import Entry, Reason
 from sendplan.problems import UserError
 from sendplan.scopes import Scope
-from sendplan.store.protocols import ClaimResult, ClaimStatus
+from sendplan.store.claims import ClaimResult, ClaimStatus
 
 FRESH_SECONDS = 60.0
 """How old a decision may be at the intent: the server may have taken long over the mail before."""

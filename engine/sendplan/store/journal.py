@@ -13,69 +13,31 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendplan.ledger import MessageKey, State
+from sendplan.store.claims import Settlement
 
 if TYPE_CHECKING:
     from sendplan.store.protocols import Reader, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """The outcome of one intent."""
+def line_of(settlement: Settlement) -> bytes:
+    """An outcome as one line of the journal."""
+    one = settlement
+    next_attempt = one.next_attempt.isoformat() if one.next_attempt else None
+    values = [one.order, *one.key, one.token, one.to.value, one.at.isoformat(), one.reply, one.queue_id]
+    return (json.dumps([*values, next_attempt, one.charged]) + "\n").encode()
 
-    order: str
-    key: MessageKey
-    token: str
-    """Of the lease under which the intent was written."""
-    to: State
-    at: datetime
-    reply: str
-    queue_id: str = ""
-    next_attempt: datetime | None = None
-    charged: bool = True
 
-    def apply(self, store: Store) -> bool:
-        """Bring it into the ledger; False when the ledger knows better."""
-        return store.settle(
-            self.order,
-            self.key,
-            self.token,
-            self.to,
-            at=self.at,
-            reply=self.reply,
-            queue_id=self.queue_id,
-            next_attempt=self.next_attempt,
-            charged=self.charged,
-        )
-
-    def to_line(self) -> bytes:
-        """The settlement as one line of the journal."""
-        next_attempt = self.next_attempt.isoformat() if self.next_attempt else None
-        values = [self.order, *self.key, self.token, self.to.value, self.at.isoformat(), self.reply, self.queue_id]
-        return (json.dumps([*values, next_attempt, self.charged]) + "\n").encode()
-
-    def lacks(self, store: Reader) -> bool:
-        """Whether the store would send this message again although it was sent: it never saw the intent."""
-        if self.to is not State.SENT:
-            return False
-        history = store.histories([self.order]).get(self.order)
-        record = history.records.get(self.key) if history else None
-        if record is None:
-            return not store.moves(self.order, self.key)  # Else a person opened it again.
-        return record.state is State.DEFERRED
-
-    @classmethod
-    def from_line(cls, line: bytes) -> Settlement:
-        """The settlement back; ValueError for a torn line."""
-        order, rule, step, token, to, at, reply, queue_id, next_attempt, charged = json.loads(line)
-        again = datetime.fromisoformat(next_attempt) if next_attempt else None
-        moment = datetime.fromisoformat(at)
-        return cls(order, (rule, step), token, State(to), moment, reply, queue_id, again, charged)
+def settlement_of(line: bytes) -> Settlement:
+    """The outcome back; ValueError for a torn line."""
+    order, rule, step, token, to, at, reply, queue_id, next_attempt, charged = json.loads(line)
+    again = datetime.fromisoformat(next_attempt) if next_attempt else None
+    moment = datetime.fromisoformat(at)
+    return Settlement(order, (rule, step), token, State(to), moment, reply, queue_id, again, charged)
 
 
 class Journal:
@@ -99,7 +61,7 @@ class Journal:
     def write(self, settlement: Settlement) -> None:
         """Hand one line to the system, in one write. Raises OSError when it was not taken whole."""
         self._told.add((settlement.order, settlement.key))
-        line = settlement.to_line()
+        line = line_of(settlement)
         written = os.write(self._file, b"\n" + line if self._torn else line)
         self._torn = written < len(line)
         if self._torn:
@@ -116,8 +78,8 @@ def replay(folder: Path, store: Store) -> int:
     """Bring what vanished executions had heard into the ledger; how many messages that settled."""
     settled = 0
     for path, settlements in _left_behind(folder):
-        settled += sum(settlement.apply(store) for settlement in settlements)
-        if not any(settlement.lacks(store) for settlement in settlements):
+        settled += sum(store.settle(settlements))
+        if not any(_lacks(store, settlement) for settlement in settlements):
             path.unlink(missing_ok=True)
     return settled
 
@@ -125,13 +87,24 @@ def replay(folder: Path, store: Store) -> int:
 def lacking(folder: Path, store: Reader) -> Iterator[tuple[str, Settlement]]:
     """What vanished executions have sent and the store knows nothing of, each with its journal's name."""
     for path, settlements in _left_behind(folder):
-        yield from ((path.name, settlement) for settlement in settlements if settlement.lacks(store))
+        yield from ((path.name, settlement) for settlement in settlements if _lacks(store, settlement))
 
 
 def put_away(folder: Path, store: Reader) -> None:
     """Keep the journals that speak against this store where they no longer count: a person has accepted it."""
     for name in sorted({name for name, _ in lacking(folder, store)}):
         (folder / name).rename((folder / name).with_suffix(".adopted"))
+
+
+def _lacks(store: Reader, settlement: Settlement) -> bool:
+    """Whether the store would send this message again although it was sent: it never saw the intent."""
+    if settlement.to is not State.SENT:
+        return False
+    history = store.histories([settlement.order]).get(settlement.order)
+    record = history.records.get(settlement.key) if history else None
+    if record is None:
+        return not store.moves(settlement.order, settlement.key)  # Else a person opened it again.
+    return record.state is State.DEFERRED
 
 
 def _left_behind(folder: Path) -> Iterator[tuple[Path, list[Settlement]]]:
@@ -154,6 +127,6 @@ def _settlements(content: bytes) -> list[Settlement]:
     last: dict[tuple[str, MessageKey], Settlement] = {}
     for line in content.splitlines():
         with suppress(ValueError):
-            settlement = Settlement.from_line(line)
+            settlement = settlement_of(line)
             last[settlement.order, settlement.key] = settlement
     return [each for each in last.values() if each.to is not State.SENDING]

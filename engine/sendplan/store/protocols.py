@@ -33,8 +33,8 @@ from sendplan.ledger import (
 )
 from sendplan.plan import Plan
 from sendplan.problems import UserError
-from sendplan.project.settings import Limits
 from sendplan.scopes import Scope
+from sendplan.store.claims import ClaimResult, Intent, Settlement
 
 REPEAT_AFTER_LEASE = 600.0
 """Seconds after the end of a vanished executor's lease in which nobody repeats its messages.
@@ -263,32 +263,6 @@ def overrides_of(
     return Overrides(classes, put_off, paused, orders_from)
 
 
-class ClaimStatus(StrEnum):
-    """Whether the end of a message may be sent now; anything but `ok` leaves the ledger as it was."""
-
-    OK = "ok"
-    CHANGED = "changed"
-    """The order is not the one decided on any more: decide again."""
-    TAKEN = "taken"
-    """The message is in flight, settled, or deferred until later: somebody else dealt with it."""
-    PAUSED = "paused"
-    SNOOZED = "snoozed"
-    SUPPRESSED = "suppressed"
-    QUOTA = "quota"
-    """The sender's limit is used up for now."""
-    LEASE_LOST = "lease_lost"
-    """The executor's lease has expired or is another's: stop, the plan is no longer its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimResult:
-    """The answer to `intend`."""
-
-    status: ClaimStatus
-    wait: float = 0.0
-    """With `quota`, the seconds until the limit frees."""
-
-
 class OrderSource(Protocol):
     """Everything that planning needs."""
 
@@ -488,45 +462,18 @@ class Store(Reader, Protocol):
         `left_open` takes the place of what an earlier execution of the same plan left.
         """
 
-    def intend(
-        self,
-        order: str,
-        key: MessageKey,
-        *,
-        version: int,
-        token: str,
-        sender: str,
-        address: str,
-        klass: str,
-        classes: Collection[str],
-        recipients: int,
-        limits: Limits,
-        at: datetime,
-    ) -> ClaimResult:
-        """The durable intent, immediately before the last byte: a `sending` row, or the `deferred` one turned into it.
+    def claim(self, intents: Sequence[Intent]) -> tuple[ClaimResult, ...]:
+        """The durable intents, immediately before the last bytes: `sending` rows, or `deferred` ones turned into them.
+
+        An answer for each, as if they came one after the other: one that is refused concerns no other.
 
         Only under a live lease, while the order is still at `version`, nothing was paused (rule, sender, all) or
-        snoozed, `address` is not suppressed for the class (`classes` are those that there are), and the sender's
-        limits allow `recipients` more. Limits are counted in recipients over all processes, by the store's real clock;
-        `at` is the time that the run goes by.
+        snoozed, `address` is not suppressed for the class, and the sender's limits allow `recipients` more. Limits are
+        counted in recipients over all processes, by the store's real clock.
         """
 
-    def settle(
-        self,
-        order: str,
-        key: MessageKey,
-        token: str,
-        to: State,
-        *,
-        at: datetime,
-        reply: str,
-        queue_id: str = "",
-        next_attempt: datetime | None = None,
-        charged: bool = True,
-    ) -> bool:
-        """The outcome of an intent: `sent`, `deferred` (with its next attempt), `failed` or `uncertain`.
-
-        An attempt that failed for the host's or the account's sake is not `charged` to the message.
+    def settle(self, outcomes: Sequence[Settlement]) -> tuple[bool, ...]:
+        """The outcomes of intents, one after the other.
 
         Only with the intent's token, from `sending`, or late from `uncertain`; False otherwise.
         """

@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
 
 from sendplan.dispatch.commits import Commits
+from sendplan.ledger import State
 from sendplan.problems import Problem
+from sendplan.project.settings import Limits
 from sendplan.store import Store, StoreError
+from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
+
+NOW = datetime(2026, 8, 24, 10, tzinfo=UTC)
 
 
 class Disk:
@@ -20,6 +26,9 @@ class Disk:
     def __init__(self) -> None:
         self.changed: list[object] = []
         self.full = False
+        self.changed_orders: set[str] = set()
+        self.groups: list[int] = []
+        """How many intents came together."""
         self.durable: list[tuple[object, ...]] = []
         self.marks: list[int] = []
         """Stands in for the mark outside the store: what was noted there, in order."""
@@ -43,12 +52,32 @@ class Disk:
         self.changed.append(what)
         return what
 
+    def settle(self, outcomes: list[Settlement]) -> tuple[bool, ...]:
+        self.changed.append(tuple(each.order for each in outcomes))
+        return tuple(True for _ in outcomes)
+
+    def claim(self, intents: list[Intent]) -> tuple[object, ...]:
+        self.groups.append(len(intents))
+        for each in intents:
+            self.note(each.order)
+        answer = {order: ClaimResult(ClaimStatus.CHANGED) for order in self.changed_orders}
+        return tuple(answer.get(each.order, ClaimResult(ClaimStatus.OK)) for each in intents)
+
     def high_water(self) -> int:
         return len(self.changed) + sum(map(len, self.durable))
 
     @property
     def store(self) -> Store:
         return cast("Store", self)
+
+
+def intent(order: str) -> Intent:
+    buyer = ("a@example.com", "transactional", ("transactional",))
+    return Intent(order, ("rule", ""), 1, "token", "main", *buyer, 1, Limits(), NOW)
+
+
+def outcome(order: str) -> Settlement:
+    return Settlement(order, ("rule", ""), "token", State.SENT, NOW, "250 ok")
 
 
 def test_a_change_is_durable_when_its_call_returns() -> None:
@@ -89,7 +118,7 @@ def test_a_failed_commit_fails_for_everybody_in_it() -> None:
     disk.full = True
     commits.add(lambda store: disk.note("outcome"), lambda: told.append("told"))
     with pytest.raises(StoreError, match="disk full"):
-        commits.intend(lambda store: disk.note("intent"))
+        commits.claim(intent("E1"))
     assert (disk.durable, disk.marks, told) == ([], [], [])
 
 
@@ -100,7 +129,7 @@ def test_an_outcome_waits_for_a_commit_that_succeeds() -> None:
     disk.full = True
     commits.add(lambda store: disk.note("outcome"), lambda: told.append("told"))
     with pytest.raises(StoreError):
-        commits.intend(lambda store: disk.note("intent"))
+        commits.claim(intent("E1"))
     disk.full = False
     assert commits.close() is True
     assert (disk.durable, told) == ([("outcome",)], ["told"])
@@ -127,8 +156,8 @@ def test_the_mark_is_noted_between_the_commit_and_the_return_of_an_intent() -> N
     commits = Commits(disk.store, lambda high_water: seen.append((high_water, list(disk.durable))))
     commits.run(lambda store: disk.note("renewal"))
     commits.add(lambda store: disk.note("outcome"))
-    assert commits.intend(lambda store: disk.note("intent")) == "intent"
-    assert seen == [(3, [("renewal",), ("outcome", "intent")])]
+    assert commits.claim(intent("E1")).status is ClaimStatus.OK
+    assert seen == [(3, [("renewal",), ("outcome", "E1")])]
 
 
 def test_an_intent_whose_mark_cannot_be_noted_comes_back_as_an_error() -> None:
@@ -139,8 +168,39 @@ def test_an_intent_whose_mark_cannot_be_noted_comes_back_as_an_error() -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        Commits(disk.store, fail).intend(lambda store: disk.note("intent"))
-    assert disk.durable == [("intent",)]
+        Commits(disk.store, fail).claim(intent("E1"))
+    assert disk.durable == [("E1",)]
+
+
+def test_outcomes_and_the_next_intents_share_one_commit() -> None:
+    """What was answered comes first, then the intents that gathered meanwhile, each with its own answer: one commit."""
+    disk = Disk()
+    commits = Commits(disk.store, disk.marks.append)
+    disk.before_commit.clear()
+    first = threading.Thread(target=commits.claim, args=(intent("E0"),))
+    first.start()
+    disk.committing.wait()
+    commits.settle(outcome("E1"))
+    commits.settle(outcome("E2"))
+    disk.changed_orders = {"E4"}
+    answers: dict[str, ClaimStatus] = {}
+
+    def claim(order: str) -> None:
+        answers[order] = commits.claim(intent(order)).status
+
+    threads = [threading.Thread(target=claim, args=(f"E{number}",)) for number in (3, 4)]
+    for thread in threads:
+        thread.start()
+    while len(commits._waiting) < 4:
+        pass
+    disk.before_commit.set()
+    for thread in (first, *threads):
+        thread.join()
+    [_, second] = disk.durable
+    assert second[0] == ("E1", "E2")
+    assert sorted(map(str, second[1:])) == ["E3", "E4"]
+    assert (disk.groups, set(disk.marks)) == ([1, 2], {1, 4})
+    assert answers == {"E3": ClaimStatus.OK, "E4": ClaimStatus.CHANGED}
 
 
 def test_nothing_to_commit_asks_for_no_commit() -> None:

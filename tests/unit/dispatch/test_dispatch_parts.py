@@ -29,7 +29,8 @@ from sendplan.plan import Entry, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Limits, Secret, Sender
 from sendplan.store import Store
-from sendplan.store.journal import Journal, Settlement, lacking, replay
+from sendplan.store.claims import Settlement
+from sendplan.store.journal import Journal, lacking, line_of, replay, settlement_of
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 PAUSES = Pauses(after_failure=1.0, probes=(15.0, 60.0))
@@ -186,9 +187,9 @@ class Settled:
         self.keys: list[str] = []
         self._known = known
 
-    def settle(self, order: str, key: MessageKey, token: str, to: State, **named: object) -> bool:
-        self.keys.append(order)
-        return order in self._known
+    def settle(self, outcomes: list[Settlement]) -> tuple[bool, ...]:
+        self.keys += [each.order for each in outcomes]
+        return tuple(each.order in self._known for each in outcomes)
 
     def histories(self, orders: list[str]) -> dict[str, History]:
         sent = {each: Record("reminder", "", each, State.SENT, NOW) for each in orders if each in self._known}
@@ -208,9 +209,9 @@ def test_a_journal_line_says_the_same_again(
 ) -> None:
     """Whatever a server answered, its line is one line and reads back as it was."""
     one = Settlement(order, (rule, ""), "token", to, NOW, reply, queue_id, again, charged)
-    line = one.to_line()
+    line = line_of(one)
     assert line.count(b"\n") == 1
-    assert Settlement.from_line(line) == one
+    assert settlement_of(line) == one
 
 
 def test_the_journal_of_a_dead_owner_is_replayed_once(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_the_journal_of_a_dead_owner_is_replayed_once(tmp_path: Path) -> None:
     journal.write(settlement("E2"))
     journal.close(settled=False)
     with (tmp_path / "token.journal").open("ab") as file:
-        file.write(settlement("E3").to_line()[:20])
+        file.write(line_of(settlement("E3"))[:20])
     store = Settled("E1", "E2")
     assert replay(tmp_path, store) == 2  # type: ignore[arg-type]
     assert store.keys == ["E1", "E2"]

@@ -54,6 +54,12 @@ class Dialect(Protocol):
     def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
         """Whether a column is in the list, of texts or of whole numbers, that one parameter holds as JSON."""
 
+    def rows(self, parameter: str, columns: Sequence[str]) -> str:
+        """A query for the rows of one parameter, a JSON list of lists of texts, with their place as `number`.
+
+        What is no text there, such as a list, comes as its JSON.
+        """
+
     def latest(self, columns: Sequence[str]) -> str:
         """The greatest of several columns; NULL where one of them is."""
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
+from typing import Any
 
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, SnoozeSubject, State, person_may
 from sendplan.plan import Plan
-from sendplan.project.settings import TRANSACTIONAL, Limits
-from sendplan.store.protocols import REPEAT_AFTER_LEASE, ClaimResult, ClaimStatus, LeftOpen, PlanRecord
+from sendplan.project.settings import TRANSACTIONAL
+from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
+from sendplan.store.protocols import REPEAT_AFTER_LEASE, LeftOpen, PlanRecord
 from sendplan.store.sql.database import Database, Dialect, Transaction
 from sendplan.store.sql.encoding import encode_instant
-from sendplan.store.sql.quota import quota_wait
+from sendplan.store.sql.quota import Quotas
 from sendplan.store.sql.reader import (
     EXECUTIONS,
     PLAN_COLUMNS,
@@ -31,6 +33,10 @@ from sendplan.store.sql.reader import (
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
 _LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
+_ORIGINS = {
+    to: ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state]) for to in State
+}
+"""State → from which an outcome may bring a message there, as SQL."""
 _VANISHED = "whoever sent it vanished before the server's reply was recorded"
 
 
@@ -114,47 +120,25 @@ class SqlLedger(SqlReader):
             )
             return changed.rowcount == 1
 
-    def intend(
-        self,
-        order: str,
-        key: MessageKey,
-        *,
-        version: int,
-        token: str,
-        sender: str,
-        address: str,
-        klass: str,
-        classes: Collection[str],
-        recipients: int,
-        limits: Limits,
-        at: datetime,
-    ) -> ClaimResult:
+    def claim(self, intents: Sequence[Intent]) -> tuple[ClaimResult, ...]:
         with self._database.transaction() as connection:
             wall = self._wall()
-            plan, *guards = connection.execute(
-                self._guards,
-                {
-                    "token": token,
-                    "wall": wall,
-                    "order": order,
-                    "rule": key[0],
-                    "step": key[1],
-                    "sender": sender,
-                    "today": self._calendar.day(at).isoformat(),
-                    "address": mailbox(address),
-                    "class": klass,
-                    "classes": json.dumps(sorted(classes)),
-                },
-            ).fetchone()
-            if plan is None:
-                return ClaimResult(ClaimStatus.LEASE_LOST)
-            refusal = _refusal(*guards, version=version, at=encode_instant(at))
-            if refusal is not None:
-                return ClaimResult(refusal)
-            wait = quota_wait(connection, sender, recipients, limits, wall)
-            if wait > 0:
-                return ClaimResult(ClaimStatus.QUOTA, wait)
-            connection.execute(
+            quotas = Quotas(connection, wall)
+            taken: set[tuple[str, MessageKey]] = set()
+            answers, rows = [], []
+            asked = json.dumps([self._asked(each) for each in intents])
+            for intent, (plan, *guards) in zip(
+                intents, connection.execute(self._guards, {"asked": asked, "wall": wall}), strict=True
+            ):
+                message = (intent.order, intent.key)
+                answer = _answer(intent, plan, guards, quotas, taken=message in taken)
+                answers.append(answer)
+                if answer.status is ClaimStatus.OK:
+                    taken.add(message)
+                    quotas.grant(intent.sender, intent.recipients)
+                    sender = (intent.sender, intent.recipients, intent.token)
+                    rows.append((intent.order, *intent.key, encode_instant(intent.at), *sender, plan, wall))
+            connection.executemany(
                 "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
                 " sender, recipients, token, actor, wall, repeat_from)"
                 " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL)"
@@ -162,42 +146,20 @@ class SqlLedger(SqlReader):
                 " attempts = messages.attempts + 1, next_attempt = NULL, reply = '', queue_id = '',"
                 " sender = excluded.sender, recipients = excluded.recipients, token = excluded.token,"
                 " actor = excluded.actor, wall = excluded.wall, repeat_from = NULL",
-                (order, *key, encode_instant(at), sender, recipients, token, plan, wall),
+                rows,
             )
-            return ClaimResult(ClaimStatus.OK)
+            return tuple(answers)
 
-    def settle(
-        self,
-        order: str,
-        key: MessageKey,
-        token: str,
-        to: State,
-        *,
-        at: datetime,
-        reply: str,
-        queue_id: str = "",
-        next_attempt: datetime | None = None,
-        charged: bool = True,
-    ) -> bool:
-        origins = ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state])
+    def _asked(self, intent: Intent) -> list[object]:
+        """What `_guards` has to know of an intent."""
+        today = self._calendar.day(intent.at).isoformat()
+        about = (intent.token, intent.order, *intent.key, intent.sender, mailbox(intent.address), intent.klass)
+        return [*about, sorted(intent.classes), today]
+
+    def settle(self, outcomes: Sequence[Settlement]) -> tuple[bool, ...]:
         with self._database.transaction() as connection:
-            changed = connection.execute(
-                "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
-                f" attempts = attempts - ?, repeat_from = NULL WHERE {_KEY} AND token = ? AND state IN ({origins})",
-                (
-                    to.value,
-                    encode_instant(at),
-                    reply,
-                    queue_id,
-                    encode_instant(next_attempt) if next_attempt else None,
-                    self._wall(),
-                    0 if charged else 1,
-                    order,
-                    *key,
-                    token,
-                ),
-            )
-            return changed.rowcount == 1
+            wall = self._wall()
+            return tuple(_settled(connection, each, wall) for each in outcomes)
 
     def refuse(
         self,
@@ -297,18 +259,26 @@ class SqlLedger(SqlReader):
         return int(self._clock() * 1000)
 
 
+_ASKED = ("token", "order_id", "rule", "step", "sender", "mailbox", "class", "classes", "today")
+"""What `_guards` has to know of an intent."""
+
+
 def _guards(dialect: Dialect) -> str:
-    """Everything that an intent asks for, in one query: the plan under a live lease, the message's row, the order."""
+    """All that intents ask for, in one query and their order: plan under a live lease, the message's row, the order."""
+    row = "FROM messages AS m WHERE m.order_id = asked.order_id AND m.rule = asked.rule AND m.step = asked.step"
     return (
-        "SELECT (SELECT id FROM plans WHERE token = :token AND lease_until > :wall),"
-        " (SELECT state FROM messages WHERE order_id = :order AND rule = :rule AND step = :step),"
-        " (SELECT next_attempt FROM messages WHERE order_id = :order AND rule = :rule AND step = :step),"
-        " (SELECT version FROM orders WHERE id = :order),"
-        " EXISTS (SELECT 1 FROM pauses WHERE name IN (:rule, :sender, '*')),"
-        " EXISTS (SELECT 1 FROM snoozes WHERE rule IN ('', :rule) AND until > :today"
-        f" AND (subject, name) IN (VALUES ('{SnoozeSubject.ORDER}', :order), ('{SnoozeSubject.ADDRESS}', :address))),"
-        f" EXISTS (SELECT 1 FROM suppressions WHERE address = :address AND (class IN ('{EVERY_CLASS}', :class)"
-        f" OR :class <> '{TRANSACTIONAL}' AND NOT {dialect.among('class', ':classes')}))"
+        f"WITH asked AS MATERIALIZED ({dialect.rows(':asked', _ASKED)})"
+        " SELECT (SELECT id FROM plans WHERE plans.token = asked.token AND lease_until > :wall),"
+        f" (SELECT state {row}), (SELECT next_attempt {row}),"
+        " (SELECT version FROM orders WHERE id = asked.order_id),"
+        " EXISTS (SELECT 1 FROM pauses WHERE name IN (asked.rule, asked.sender, '*')),"
+        " EXISTS (SELECT 1 FROM snoozes AS s WHERE s.rule IN ('', asked.rule) AND until > asked.today"
+        f" AND (subject = '{SnoozeSubject.ORDER}' AND name = asked.order_id"
+        f" OR subject = '{SnoozeSubject.ADDRESS}' AND name = asked.mailbox)),"
+        " EXISTS (SELECT 1 FROM suppressions AS s WHERE address = asked.mailbox"
+        f" AND (s.class IN ('{EVERY_CLASS}', asked.class) OR asked.class <> '{TRANSACTIONAL}'"
+        f" AND NOT {dialect.among('s.class', 'asked.classes')}))"
+        " FROM asked ORDER BY number"
     )
 
 
@@ -321,6 +291,39 @@ def _lift_suppression(connection: Transaction, order: str, reply: str) -> bool:
     return connection.execute(sql, (mailbox(row[0]), reply)).rowcount > 0
 
 
+def _settled(connection: Transaction, outcome: Settlement, wall: int) -> bool:
+    again = encode_instant(outcome.next_attempt) if outcome.next_attempt else None
+    changed = connection.execute(
+        "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
+        " attempts = attempts - ?, repeat_from = NULL"
+        f" WHERE {_KEY} AND token = ? AND state IN ({_ORIGINS[outcome.to]})",
+        (
+            outcome.to.value,
+            encode_instant(outcome.at),
+            outcome.reply,
+            outcome.queue_id,
+            again,
+            wall,
+            0 if outcome.charged else 1,
+            outcome.order,
+            *outcome.key,
+            outcome.token,
+        ),
+    )
+    return changed.rowcount == 1
+
+
+def _answer(intent: Intent, plan: str | None, guards: Sequence[Any], quotas: Quotas, *, taken: bool) -> ClaimResult:
+    """What an intent is told, from its row of `_guards`; `taken` by one before it in the group."""
+    if plan is None:
+        return ClaimResult(ClaimStatus.LEASE_LOST)
+    refusal = _refusal(*guards, taken=taken, version=intent.version, at=encode_instant(intent.at))
+    if refusal is not None:
+        return ClaimResult(refusal)
+    wait = quotas.wait(intent.sender, intent.recipients, intent.limits)
+    return ClaimResult(ClaimStatus.QUOTA, wait) if wait > 0 else ClaimResult(ClaimStatus.OK)
+
+
 def _refusal(
     state: str | None,
     next_attempt: int | None,
@@ -329,11 +332,12 @@ def _refusal(
     snoozed: bool,
     suppressed: bool,
     *,
+    taken: bool,
     version: int,
     at: int,
 ) -> ClaimStatus | None:
-    """What stands against an intent, from the rest of `_GUARDS`."""
-    if state is not None and (state != State.DEFERRED or (next_attempt or 0) > at):
+    """What stands against an intent, from the rest of its row of `_guards`."""
+    if taken or (state is not None and (state != State.DEFERRED or (next_attempt or 0) > at)):
         return ClaimStatus.TAKEN
     if present != version:
         return ClaimStatus.CHANGED

@@ -14,6 +14,10 @@ class SqliteDialect:
     def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
         return f"{column} IN (SELECT value FROM json_each({parameter}))"
 
+    def rows(self, parameter: str, columns: Sequence[str]) -> str:
+        values = (f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns))
+        return f"SELECT key AS number, {', '.join(values)} FROM json_each({parameter})"
+
     def latest(self, columns: Sequence[str]) -> str:
         return f"max({', '.join(columns)})"
 

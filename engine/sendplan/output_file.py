@@ -26,6 +26,7 @@ class FileKind(Enum):
     PLAN = "plan", rb'\A\s*\{\s*"format":\s*\d+,\s*"id":'
     MAIL = "mail", rb"\A(?:[^\r\n]+\r?\n)*?Auto-Submitted: auto-generated\r?\n"
     PAGE = "page", rb'\A<!doctype html>[^\0]*?<meta name="generator" content="sendplan">'
+    PREVIEW = "preview", rb"\A<!-- sendplan preview -->\n"
     SCENARIO = "scenario", rb"\A# yaml-language-server: [^\0]*?\ndescription: Written from a real order;"
 
     SNAPSHOT = "plan snapshot", rb"\A(?:<{7}[^\n]*\n)?\d{4}-\d\d-\d\d \d\d:\d\d [^\n]*\): \d+ send"

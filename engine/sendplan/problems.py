@@ -141,6 +141,7 @@ CODES: dict[str, str] = {
     "no-scenario": "A rule that no scenario covers",
     "no-unsubscribe-block": "Advertising without a way to unsubscribe",
     "not-logged-in": "A sender whose token this computer does not have",
+    "not-a-test": "A test mail to the buyer",
     "not-approved": "An approval for a different number",
     "output-exists": "A file in the place of what is to be written",
     "over-limit": "A plan with more mails than one run may send",

@@ -179,6 +179,57 @@ def test_preview_shows_what_goes_along(small: Project, tmp_path: Path) -> None:
     assert "`documents/terms.pdf` cannot go along" in missing.err
 
 
+def test_a_preview_can_be_sent_to_the_merchant(small: Project, sink: Sink) -> None:
+    """One real mail with its files, marked, to the one address; the buyer still gets the message, once."""
+    sent = small("preview", "E1/invoice", *NOW, "--to", "owner@example.com")
+    assert (sent.code, sent.out) == (0, "Sent to owner@example.com, marked as a test; the ledger knows nothing of it\n")
+    (mail,) = received(sink)
+    assert [each.recipients for each in sink.mails] == [("owner@example.com",)]
+    assert (mail["To"], mail["Subject"]) == ("owner@example.com", "[Test] Your invoice")
+    assert [part.get_filename() for part in mail.iter_attachments()] == ["R-1.pdf", "terms.pdf"]
+    assert run(small) == (0, {})
+    assert sorted(files(sink)) == ["e1@example.com", "e2@example.com", "e3@example.com", "owner@example.com"]
+    assert len({mail["Message-ID"] for mail in received(sink)}) == 4
+
+
+@pytest.mark.parametrize(("to", "code"), [("E1@EXAMPLE.com", 2), ("nobody", 2), ("a@example.com, b@example.com", 2)])
+def test_a_test_mail_goes_to_one_address_that_is_not_the_buyers(small: Project, sink: Sink, to: str, code: int) -> None:
+    """The buyer would get the message twice, and nobody would know."""
+    assert small("preview", "E1/invoice", *NOW, "--to", to).code == code
+    assert sink.mails == []
+
+
+def test_a_test_mail_that_does_not_arrive_says_why(small: Project, sink: Sink) -> None:
+    """The step that failed and what to change, as in `smtp-test`."""
+    small.edit("sendplan.yaml", f"port: {sink.port}", "port: 9")
+    failed = small("preview", "E1/invoice", *NOW, "--to", "owner@example.com", "--format", "json")
+    assert (failed.code, failed.json["sent"]["ok"], failed.json["sent"]["step"]) == (4, False, "connect")
+
+
+def test_the_page_of_a_preview(small: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The HTML part as a file, again and again, and in the browser; another file is left as it is."""
+    opened: list[str] = []
+
+    def open_page(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_page)
+    page = tmp_path / "mail.html"
+    for _ in range(2):
+        assert small("preview", "E1/invoice", *NOW, "--html", str(page), "--open").out == f"Written to {page}\n"
+        assert "<p>Thank you.</p>" in page.read_text()
+    assert opened == [page.as_uri()] * 2
+    page.write_text("<!DOCTYPE html>mine")
+    assert small("preview", "E1/invoice", *NOW, "--html", str(page)).code == 2
+    assert page.read_text() == "<!DOCTYPE html>mine"
+    assert small("preview", "E1/invoice", *NOW, "--open").code == 0
+    own = Path(opened[-1].removeprefix("file://"))
+    assert "<p>Thank you.</p>" in own.read_text()
+    assert own.stat().st_mode & 0o077 == 0
+    own.unlink()
+
+
 def test_a_rehearsal_takes_the_files_along(small: Project, tmp_path: Path) -> None:
     """Mails written into a folder are whole, and one without its file is told."""
     small.path("documents/invoices/R-2.pdf").unlink()

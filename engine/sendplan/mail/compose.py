@@ -36,11 +36,13 @@ def compose(
     now: datetime,
     redirect: str | None = None,
     rehearsal: bool = False,
+    mark: str = "",
 ) -> tuple[Message, Rendered]:
     """The message as it would leave at `now` (UTC), with the rendered parts.
 
-    `redirect` replaces every recipient. Raises UserError: TemplateError for what cannot be rendered, MessageError for
-    what no header may hold and a mail that is too large, AttachmentError for a file that cannot go along.
+    `redirect` replaces every recipient; a `mark` stands before the subject. Raises UserError: TemplateError for what
+    cannot be rendered, MessageError for what no header may hold and a mail that is too large, AttachmentError for a
+    file that cannot go along.
     """
     settings = project.settings
     account = settings.accounts.get(facts.account)
@@ -65,7 +67,7 @@ def compose(
     )
     needs_unsubscribe = settings.classes[step.klass].unsubscribe_required
     message = build(
-        rendered,
+        replace(rendered, subject=f"{mark} {rendered.subject}") if mark else rendered,
         key=key_of(facts.id, rule.id, step.id or None),
         sender=sender,
         account=account,

@@ -41,7 +41,11 @@ def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIEN
 
     Raises UserError when the password or token cannot be read here, or an address is not valid.
     """
-    message = _message(sender, to)
+    return deliver(sender, _message(sender, to), timeouts)
+
+
+def deliver(sender: Sender, message: Message, timeouts: Timeouts = PATIENCE) -> TestResult:
+    """Send one mail that is nobody's message, and say how that went; raises UserError like `smtp_test`."""
     try:
         session = open_session(sender, timeouts)
     except SmtpError as error:
@@ -61,8 +65,10 @@ def smtp_test(sender: Sender, to: str | None = None, timeouts: Timeouts = PATIEN
             return _failed(sender, SmtpError(phase, trouble, detail))
         case Unknown(detail):
             return TestResult(False, "data", f"{detail}; the test mail may or may not arrive", "try again")
-        case Withdrawn() | Unreadable():
-            raise AssertionError("nobody withdraws a test mail, and nothing is attached to it")
+        case Unreadable(detail):
+            return TestResult(False, "data", detail, "try again")
+        case Withdrawn():
+            raise AssertionError("nobody withdraws a test mail")
         case _:
             assert_never(outcome)
 

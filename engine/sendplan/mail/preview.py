@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sendplan.addresses import mailbox
+from sendplan.deciding.facts import Facts
 from sendplan.mail.attachments import Attachment
 from sendplan.mail.compose import compose, templates_of
+from sendplan.mail.diagnosis import TestResult, deliver
 from sendplan.mail.message import Message
 from sendplan.plan import parse_key
 from sendplan.planning.lookup import decided_order, unknown_key
 from sendplan.planning.planner import Clock
+from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
+from sendplan.project.rules import Rule, Step
 from sendplan.store import Reader
 from sendplan.templates.render import Rendered
+
+MARK = "[Test]"
+"""What stands before the subject of a message that is sent to the merchant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +72,38 @@ def preview(project: Project, reader: Reader, key: str, clock: Clock) -> Message
 
     Raises UserError for an unknown order or message, and for a template that cannot be rendered.
     """
+    facts, rule, step = _found(project, reader, key, clock)
+    return MessagePreview(key, *compose(project, templates_of(project), facts, rule, step, now=clock.now))
+
+
+def send_preview(project: Project, reader: Reader, key: str, clock: Clock, to: str) -> TestResult:
+    """Send the message to the merchant's own address, marked as a test; nothing of it enters the ledger.
+
+    Raises UserError like `preview`, and for the buyer's address: that would be the message itself, sent unseen.
+    """
+    facts, rule, step = _found(project, reader, key, clock)
+    if mailbox(to) == mailbox(str(facts.values.get("email", ""))):
+        why = "this is the buyer's own address: the mail would not be known as sent, and be sent again"
+        raise UserError(Problem("not-a-test", why, None, "name an address of your own"), Exit.USAGE)
+    message, _ = compose(
+        project,
+        templates_of(project),
+        facts,
+        rule,
+        step,
+        now=clock.now,
+        redirect=to,
+        rehearsal=True,
+        mark=MARK,
+    )
+    return deliver(project.settings.senders[project.settings.accounts[facts.account].sender], message)
+
+
+def _found(project: Project, reader: Reader, key: str, clock: Clock) -> tuple[Facts, Rule, Step]:
     parsed = parse_key(key, project.steps_by_rule())
     if parsed is None:
         raise unknown_key(project, key)
     order, rule_id, step_id = parsed
     decided = decided_order(project, reader, order, clock)
     rule = next(rule for rule in project.rules_for(decided.facts.account) if rule.id == rule_id)
-    step = next(step for step in rule.written if step.id == (step_id or ""))
-    message, rendered = compose(project, templates_of(project), decided.facts, rule, step, now=clock.now)
-    return MessagePreview(key, message, rendered)
+    return decided.facts, rule, next(step for step in rule.written if step.id == (step_id or ""))

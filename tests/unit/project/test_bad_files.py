@@ -29,7 +29,7 @@ WITHOUT_FILE = {
     *("attachment-missing", "mail-too-large"),
     *("message-header", "missing-extra", "missing-field", "template-limit", "template-value"),
     *("mark-unwritable", "output-exists", "store-newer"),
-    *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-approved", "over-limit"),
+    *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-a-test", "not-approved", "over-limit"),
     *("illegal-move", "missing-password", "not-logged-in", "no-address", "unknown-message", "unknown-order"),
     "scenario",
 }

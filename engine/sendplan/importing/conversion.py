@@ -160,6 +160,12 @@ def _country_code(name: str) -> str:
     return code
 
 
+def _postcode(raw: object) -> str | None:
+    """Without the apostrophe by which spreadsheets, and shops for their sake, keep a leading zero (`'01067`)."""
+    text = _text(raw)
+    return text.strip().lstrip("'\u2019").strip() or None if text is not None else None
+
+
 def _language(raw: object) -> str | None:
     text = _word(raw)
     if not text:
@@ -181,6 +187,7 @@ _CODES: Mapping[str, Converter] = {
     "id": _id,
     "account": _word,
     "email": _word,
+    "postcode": _postcode,
     "country": _country,
     "billing_country": _country,
     "language": _language,

@@ -587,7 +587,8 @@ class _Import:
         selection = getattr(self, "selection", None)
         if selection is None:
             return
-        mapped = [each.source for each in self.readers]
+        quiet = self.mapping.shipped
+        mapped = [s for s in (each.source for each in self.readers) if not s.optional and s.field.name not in quiet]
         for message, help in self.suspicions.told(mapped, selection.kept, selection.passed_over, selection.continuing):
             yield Problem("import-suspicious", message, self.file.span(line, 1), help, Severity.WARNING)
 

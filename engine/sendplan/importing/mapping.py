@@ -106,6 +106,8 @@ class FileMapping:
     sources: tuple[FieldSource, ...] | None = None
     columns: frozenset[str] = frozenset()
     """Every column, or first part of a path, that the mapping names."""
+    shipped: frozenset[str] = frozenset()
+    """Fields as a mapping reads them that comes with sendplan: that an export has none of one is nothing to tell."""
     own_names: bool = False
     """Without a mapping file: the columns carry the fields' own names."""
 

@@ -49,7 +49,7 @@ def read_mapping(path: Path, settings: Settings, file: Path | None = None) -> tu
     problems = [*problems, *found]
     if problems:
         return None, problems
-    return _built(document, data, settings, file)
+    return _built(document, path, data, settings, file)
 
 
 def shipped_mapping(
@@ -70,15 +70,23 @@ def shipped_names() -> tuple[str, ...]:
 
 
 def _built(
-    document: Document, data: dict[str, Any], settings: Settings, file: Path | None
+    document: Document, path: Path, data: dict[str, Any], settings: Settings, file: Path | None
 ) -> tuple[FileMapping | None, list[Problem]]:
-    builder = _Builder(document, settings)
+    builder, ours = _Builder(document, settings), path.parent == shipped_path(path.stem).parent
     merged = builder.extended(data)
     if merged is None:
         return None, builder.problems
     builder.read(merged, file)
-    mapping = builder.mapping(merged)
+    mapping = builder.mapping(merged, _shipped_fields(ours, data, merged))
     return (mapping if not builder.problems else None), builder.problems
+
+
+def _shipped_fields(ours: bool, own: Mapping[str, Any], merged: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that are read as a mapping says that comes with sendplan; `ours` is one of these itself."""
+    fields = frozenset(merged.get("fields", {}))
+    if "extends" in own:
+        return fields - frozenset(own.get("fields", {}))
+    return fields if ours else frozenset()
 
 
 class _Builder(MappingFields):
@@ -179,7 +187,7 @@ class _Builder(MappingFields):
             self._mistakes(typed(root, scope, expression_text(text), None)[1], path, text)
             self.parts[name] = root
 
-    def mapping(self, data: dict[str, Any]) -> FileMapping:
+    def mapping(self, data: dict[str, Any], shipped: frozenset[str]) -> FileMapping:
         """The whole, after `read`."""
         accounts = data.get("accounts")
         scope = self._scope(self._conversions(self.notation))
@@ -216,6 +224,7 @@ class _Builder(MappingFields):
             needs=tuple(self.needs),
             sources=(*built, *self._default_account(data)),
             columns=frozenset(named),
+            shipped=shipped,
         )
 
     def _asks_every_row(self, root: Node) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from small_projects import ONE_ACCOUNT
 
-from sendplan.cli import cli
+from sendplan.cli import cli, run
 from sendplan.commands.init_command import copy_example
 from sendplan.importing.import_file import ImportReport
 from sendplan.importing.mapping_file import read_mapping, shipped_names, shipped_path
@@ -166,3 +166,43 @@ def test_an_unknown_preset_in_a_mapping_lists_the_known(tmp_path: Path) -> None:
     told = problems_text(read_mapping(mapping, settings)[1], color=False)
     assert "own.yaml:1:10" in told
     assert all(name in told for name in shipped_names())
+
+
+def test_a_preset_warns_of_nothing_that_its_export_may_lack(tmp_path: Path) -> None:
+    """A shop without refunds and partial payments reads its export without a warning; fields of one's own are told."""
+    file = tmp_path / "orders.csv"
+    text = _sample("shopify").read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join(text[:2]) + "\n", encoding="utf-8")
+    assert [each.message for each in _read(file, shipped_path("shopify"), tmp_path)[0].warnings] == []
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: shopify\nfields: {delivered: Cancelled at}\n")
+    assert [each.message for each in _read(file, own, tmp_path)[0].warnings] == ["no order of the file has `delivered`"]
+
+
+def test_an_apostrophe_that_keeps_a_zero_is_no_part_of_a_postcode(tmp_path: Path) -> None:
+    """Shopify writes `'01067`; the region by postcode is found all the same."""
+    file = tmp_path / "orders.csv"
+    text = _sample("shopify").read_text(encoding="utf-8")
+    assert ",01067," in text
+    file.write_text(text.replace(",01067,", ",'01067,"), encoding="utf-8")
+    _, orders = _read(file, shipped_path("shopify"), tmp_path)
+    assert {each["postcode"] for each in orders.values()} == {
+        each["postcode"] for each in _expected("shopify").values() if "postcode" in each
+    }
+
+
+def test_check_reads_a_mapping_that_extends_a_preset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `imports` names is checked with what it extends, and a mistake is told at its place in the own file."""
+    copy_example(tmp_path)
+    settings = tmp_path / "sendplan.yaml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(f"{text}\nimports: {{web: {{file: export.csv, mapping: own.yaml}}}}\n", encoding="utf-8")
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: shopify\naccounts: [shop-de]\n")
+    assert run(["check", "--project", str(tmp_path)]) == 0
+    own.write_text("extends: shopify\naccounts: [shop-de]\nfields:\n  loyalty: Tier\n  paid: =seen if\n")
+    capsys.readouterr()
+    assert run(["check", "--project", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "own.yaml:4:3" in told.out + told.err
+    assert "own.yaml:5:17" in told.out + told.err

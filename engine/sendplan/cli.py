@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "preview": "The message itself, without any side effect.",
     "send": "Send exactly what a plan file says, once.",
     "run": "Plan and send in one, for cron.",
+    "board": "The project in a browser.",
     "status": "What needs attention, counts, and the last runs.",
     "resolve": "Settle a message, or record one that was sent by hand.",
     "pause": "Hold a sender's or rule's messages, or all.",

@@ -455,3 +455,23 @@ def test_plans_are_kept_whole(stores: Stores, store: Store, token: str) -> None:
     assert store.plan("unknown") is None
     assert [each.id for each in store.plan_records()] == [plan("second").id, plan().id]
     assert len(store.plan_records(1)) == 1
+
+
+def test_what_left_on_a_day_is_found(store: Store, stores: Stores) -> None:
+    """The messages that went out between two moments, the latest first and counted by rule; the end is not included."""
+    put(store, order("E1"), order("E2"), order("E3"))
+    store.move("E1", KEY, State.SENT, at=NOW)
+    store.move("E2", KEY, State.SENT, at=NOW + timedelta(hours=1))
+    store.move("E2", STEP, State.SENT, at=NOW + timedelta(hours=2))
+    store.move("E3", KEY, State.SENT, at=NOW + timedelta(hours=3))
+    store.move("E3", STEP, State.DROPPED, at=NOW)
+    end = NOW + timedelta(hours=3)
+    for reader in (store, stores.reader()):
+        assert [(each.order, each.rule) for each in reader.sent(NOW, end, 10)] == [
+            ("E2", STEP[0]),
+            ("E2", KEY[0]),
+            ("E1", KEY[0]),
+        ]
+        assert [each.order for each in reader.sent(NOW, end, 1)] == ["E2"]
+        assert reader.sent_by_rule(NOW, end) == {STEP[0]: 1, KEY[0]: 2}
+        assert reader.sent_by_rule(end + timedelta(days=1), end + timedelta(days=2)) == {}

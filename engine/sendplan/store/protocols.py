@@ -332,6 +332,12 @@ class Reader(OrderSource, Protocol):
     def records(self, states: Iterable[State]) -> Iterator[Record]:
         """Ledger rows in these states, oldest first."""
 
+    def sent(self, begin: datetime, end: datetime, limit: int) -> Iterator[Record]:
+        """At most `limit` messages that went out from `begin` until before `end` (UTC), the latest first."""
+
+    def sent_by_rule(self, begin: datetime, end: datetime) -> Mapping[str, int]:
+        """How many messages went out from `begin` until before `end` (UTC), by rule."""
+
     def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
         """Everything that ever happened to one message, oldest first; it survives an opened row."""
 

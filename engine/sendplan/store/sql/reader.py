@@ -207,6 +207,16 @@ class SqlReader:
             yield from map(record_of, rows)
             last = (rows[-1][4], rows[-1][-1])
 
+    def sent(self, begin: datetime, end: datetime, limit: int) -> Iterator[Record]:
+        rest = f"WHERE {_SENT_WITHIN} ORDER BY at DESC, rowid DESC LIMIT ?"
+        span = (encode_instant(begin), encode_instant(end))
+        return map(record_of, self._rows("messages", RECORD_COLUMNS, rest, (*span, limit)))
+
+    def sent_by_rule(self, begin: datetime, end: datetime) -> Mapping[str, int]:
+        span = (encode_instant(begin), encode_instant(end))
+        rest = f"WHERE {_SENT_WITHIN} GROUP BY rule ORDER BY rule"
+        return dict(self._rows("messages", "rule, count(*)", rest, span))
+
     def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
         condition = "WHERE order_id = ? AND rule = ? AND step = ? ORDER BY id"
         rows = self._rows("message_log", "at, before, after, reply, actor", condition, (order, *key))
@@ -335,6 +345,8 @@ _TABLES = (
     "messages",
     "message_log",
 )
+
+_SENT_WITHIN = "state = 'sent' AND at >= ? AND at < ?"
 
 _ESCAPE = "ESCAPE '\\'"
 

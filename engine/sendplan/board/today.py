@@ -1,0 +1,126 @@
+"""What leaves today: the plan with its filters, what needs a person, what left, and what the files would change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import islice
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sendplan.board.board import PER_PAGE, Board, pages_of
+from sendplan.comparing.diff import ChangeKind
+from sendplan.ledger import Record
+from sendplan.plan import Entry, Plan, Status, key_of
+from sendplan.problems import UserError
+from sendplan.store import Reader
+
+_FOUND = 1000
+"""How many orders a search in the plan looks up by name."""
+
+
+def today(board: Board, request: Request) -> Response:
+    """The plan: totals, by rule, and the messages that the filters leave."""
+    overview = board.current.overview()
+    plan = overview.plan
+    filters = {name: request.query_params.get(name, "").strip() for name in ("status", "rule", "account", "find")}
+    with board.current.reader() as reader:
+        chosen = _chosen(plan, reader, filters)
+    pages = pages_of(request, len(chosen), filters)
+    summary = plan.summary()
+    return board.page(
+        request,
+        "today.html",
+        plan=plan,
+        summary=summary,
+        missed=Counter(each.rule for each in plan.missed),
+        concerns=overview.concerns,
+        filters=filters,
+        rules=sorted(summary["by_rule"]),
+        accounts=sorted({entry.account for entry in plan.entries if entry.account}),
+        entries=chosen[pages.start : pages.stop],
+        pages=pages,
+    )
+
+
+def _chosen(plan: Plan, reader: Reader, filters: Mapping[str, str]) -> list[Entry]:
+    """The entries that meet every filter that is set, in plan order."""
+    text = filters["find"]
+    orders = {order.id for order in reader.find(text, _FOUND)} if text else set()
+
+    def meets(entry: Entry) -> bool:
+        named = {"status": entry.status.value, "rule": entry.rule, "account": entry.account}
+        return all(not filters[name] or filters[name] == value for name, value in named.items()) and (
+            not text or entry.order in orders or text.casefold() in entry.key.casefold()
+        )
+
+    return list(filter(meets, plan.entries))
+
+
+def needs_you(board: Board, request: Request) -> Response:
+    """What needs a person, the gravest first."""
+    overview = board.current.overview()
+    held = [each for each in overview.plan.with_status(Status.HELD) if each.key in overview.kept]
+    return board.page(
+        request,
+        "needs_you.html",
+        overview=overview,
+        held=held,
+        errors=overview.plan.errors,
+        most=PER_PAGE,
+        unsettled=[(_key(each), each) for each in overview.unsettled],
+        text=board.current.project.settings.calendar.text,
+    )
+
+
+def left(board: Board, request: Request) -> Response:
+    """What left on a day of the shop, the latest first."""
+    calendar = board.current.project.settings.calendar
+    now = board.current.clock().now
+    asked = calendar.parse(request.query_params.get("day", "").strip()[:10])
+    day = calendar.day(asked or now)
+    begin, end = calendar.instant(day), calendar.instant(day + timedelta(days=1))
+    with board.current.reader() as reader:
+        rules = reader.sent_by_rule(begin, end)
+        pages = pages_of(request, sum(rules.values()), {"day": str(day)})
+        sent = tuple(islice(reader.sent(begin, end, pages.stop), pages.start, None))
+    return board.page(
+        request,
+        "left.html",
+        day=day,
+        earlier=day - timedelta(days=1),
+        later=day + timedelta(days=1) if day < calendar.day(now) else None,
+        rules=rules,
+        sent=[(_key(each), each, calendar.text(each.at)) for each in sent],
+        pages=pages,
+    )
+
+
+def changes(board: Board, request: Request) -> Response:
+    """What the files as they are now add, drop, move and change among today's mails, beside the last commit."""
+    found = board.current.difference()
+    if isinstance(found, UserError):
+        return board.page(request, "changes.html", problems=found.problems, difference=None)
+    kind, rule = (request.query_params.get(name, "") for name in ("kind", "rule"))
+    listed = [
+        each for each in found.changes if (not kind or each.kind == kind) and (not rule or each.entry.rule == rule)
+    ]
+    pages = pages_of(request, len(listed), {"kind": kind, "rule": rule})
+    return board.page(
+        request,
+        "changes.html",
+        difference=found,
+        problems=(),
+        kinds=list(ChangeKind),
+        counts=found.diff.counts(),
+        by_rule={name: found.diff.counts(name) for name in found.diff.rules()},
+        changes=listed[pages.start : pages.stop],
+        filters={"kind": kind, "rule": rule},
+        pages=pages,
+    )
+
+
+def _key(record: Record) -> str:
+    return key_of(record.order, record.rule, record.step or None)

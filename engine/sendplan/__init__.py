@@ -3,7 +3,7 @@
 The public API, covered by semantic versioning (docs/python.md).
 """
 
-from sendplan.api import Explanation, OpenProject, ProblemsError, open_project
+from sendplan.api import Explanation, FoundOrder, OpenProject, ProblemsError, check, diff_plans, open_project, read_plan
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Problem, Span
 
@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Entry",
     "Explanation",
+    "FoundOrder",
     "OpenProject",
     "Plan",
     "Problem",
@@ -18,5 +19,8 @@ __all__ = [
     "Reason",
     "Span",
     "Status",
+    "check",
+    "diff_plans",
     "open_project",
+    "read_plan",
 ]

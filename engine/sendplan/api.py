@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sendplan.plan import Plan
-from sendplan.problems import Exit, Problem, UserError
+from sendplan.problems import Exit, Problem, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from sendplan.deciding.decision import Decision
     from sendplan.dispatch import DispatchReport
     from sendplan.importing.import_file import ImportReport
+    from sendplan.ledger import Move
     from sendplan.mail.preview import MessagePreview
-    from sendplan.planning.planner import Clock
+    from sendplan.operating.imports import SourceImport
+    from sendplan.operating.overview import Overview
+    from sendplan.planning.funnel import Funnel
+    from sendplan.planning.planner import Clock, OrderDecisions
     from sendplan.project.project import Project
+    from sendplan.scenarios.coverage import Report as CoverageReport
     from sendplan.scenarios.tests import PlayedTest
+    from sendplan.simulation.forecast import Forecast
     from sendplan.store import Reader, Store
 
 ProblemsError = UserError
@@ -33,6 +39,10 @@ ProblemsError = UserError
 
 When: TypeAlias = "str | datetime | None"
 """A time: ISO 8601 text (the shop's zone without an offset), an aware datetime, or None for the clock."""
+
+
+OtherRules: TypeAlias = "OpenProject | str | Path"
+"""Rules to compare with: a project, the folder of one, or a git revision."""
 
 
 def open_project(folder: str | Path = ".", *, store: str | None = None) -> OpenProject:
@@ -59,6 +69,7 @@ def open_project(folder: str | Path = ".", *, store: str | None = None) -> OpenP
 class Explanation:
     """Why one rule sends an order's message, or does not."""
 
+    order: str
     rule: str
     step: str | None
     reason: str
@@ -68,6 +79,41 @@ class Explanation:
     text: str
     """The reason, every check on the way to it, and the values under each part of the conditions."""
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOrder:
+    """An order that a search found, with what each rule says of it."""
+
+    id: str
+    number: str
+    """What the buyer sees."""
+    account: str
+    title: str
+    """The order as people know it, the address masked."""
+    explanations: tuple[Explanation, ...]
+    """A decision of every rule."""
+
+
+def check(folder: str | Path = ".") -> tuple[Problem, ...]:
+    """Every problem of the project in a folder, errors and warnings, like `sendplan check`."""
+    from sendplan import checking
+
+    return tuple(checking.check(Path(folder).resolve()))
+
+
+def read_plan(file: str | Path) -> Plan:
+    """The plan that `sendplan plan -o FILE` wrote; raises ProblemsError for what is none, or was edited."""
+    from sendplan.planning import plan_file
+
+    return plan_file.read_plan(Path(file))
+
+
+def diff_plans(old: Plan, new: Plan) -> Difference:
+    """What a newer plan adds, drops, moves and changes beside an older one, like `sendplan diff OLD NEW`."""
+    from sendplan.comparing.difference import of_plans
+
+    return of_plans(old, new)
 
 
 class OpenProject:
@@ -98,20 +144,38 @@ class OpenProject:
     # --- orders ---
 
     def import_orders(
-        self, file: str | Path, *, mapping: str | Path | None = None, strict: bool = False
+        self,
+        file: str | Path,
+        *,
+        mapping: str | Path | None = None,
+        system: str | None = None,
+        strict: bool = False,
     ) -> ImportReport:
         """Read a file of orders into the store, like `sendplan import`; relative paths are below the project's folder.
 
-        Bad rows are in the report's `problems` and stop no other. Raises ProblemsError when nothing could be stored.
+        `system` names a mapping that comes with sendplan. Bad rows are in the report's `problems` and stop no other.
+        Raises ProblemsError when nothing could be stored.
         """
+        from sendplan.importing.mapping_file import shipped_names, shipped_path
         from sendplan.operating.imports import take_file
 
         mapped = self._path(mapping) if mapping is not None else None
+        if system is not None:
+            if system not in shipped_names():
+                raise _unknown(f"no mapping called `{system}` comes with sendplan", system, shipped_names())
+            mapped = shipped_path(system)
         with self._store() as store:
             report = take_file(self._path(file), mapped, self._project.settings, store, _real_time(), strict=strict)
         if not report.stored:
             raise ProblemsError(report.problems)
         return report
+
+    def read_imports(self) -> tuple[SourceImport, ...]:
+        """Read every file that `imports:` names; what is refused is in the reports and stops none of the others."""
+        from sendplan.operating.imports import read_imports
+
+        with self._store() as store:
+            return read_imports(self._project.settings, store, _real_time())
 
     # --- looking; nothing of it changes anything ---
 
@@ -121,12 +185,14 @@ class OpenProject:
         *,
         rules: Iterable[str] | None = None,
         account: str | None = None,
+        find: str | None = None,
         show_addresses: bool = False,
     ) -> Plan:
         """What would leave at `now`, what is for later, held or in error, like `sendplan plan`.
 
         Raises ProblemsError for an unknown rule or account.
         """
+        from sendplan.planning.finding import ids_found
         from sendplan.planning.lookup import known_account, known_rules
         from sendplan.planning.planner import make_plan
 
@@ -138,28 +204,58 @@ class OpenProject:
                 self._clock(now),
                 rules=wanted,
                 account=known_account(self._project, account),
+                orders=ids_found(reader, find) if find is not None else None,
                 show_addresses=show_addresses,
             )
 
-    def explain(self, order: str, now: When = None) -> tuple[Explanation, ...]:
-        """Every rule's decision on an order, like `sendplan explain`; raises ProblemsError for an unknown order."""
-        from sendplan.planning.explain import explanation_text, next_change
-        from sendplan.planning.lookup import decided_order
+    def funnel(self, now: When = None) -> tuple[Funnel, ...]:
+        """For each rule, how many orders stopped at which reason, like `sendplan plan --funnel`."""
+        from sendplan.planning.funnel import funnels
+        from sendplan.planning.planner import decide_orders
 
-        settings = self._project.settings
         with self._reader() as reader:
-            decided = decided_order(self._project, reader, order, self._clock(now))
+            decided = decide_orders(self._project, reader, self._clock(now))
+            return funnels(decided, self._project.settings.calendar)
+
+    def find(self, text: str, now: When = None, *, limit: int = 20) -> tuple[FoundOrder, ...]:
+        """The orders that a text finds, at most `limit`, like `sendplan find`; those that it names in full come first.
+
+        An id, number, name, e-mail address or customer, or parts of them; of several words all must be found.
+        """
+        from sendplan.planning.finding import find, title
+
+        with self._reader() as reader:
+            found = find(self._project, reader, text, self._clock(now), limit=limit)
+        calendar = self._project.settings.calendar
         return tuple(
-            Explanation(
-                each.rule.id,
-                (each.step.id or None) if each.step else None,
-                each.reason.value,
-                each.why,
-                explanation_text(each, next_change(each, settings), settings.calendar),
-                each,
+            FoundOrder(
+                each.facts.id,
+                str(each.facts.values["number"]),
+                each.facts.account,
+                title(each.facts, calendar),
+                tuple(self._explained(each)),
             )
-            for each in decided.decisions
+            for each in found
         )
+
+    def explain(self, order: str, now: When = None, *, rules: Iterable[str] | None = None) -> tuple[Explanation, ...]:
+        """Every rule's decision, or that of these rules, on the order of this id, number or e-mail address.
+
+        Like `sendplan explain`. A number or address may name several orders. Raises ProblemsError for an unknown order.
+        """
+        from sendplan.planning.lookup import decided_orders, known_rules
+
+        wanted = known_rules(self._project, tuple(rules)) if rules is not None else None
+        with self._reader() as reader:
+            decided = decided_orders(self._project, reader, order, self._clock(now), wanted)
+        return tuple(explained for each in decided for explained in self._explained(each))
+
+    def history(self, key: str) -> tuple[Move, ...]:
+        """What happened to the message ORDER/RULE or ORDER/RULE/STEP, oldest first, like `explain --message`."""
+        from sendplan.planning.lookup import moves_of
+
+        with self._reader() as reader:
+            return moves_of(self._project, reader, key)
 
     def preview(self, key: str, now: When = None) -> MessagePreview:
         """The message ORDER/RULE or ORDER/RULE/STEP as it would leave, whether or not it is due.
@@ -171,18 +267,59 @@ class OpenProject:
         with self._reader() as reader:
             return preview(self._project, reader, key, self._clock(now))
 
-    def diff(self, other: OpenProject, now: When = None) -> Difference:
-        """What these rules add, drop, move and change beside the other project's, over this project's orders."""
+    def diff(self, other: OtherRules, now: When = None) -> Difference:
+        """What these rules add, drop, move and change beside the other ones, over this project's orders.
+
+        Like `sendplan diff --rules-from`; `other` is a project, a folder, or a git revision of this project.
+        """
         from sendplan.comparing.difference import of_rules
 
-        return of_rules(other._project, self._project, self._clock(now))
+        with self._other(other) as (before, name):
+            return of_rules(before, self._project, self._clock(now), (name, "the present rules"))
+
+    def simulate(self, first: str, last: str, *, every: str | None = None, other: OtherRules | None = None) -> Forecast:
+        """What would leave from a day, or time, to another, both included, like `sendplan simulate`.
+
+        `every` is another rhythm of runs (cron, the shop's clock); `other` are rules to compare with, as for `diff`.
+        Raises ProblemsError for a wrong time or rhythm, and when no run falls into the time.
+        """
+        from sendplan.simulation.forecast import forecast
+
+        if other is None:
+            return forecast(self._project, first, last, every=every)
+        with self._other(other) as (before, name):
+            return forecast(self._project, first, last, every=every, before=before, name=name)
+
+    def status(self, now: When = None) -> Overview:
+        """What needs attention, counts, the last imports and runs, like `sendplan status`."""
+        from sendplan.operating.overview import overview_of
+
+        with self._reader() as reader:
+            return overview_of(self._project, reader, self._clock(now), _real_time())
 
     def test(self, *paths: str | Path, update: bool = False) -> tuple[PlayedTest, ...]:
         """Play the project's scenarios and snapshots, or those in `paths`; `update` keeps snapshots as they are now."""
         from sendplan.scenarios import tests
 
-        found = tests.find(self.folder, [self._path(path) for path in paths])
-        return tuple(tests.run(tests.read(path, self.folder), self._project, update=update) for path in found)
+        played = tests.read_all(self.folder, [self._path(path) for path in paths])
+        return tuple(tests.run(each, self._project, update=update) for each in played)
+
+    def coverage(self, *paths: str | Path) -> CoverageReport:
+        """What the scenarios do not exercise, like `sendplan test --coverage`."""
+        from sendplan.scenarios import tests
+        from sendplan.scenarios.coverage import Coverage
+
+        seen = Coverage(self._project)
+        for each in tests.read_all(self.folder, [self._path(path) for path in paths]):
+            tests.run(each, self._project, seen.observe)
+        return seen.report()
+
+    def scenario_from(self, order: str, now: When = None) -> str:
+        """A scenario (YAML) of an order as it went, with names and addresses replaced, like `test --from-order`."""
+        from sendplan.scenarios.from_order import scenario_from_order
+
+        with self._reader() as reader:
+            return scenario_from_order(self._project, reader, order, self._clock(now).now)
 
     # --- sending ---
 
@@ -221,6 +358,26 @@ class OpenProject:
 
     # --- helpers ---
 
+    def _explained(self, decided: OrderDecisions) -> Iterator[Explanation]:
+        from sendplan.planning.explain import explanation_text, next_change
+
+        settings = self._project.settings
+        for each in decided.decisions:
+            step = (each.step.id or None) if each.step else None
+            text = explanation_text(each, next_change(each, settings), settings.calendar)
+            yield Explanation(decided.facts.id, each.rule.id, step, each.reason.value, each.why, text, each)
+
+    @contextmanager
+    def _other(self, other: OtherRules) -> Iterator[tuple[Project, str]]:
+        """Rules to compare with, and what they are called."""
+        from sendplan.comparing.revisions import project_at
+
+        if isinstance(other, OpenProject):
+            yield other._project, str(other.folder)
+        else:
+            with project_at(self.folder, str(other)) as project:
+                yield project, str(other)
+
     def _path(self, path: str | Path) -> Path:
         return self.folder / path
 
@@ -257,3 +414,7 @@ class OpenProject:
 
 def _real_time() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def _unknown(message: str, name: str, known: Iterable[str]) -> ProblemsError:
+    return ProblemsError(Problem("unknown-name", message, None, did_you_mean(name, list(known))), Exit.USAGE)

@@ -9,7 +9,7 @@ import click
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option
 from sendplan.commands.output import print_json, print_problems
 from sendplan.comparing.difference import Difference, of_plans, of_rules
-from sendplan.comparing.revisions import broken_there, project_at
+from sendplan.comparing.revisions import project_at
 from sendplan.planning.plan_file import read_plan
 from sendplan.problems import Exit
 from sendplan.text import clean
@@ -53,9 +53,8 @@ def _of_rules(revision: str, now: str | None, format_: str, project_dir: Path | 
     clock = clock_of(now, project.settings.calendar)
     with project_at(project.settings.folder, revision) as before:
         difference = of_rules(before, project, clock, (revision, "the present rules"))
-        warnings = broken_there(before, revision)
     _print(difference, format_)
-    for warning in warnings:
+    for warning in difference.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     if project.broken:
         print_problems([each for each in problems if each.is_error], "text", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ from sendplan.commands.context import (
 from sendplan.commands.output import print_json
 from sendplan.ledger import Move
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
-from sendplan.planning.finding import named, rule_lines, title
-from sendplan.planning.lookup import known_rules, message_named, unknown_message, unknown_order
-from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
+from sendplan.planning.finding import rule_lines, title
+from sendplan.planning.lookup import decided_orders, known_rules, moves_of
+from sendplan.planning.planner import Clock, OrderDecisions
 from sendplan.problems import Exit
 from sendplan.project.project import Project
 from sendplan.project.rules import BrokenRule
@@ -57,7 +56,7 @@ def command(
         return _message(project, reader, message, format_)
     assert order is not None
     chosen, clock = known_rules(project, rules), clock_of(now, project.settings.calendar)
-    decided = [_only(each, chosen) for each in _decided(project, reader, order, clock)]
+    decided = decided_orders(project, reader, order, clock, chosen)
     broken = [each for each in project.broken if chosen is None or each.id in chosen]
     if format_ == "json":
         explained = [_order_json(project, each, broken, clock) for each in decided]
@@ -70,21 +69,6 @@ def command(
             click.echo("\n".join(map(clean, lines)) + "\n")
         click.echo(clean(f"{len(decided)} orders are `{order}`: name one by its id to see why"))
     return Exit.DONE
-
-
-def _decided(project: Project, reader: Reader, order: str, clock: Clock) -> list[OrderDecisions]:
-    """The orders with this id, number or e-mail address; raises UserError when there is none at the clock's time."""
-    stored = named(reader, order)
-    decided = list(decide_orders(project, reader, clock, orders=stored))
-    if not decided:
-        raise unknown_order(reader, order, "it was not placed yet at this time" if stored else "")
-    return decided
-
-
-def _only(decided: OrderDecisions, rules: frozenset[str] | None) -> OrderDecisions:
-    if rules is None:
-        return decided
-    return replace(decided, decisions=tuple(each for each in decided.decisions if each.rule.id in rules))
 
 
 def _print_order(project: Project, decided: OrderDecisions, broken: list[BrokenRule], clock: Clock) -> None:
@@ -111,11 +95,7 @@ def _order_json(project: Project, decided: OrderDecisions, broken: list[BrokenRu
 
 
 def _message(project: Project, reader: Reader, key: str, format_: str) -> int:
-    found = message_named(project, reader, key)
-    if found is None:
-        raise unknown_message(project, reader, key)
-    calendar = project.settings.calendar
-    moves = reader.moves(*found)
+    calendar, moves = project.settings.calendar, moves_of(project, reader, key)
     if format_ == "json":
         print_json({"key": key, "moves": [_move_json(move, project) for move in moves]})
         return Exit.DONE

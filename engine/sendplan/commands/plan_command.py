@@ -19,9 +19,10 @@ from sendplan.commands.context import (
     project_option,
     reader_of,
 )
-from sendplan.commands.output import Section, print_json, print_problems, print_sections, print_table
+from sendplan.commands.output import Section, print_json, print_problems, print_sections, print_table, warn
 from sendplan.output_file import FileKind, write_file
 from sendplan.plan import Entry, MessageGroup, Plan, Reason, Status
+from sendplan.planning.finding import ids_found
 from sendplan.planning.lookup import known_account, known_rules
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
@@ -199,6 +200,7 @@ FUNNEL_FORMATS: Mapping[str, Callable[[Funnels, Calendar], None]] = {
 @now_option
 @click.option("--rule", "rules", multiple=True, metavar="R", help="Only this rule; may be given several times.")
 @click.option("--account", metavar="A", help="Only this account's orders.")
+@click.option("--find", "text", metavar="TEXT", help="Only orders that TEXT finds, as `sendplan find` looks for them.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan file for `send`.")
 @click.option(
     "--funnel", is_flag=True, help="Count per rule how many orders stopped at which reason, instead of a plan."
@@ -211,6 +213,7 @@ def command(
     now: str | None,
     rules: tuple[str, ...],
     account: str | None,
+    text: str | None,
     output: Path | None,
     funnel: bool,
     show_addresses: bool,
@@ -228,15 +231,21 @@ def command(
     project, problems = load_project(project_dir)
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     selected, account = known_rules(project, rules), known_account(project, account)
+    orders = ids_found(reader, text) if text is not None else None
+    if text is not None and not orders:
+        warn(f"no order is found by `{text}`")
     if funnel:
         from sendplan.planning.funnel import funnels
 
-        decided = decide_orders(project, reader, clock, rules=selected, account=account)
+        stored = reader.orders_by_id(sorted(orders)) if orders is not None else None
+        decided = decide_orders(project, reader, clock, rules=selected, account=account, orders=stored)
         found = funnels(decided, project.settings.calendar)
         FUNNEL_FORMATS[format_](found, project.settings.calendar)
         sends = any(stage.reason is Reason.SEND for each in found for stage in each.stages)
     else:
-        plan = make_plan(project, reader, clock, rules=selected, account=account, show_addresses=show_addresses)
+        plan = make_plan(
+            project, reader, clock, rules=selected, account=account, orders=orders, show_addresses=show_addresses
+        )
         _output_plan(plan, output, format_)
         sends = bool(plan.with_status(Status.SEND))
     return _exit_code(project, problems, detailed_exitcode and sends)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -65,7 +64,7 @@ def command(
         return _write_scenario(project, order, now, output)
     if output is not None or now is not None:
         raise click.UsageError("-o and --now go with --from-order; a scenario's steps say when they are")
-    selected = list(_selected(folder, paths, pattern))
+    selected = _selected(folder, paths, pattern)
     seen = Coverage(project) if coverage else None
     observe = seen.observe if seen is not None else lambda decision: None
     results = [tests.run(each, project, observe, update=update) for each in selected]
@@ -95,15 +94,11 @@ def _write_scenario(project: Project, order: str, now: str | None, output: Path 
     return Exit.DONE
 
 
-def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> Iterator[Test | PlayedTest]:
+def _selected(folder: Path, paths: tuple[Path, ...], pattern: str | None) -> list[Test | PlayedTest]:
     try:
-        wanted = re.compile(pattern or "", re.IGNORECASE)
+        return list(tests.read_all(folder, paths, pattern or ""))
     except re.error as error:
         raise click.UsageError(f"--run: `{pattern}` is not a valid regular expression: {error}") from None
-    for path in tests.find(folder, paths):
-        test = tests.read(path, folder)
-        if wanted.search(test.title) or wanted.search(test.file):
-            yield test
 
 
 def _print_text(results: list[PlayedTest]) -> None:

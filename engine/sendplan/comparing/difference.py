@@ -7,6 +7,7 @@ from typing import Any
 
 from sendplan.comparing import diff_report
 from sendplan.comparing.diff import Change, Diff, compare, compare_rules
+from sendplan.comparing.revisions import broken_there
 from sendplan.plan import Plan
 from sendplan.planning.planner import Clock
 from sendplan.project.project import Project
@@ -22,6 +23,8 @@ class Difference:
     diff: Diff
     names: tuple[str, str]
     """What the two are called."""
+    warnings: tuple[str, ...] = ()
+    """What of the older rules could not be used."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -54,4 +57,4 @@ def of_rules(before: Project, now: Project, clock: Clock, names: tuple[str, str]
         return open_reader(now.settings.store, now.settings.folder, fields, calendar)
 
     old, new, diff = compare_rules(before, reader_for(before), now, reader_for(now), clock)
-    return Difference(old, new, diff, names)
+    return Difference(old, new, diff, names, tuple(broken_there(before, names[0])))

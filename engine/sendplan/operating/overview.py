@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.ledger import Record, State
 from sendplan.mail.advice import advice_on
+from sendplan.operating.overview_json import overview_json
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, make_plan
 from sendplan.problems import UserError
@@ -81,6 +84,7 @@ class Overview:
     """Number of orders, and of ledger rows by state."""
     runs: tuple[PlanRecord, ...]
     """The latest, newest first."""
+    calendar: Calendar = field(repr=False, compare=False)
 
     @property
     def concerns(self) -> Mapping[Concern, int]:
@@ -103,6 +107,10 @@ class Overview:
     def needs_person(self) -> bool:
         """Whether anything does."""
         return bool(self.concerns)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it for machines (docs/commands.md#sendplan-status)."""
+        return overview_json(self, self.calendar)
 
 
 def overview_of(project: Project, reader: Reader, clock: Clock, real_now: datetime) -> Overview:
@@ -127,6 +135,7 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
         pauses=pauses,
         counts=reader.counts(),
         runs=reader.plan_records(RUNS),
+        calendar=project.settings.calendar,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +30,11 @@ def find(project: Project, reader: Reader, text: str, clock: Clock, *, limit: in
     that were not placed yet are left out.
     """
     return tuple(decide_orders(project, reader, clock, orders=reader.find(text, limit)))
+
+
+def ids_found(reader: Reader, text: str) -> frozenset[str]:
+    """The ids of all orders that a text finds."""
+    return frozenset(order.id for order in reader.find(text, sys.maxsize))
 
 
 def named(reader: Reader, text: str) -> tuple[StoredOrder, ...]:

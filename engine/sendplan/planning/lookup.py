@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
-from sendplan.ledger import MessageKey
+from sendplan.ledger import MessageKey, Move
 from sendplan.plan import parse_key
-from sendplan.planning.finding import similar
+from sendplan.planning.finding import named, similar
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project.project import Project
@@ -20,6 +21,32 @@ def decided_order(project: Project, reader: Reader, order: str, clock: Clock) ->
     if decided is None:
         raise unknown_order(reader, order, "it was not placed yet at this time" if stored else "")
     return decided
+
+
+def decided_orders(
+    project: Project, reader: Reader, name: str, clock: Clock, rules: Collection[str] | None = None
+) -> tuple[OrderDecisions, ...]:
+    """The orders with this id, number or e-mail address, each with the decision of every rule, or of these.
+
+    Raises UserError when there is none at the clock's time.
+    """
+    stored = named(reader, name)
+    decided = tuple(decide_orders(project, reader, clock, orders=stored))
+    if not decided:
+        raise unknown_order(reader, name, "it was not placed yet at this time" if stored else "")
+    if rules is None:
+        return decided
+    return tuple(
+        replace(each, decisions=tuple(one for one in each.decisions if one.rule.id in rules)) for each in decided
+    )
+
+
+def moves_of(project: Project, reader: Reader, key: str) -> tuple[Move, ...]:
+    """What happened to a message so far, oldest first; raises UserError when the text names none."""
+    found = message_named(project, reader, key)
+    if found is None:
+        raise unknown_message(project, reader, key)
+    return tuple(reader.moves(*found))
 
 
 def message_named(project: Project, reader: Reader, text: str) -> tuple[str, MessageKey] | None:

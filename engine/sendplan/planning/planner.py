@@ -175,14 +175,17 @@ def make_plan(
     *,
     rules: Collection[str] | None = None,
     account: str | None = None,
+    orders: Collection[str] | None = None,
     show_addresses: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Plan:
     """The complete plan: what leaves now, later, is held or in error, and what to be warned of.
 
-    `progress` hears how many orders have been looked at.
+    `rules`, `account` and `orders` (ids) narrow it; `progress` hears how many orders have been looked at.
     """
     decided = decide_candidates(project, source, clock, rules=rules, account=account)
+    if orders is not None:
+        decided = (each for each in decided if each.facts.id in orders)
     counted = _counting(decided, progress)
     return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
 

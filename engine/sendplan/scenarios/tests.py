@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import indent
@@ -31,6 +32,15 @@ def read(path: Path, folder: Path) -> Test | PlayedTest:
     if snapshots.FOLDER.name in absolute.parts[:-1]:
         return snapshots.read(absolute, name, folder)
     return play.read(absolute, name, folder)
+
+
+def read_all(folder: Path, paths: Iterable[Path] = (), pattern: str = "") -> Iterator[Test | PlayedTest]:
+    """The tests of `find` whose title or file matches a regular expression, ignoring case; raises `re.error`."""
+    wanted = re.compile(pattern, re.IGNORECASE)
+    for path in find(folder, paths):
+        test = read(path, folder)
+        if wanted.search(test.title) or wanted.search(test.file):
+            yield test
 
 
 def run(

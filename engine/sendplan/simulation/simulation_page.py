@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from html import escape
 
 from sendplan.simulation.chart import Series, svg
-from sendplan.simulation.volumes import ComparedVolumes, Periods, Row, Volumes, message_rows, period_rows, region_rows
+from sendplan.simulation.volumes import ComparedVolumes, Periods, Row, Volumes, period_rows, region_rows
 from sendplan.text import counted
 
 COLOURS = 7
@@ -51,10 +51,10 @@ def page(
     subtitle: str,
     compared: ComparedVolumes,
     periods: Periods,
-    steps: Mapping[str, Sequence[str]],
+    messages: Sequence[Row],
     warnings: Sequence[str],
 ) -> str:
-    """The whole page."""
+    """The whole page; `messages` are the rows of rules and their steps."""
     series = _series(compared.present, periods)
     other = None
     if compared.other is not None:
@@ -68,7 +68,7 @@ def page(
         f"<p>{escape(subtitle)}</p>",
         _warnings(warnings),
         f"<figure>{chart}{_legend(series, other)}</figure>" if total or other else "<p>Nothing would be sent.</p>",
-        _table("Rule", compared, message_rows(compared, steps)),
+        _table("Rule", compared, messages),
         _table("Region", compared, region_rows(compared)),
         _table(periods.span, compared, period_rows(compared, periods)),
     ]

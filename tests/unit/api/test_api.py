@@ -56,6 +56,14 @@ def test_errors_have_places(tmp_path: Path) -> None:
         lambda shop: shop.explain("E-0"),
         lambda shop: shop.preview("E-2050/nothing"),
         lambda shop: shop.import_orders("nothing.csv"),
+        lambda shop: shop.import_orders("fixtures/orders.csv", system="shopfy"),
+        lambda shop: shop.explain("E-2050", rules=["dunnin"]),
+        lambda shop: shop.history("E-2050"),
+        lambda shop: shop.simulate("2026-08-31", "2026-08-01"),
+        lambda shop: shop.simulate("August", "2026-08-31"),
+        lambda shop: shop.simulate("2026-08-01", "2026-08-31", every="noon"),
+        lambda shop: shop.diff("no-such-revision"),
+        lambda shop: shop.scenario_from("E-0"),
     ],
 )
 def test_wrong_names_and_times_are_problems(shop: sendplan.OpenProject, call: object) -> None:
@@ -107,3 +115,66 @@ def test_another_store(shop: sendplan.OpenProject, tmp_path: Path) -> None:
     """A project can be opened on a store of its own, for a test."""
     empty = sendplan.open_project(shop.folder, store=f"sqlite:///{tmp_path / 'empty.db'}")
     assert empty.plan(MONDAY).entries == ()
+
+
+def test_a_search_finds_an_order_by_its_buyer(shop: sendplan.OpenProject) -> None:
+    """Part of a name finds the order, with a decision of every rule, and narrows a plan to it."""
+    (found,) = shop.find("hartmann", MONDAY)
+    assert found.title.startswith(f"{found.id}, ")
+    assert {each.rule for each in found.explanations} == set(shop.rules)
+    assert {entry.order for entry in shop.plan(MONDAY, find="hartmann").entries} == {found.id}
+    assert shop.find("nobody of this name", MONDAY) == ()
+
+
+def test_a_narrowed_plan_holds_the_same_entries(shop: sendplan.OpenProject) -> None:
+    """What `find` leaves of a plan is what the whole plan says of these orders."""
+    whole = shop.plan(MONDAY)
+    ids = {found.id for found in shop.find("example.org", MONDAY, limit=100)}
+    assert shop.plan(MONDAY, find="example.org").entries == tuple(each for each in whole.entries if each.order in ids)
+    assert 0 < len(shop.plan(MONDAY, find="example.org").entries) < len(whole.entries)
+
+
+def test_an_order_is_explained_by_its_address(shop: sendplan.OpenProject) -> None:
+    """An e-mail address stands for its order, and rules narrow what is told."""
+    (order,) = shop.find("E-2050", MONDAY)
+    (only,) = shop.explain(order.id, MONDAY, rules=["dunning"])
+    assert (only.order, only.rule) == ("E-2050", "dunning")
+    assert shop.history("E-2050/feedback-reminder") == ()
+
+
+def test_a_month_is_simulated(shop: sendplan.OpenProject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A forecast counts what would leave, beside other rules when there are some, as data and as a page."""
+    forecast = shop.simulate("2026-08-01", "2026-08-31")
+    assert sum(forecast.volumes.by_rule.values()) == len(forecast.sends) > 10
+    assert set(forecast.to_json()) == {"from", "to", "sends", "volumes"}
+    folder = tmp_path_factory.mktemp("other")
+    copy_example(folder)
+    beside = shop.simulate("2026-08-01", "2026-08-31", other=folder)
+    assert beside.sends == forecast.sends
+    assert beside.to_json()["rules_from"]["revision"] == str(folder)
+    assert "<svg" in beside.to_html()
+
+
+def test_the_status_says_what_needs_a_person(shop: sendplan.OpenProject) -> None:
+    """The same facts as `sendplan status`: held messages, imports, counts."""
+    status = shop.status(MONDAY)
+    assert status.counts["orders"] == 26
+    assert len(status.plan.held) == 2
+    assert status.to_json()["summary"]["send"] == 14
+
+
+def test_plan_files_are_read_and_compared(shop: sendplan.OpenProject, tmp_path: Path) -> None:
+    """A plan that was written comes back the same, and two plans are compared."""
+    file = tmp_path / "plan.json"
+    file.write_bytes(shop.plan(MONDAY).to_bytes())
+    monday = sendplan.read_plan(file)
+    assert monday == shop.plan(MONDAY)
+    assert sendplan.diff_plans(monday, shop.plan("2026-08-25 12:00")).changes
+
+
+def test_the_rest_of_the_commands(shop: sendplan.OpenProject) -> None:
+    """Checking, the funnel, coverage and a scenario out of an order are offered as well."""
+    assert not [problem for problem in sendplan.check(shop.folder) if problem.is_error]
+    assert {funnel.rule for funnel in shop.funnel(MONDAY)} == set(shop.rules)
+    assert shop.coverage().to_text()
+    assert "scenario:" in shop.scenario_from("E-2050", MONDAY)

@@ -197,7 +197,7 @@ def test_a_revision_that_cannot_be_loaded(folder: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--from", "2026-03-22", "--to", "2026-03-02"), "is before --from"),
+        (("--from", "2026-03-22", "--to", "2026-03-02"), "is before the beginning"),
         (("--from", "yesterday", "--to", "2026-03-02"), "`yesterday` is not a valid date"),
         (("--every", "noon"), "five fields"),
         (("--every", "0 6 30 2 *"), "no run"),

@@ -20,7 +20,7 @@ from sendplan.problems import Span
 from sendplan.project.postcodes import parse_postcodes
 from sendplan.project.project import Project
 from sendplan.project.regions import Region, RegionEntry
-from sendplan.project.rules import Rule, Step
+from sendplan.project.rules import Attached, Rule, Step
 from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
 from sendplan.store.protocols import StoredOrder
 from sendplan.units import Duration, Unit
@@ -316,6 +316,7 @@ class Maker:
             reads=stored_fields(trigger.fields() | due.fields(), FIELDS),
             description="",
             span=SPAN,
+            attach=(Attached("invoice-{{ order.number }}.pdf", SPAN),) if self.chance(0.1) else (),
         )
 
     def step(

@@ -11,6 +11,8 @@ from import_graph import sources
 from sendplan.plan import STATUS_OF, Reason
 from sendplan.planning.explain import QUESTIONS
 
+DECIDING = "sendplan.deciding.dec", "sendplan.deciding.held_back"
+
 
 def _members(pattern: ast.AST) -> Iterator[str]:
     """The members of enums that a pattern names, such as `Reason.SEND`."""
@@ -49,3 +51,10 @@ def test_every_match_on_a_closed_list_names_all_members() -> None:
 def test_every_reason_is_in_every_table(table: dict[Reason, object]) -> None:
     """A new reason says how a plan lists it, and what `explain` calls its question."""
     assert list(table) == list(Reason)
+
+
+def test_every_reason_is_the_answer_to_a_question() -> None:
+    """A new reason is one that some decision can have."""
+    trees = (ast.parse(path.read_text("utf-8")) for name, path in sources().items() if name.startswith(DECIDING))
+    named = {ast.unparse(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert [reason for reason in Reason if f"Reason.{reason.name}" not in named] == []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
+import random_projects
 from import_graph import sources
 
 from sendplan import resources
+from sendplan.project.rules import Rule, Step
 
 RULES = resources.schema("rules")
 READERS = ("sendplan.project.rule_builder", "sendplan.project.rules_file", "sendplan.project.formerly")
@@ -46,3 +50,12 @@ def test_defaults_take_every_optional_key() -> None:
     assert {name: each["$ref"] for name, each in given.items()} == {
         name: f"rules.schema.json{ref}" for name, ref in optional.items()
     }
+
+
+@pytest.mark.parametrize("kind", [Rule, Step])
+def test_random_projects_have_every_key(kind: type) -> None:
+    """What holds whatever the rules say is tried with every key that a rule or step can have."""
+    tree = ast.parse(Path(random_projects.__file__).read_text(encoding="utf-8"))
+    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and ast.unparse(each.func) == kind.__name__]
+    named = {keyword.arg for call in calls for keyword in call.keywords}
+    assert {each.name for each in fields(kind)} - named == set()

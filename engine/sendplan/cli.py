@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "resume": "End a pause.",
     "snooze": "Hold an order's or a buyer's messages until a day.",
     "suppress": "Send nothing to an address any more.",
+    "forget": "Erase a person; nothing is sent to them twice.",
     "store": "Copy the store as a whole.",
     "adopt": "Accept a copied or restored store, and begin from now.",
     "login": "Obtain an OAuth 2 token for a sender.",

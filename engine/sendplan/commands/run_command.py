@@ -23,17 +23,19 @@ from sendplan.commands.context import (
     reader_of,
     store_for,
 )
-from sendplan.commands.output import print_json, print_problems, warn
+from sendplan.commands.output import print_json, print_problems, remark, warn
 from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.deciding.candidates import indexes
 from sendplan.dispatch.delivery import check_brake, stopping
+from sendplan.operating.forgetting import forget_old
 from sendplan.operating.imports import SourceImport, failures, read_imports
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
+from sendplan.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,9 @@ def _prepare(project: Project, clock: Callable[[], Clock], with_imports: bool) -
         if with_imports and settings.imports:
             with progress_bar("Importing", "rows") as progress:
                 imports = read_imports(settings, store, datetime.now(UTC).replace(microsecond=0), progress=progress)
+        # By the real clock: what is forgotten does not come back.
+        if gone := forget_old(store, settings, datetime.now(UTC)):
+            remark(f"{counted(gone, 'order')} older than {settings.retention} forgotten")
         store.ensure_indexes(indexes(project, clock().now))
         store.note_run([rule.id for rule in project.rules if rule.enabled], clock().now)
     return imports

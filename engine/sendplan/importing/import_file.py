@@ -194,8 +194,13 @@ class _Import:
             listed = self.mapping.accounts
             run.carried(self.carried, None if listed is None else map(self.settings.present_account, listed))
         imported = run.finish(self.bad.lines)
+        told = self.report()
         counts = replace(
-            self.report(), inserted=imported.inserted, updated=imported.updated, unchanged=imported.unchanged
+            told,
+            inserted=imported.inserted,
+            updated=imported.updated,
+            unchanged=imported.unchanged,
+            passed_over=told.passed_over + imported.forgotten,
         )
         if self.dry_run is not None or (strict and self.bad.lines):
             kept = counts if self.dry_run is not None else self.report()

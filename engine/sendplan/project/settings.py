@@ -188,6 +188,8 @@ class Settings:
     per_run: int | None = None
     redirect: str | None = None
     schedule: str | None = None
+    retention: Duration | None = None
+    """How long orders are kept after they were placed; for ever when None."""
     """When `run --stay` works, as a cron expression on the shop's clock."""
     imports: tuple[ImportSource, ...] = ()
     alerts: str | None = None

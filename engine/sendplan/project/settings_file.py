@@ -139,6 +139,7 @@ class _Reader:
             per_run=self.data.get("limits", {}).get("per_run"),
             redirect=self.data.get("redirect"),
             schedule=self.data.get("schedule"),
+            retention=Duration.parse(self.data.get("retention", "")),
             imports=tuple(self._import(name, each) for name, each in self._section("imports")),
             alerts=self.data.get("alerts"),
             attachments=self.data.get("attachments", ""),

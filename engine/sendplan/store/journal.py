@@ -11,8 +11,9 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,6 +106,30 @@ def _lacks(store: Reader, settlement: Settlement) -> bool:
     if record is None:
         return not store.moves(settlement.order, settlement.key)  # Else a person opened it again.
     return record.state is State.DEFERRED
+
+
+def forget(folder: Path, aliases: Mapping[str, str]) -> None:
+    """Let the journals that were left behind, also those put away, know these orders by their aliases alone."""
+    for path in sorted((*folder.glob("*.journal"), *folder.glob("*.adopted"))):
+        with path.open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # Its owner lives, and removes it in the end.
+            lines = file.read().splitlines(keepends=True)
+            kept = b"".join(_aliased(line, aliases) for line in lines)
+            file.seek(0)
+            file.write(kept)
+            file.truncate()
+            os.fsync(file.fileno())
+
+
+def _aliased(line: bytes, aliases: Mapping[str, str]) -> bytes:
+    with suppress(ValueError):
+        settlement = settlement_of(line)
+        if settlement.order in aliases:
+            return line_of(replace(settlement, order=aliases[settlement.order], reply="", queue_id=""))
+    return line
 
 
 def _left_behind(folder: Path) -> Iterator[tuple[Path, list[Settlement]]]:

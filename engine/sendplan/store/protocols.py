@@ -127,6 +127,8 @@ class Imported:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    forgotten: int = 0
+    """Rows of orders that were forgotten, which are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,9 @@ class Reader(OrderSource, Protocol):
         One look at every order.
         """
 
+    def ordered_before(self, moment: datetime) -> tuple[str, ...]:
+        """The ids of the orders that were placed before a moment (UTC)."""
+
     def import_records(self, limit: int = 10) -> tuple[ImportRecord, ...]:
         """The latest imports, newest first."""
 
@@ -435,6 +440,19 @@ class Store(Reader, Protocol):
 
     def clear_sender(self, sender: str) -> bool:
         """The sender works again; False when there was no report."""
+
+    def forget(
+        self, orders: Collection[str], addresses: Collection[str] = (), texts: Collection[str] = (), *, at: datetime
+    ) -> Mapping[str, str]:
+        """Erase these orders with all that is known of them; order → the alias under which the ledger keeps its mails.
+
+        Later rows of them are passed over. Snoozes of these addresses go too; one that was suppressed is suppressed
+        again when a new order brings it. `texts` are taken out of messages that name them. `at` is the real time
+        (UTC). Raises StoreError while one of their mails is on its way.
+        """
+
+    def purge(self) -> None:
+        """Leave nothing readable in the store's files of what was ever deleted or changed in it."""
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note in the store."""

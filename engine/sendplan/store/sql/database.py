@@ -104,3 +104,9 @@ class Database(RowSource, Protocol):
 
         Within another one it is a part of that. Raises StoreError when nothing of it was changed.
         """
+
+    def erasing(self) -> AbstractContextManager[Transaction]:
+        """One durable change of which nothing that it deletes stays readable in the database's files."""
+
+    def purge(self) -> None:
+        """Leave nothing readable of what was deleted or changed at any time before; takes long for a large store."""

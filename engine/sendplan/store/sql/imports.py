@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from sendplan.addresses import mailbox
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
 from sendplan.store.protocols import Imported, Refusal, RefusedRow, StoredOrder
 from sendplan.store.sql.database import Dialect, Transaction
 from sendplan.store.sql.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
+from sendplan.store.sql.forgetting import ADDRESS, ORDER, alias_of, secret_of
 from sendplan.store.sql.reader import OrderColumns
 
 ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
@@ -44,7 +46,9 @@ class SqlImport:
         self._wall = wall // 1000 * 1000
         self._names = names
         self._accounts: set[str] = set()
-        self._taken = self._inserted = self._written = 0
+        self._taken = self._inserted = self._written = self._passed_over = 0
+        any_forgotten = connection.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone()
+        self._secret = secret_of(connection) if any_forgotten else None
         self._has_marks = connection.execute("SELECT 1 FROM refused_rows LIMIT 1").fetchone() is not None
         self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
         # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
@@ -57,6 +61,7 @@ class SqlImport:
     def upsert(
         self, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[Any, ...]]], *, encoded: bool = False
     ) -> tuple[RefusedRow, ...]:
+        rows = self._without_forgotten(names, rows)
         accounts = self._known_accounts(names, rows)
         refused = {each.number: each for each in self._refusals(names, rows, accounts)}
         good = (
@@ -74,6 +79,7 @@ class SqlImport:
         if statement and good:
             cells = good if encoded else self._encoded(names, good)
             self._written += self._connection.executemany(statement, cells).rowcount
+            self._suppress_again(names, good)
         return tuple(refused.values())
 
     def stored(self, ids: Iterable[str]) -> Mapping[str, StoredOrder]:
@@ -113,6 +119,8 @@ class SqlImport:
 
     def mark(self, refused: Mapping[str, RefusedData]) -> None:
         """Mark these orders: a row of theirs was refused. A mark that is new raises the version."""
+        gone = self._forgotten(ORDER, refused)
+        refused = {order: each for order, each in refused.items() if order not in gone}
         waiting = self._waiting(refused)
         new = json.dumps([order for order in refused if order not in waiting])
         self._connection.execute(
@@ -134,7 +142,38 @@ class SqlImport:
         return {order: frozenset(json.loads(fields)) for order, fields in rows}
 
     def finish(self, bad: int) -> Imported:
-        return Imported(self._inserted, self._written - self._inserted, self._taken - self._written)
+        unchanged = self._taken - self._written
+        return Imported(self._inserted, self._written - self._inserted, unchanged, self._passed_over)
+
+    def _forgotten(self, kind: str, texts: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+        """The orders or addresses among these that were forgotten, with the classes of an address's suppressions."""
+        if self._secret is None:
+            return {}
+        by_alias = {alias_of(self._secret, text): text for text in texts}
+        sql = f"SELECT alias, class FROM forgotten WHERE kind = ? AND {self._dialect.among('alias', '?')}"
+        found: dict[str, tuple[str, ...]] = {}
+        for alias, klass in self._connection.execute(sql, (kind, json.dumps(list(by_alias)))):
+            found[by_alias[alias]] = (*found.get(by_alias[alias], ()), klass)
+        return found
+
+    def _without_forgotten(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> Sequence[ImportRow]:
+        """The rows of orders that nobody asked to forget."""
+        id_at = names.index("id")
+        gone = self._forgotten(ORDER, (str(values[id_at]) for _, values in rows))
+        kept = [row for row in rows if row[1][id_at] not in gone] if gone else rows
+        self._passed_over += len(rows) - len(kept)
+        return kept
+
+    def _suppress_again(self, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+        """A new order of somebody who wanted no mail, and was forgotten since, brings no mail either."""
+        if self._secret is None or "email" not in names:
+            return
+        email_at = names.index("email")
+        found = self._forgotten(ADDRESS, {mailbox(str(values[email_at])) for values in rows if values[email_at]})
+        sql = "INSERT INTO suppressions (address, at, reason, class) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        reason = "suppressed before it was forgotten"
+        again = [(address, self._wall, reason, klass) for address, classes in found.items() for klass in classes]
+        self._connection.executemany(sql, again)
 
     def _known_accounts(self, names: tuple[str, ...], rows: Sequence[ImportRow]) -> dict[str, str]:
         if self._was_empty:

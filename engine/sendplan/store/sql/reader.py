@@ -86,6 +86,10 @@ class SqlReader:
             rows = self._rows("orders", self._all.select, f"WHERE {self._among('id')} ORDER BY id", chunk)
             yield from map(self._all.order, rows)
 
+    def ordered_before(self, moment: datetime) -> tuple[str, ...]:
+        rows = self._rows("orders", "id", "WHERE ordered < ? ORDER BY id", (encode_instant(moment),))
+        return tuple(id_ for (id_,) in rows)
+
     def find(self, text: str, limit: int) -> tuple[StoredOrder, ...]:
         search = Search.of(text)
         if not search.words:

@@ -17,6 +17,7 @@ from sendplan.store.protocols import ImportRecord
 from sendplan.store.sql.candidate_queries import definitions, index_names
 from sendplan.store.sql.database import SET_META, Transaction
 from sendplan.store.sql.encoding import encode_instant
+from sendplan.store.sql.forgetting import Erasure, alias_of, secret_of
 from sendplan.store.sql.imports import SqlImport
 from sendplan.store.sql.ledger import SqlLedger
 from sendplan.store.sql.reader import IMPORT_COLUMNS, RESUMED
@@ -119,6 +120,20 @@ class SqlStore(SqlLedger):
         with self._database.transaction() as connection:
             _note_resumed(connection, sender)
             return connection.execute("DELETE FROM sender_reports WHERE sender = ?", (sender,)).rowcount > 0
+
+    def forget(
+        self, orders: Collection[str], addresses: Collection[str] = (), texts: Collection[str] = (), *, at: datetime
+    ) -> Mapping[str, str]:
+        """Erase these orders, and suppressions and snoozes of these addresses; what was sent is kept under an alias."""
+        with self._database.erasing() as connection:
+            secret = secret_of(connection)
+            aliases = {order: alias_of(secret, order) for order in orders}
+            others = {mailbox(each): alias_of(secret, mailbox(each)) for each in addresses}
+            Erasure(connection, self._database.dialect, aliases, others, texts, encode_instant(at)).run()
+            return aliases
+
+    def purge(self) -> None:
+        self._database.purge()
 
     def set_meta(self, name: str, value: str) -> None:
         self._changed(SET_META, name, value)

@@ -94,6 +94,24 @@ class WritableFile(_Sqlite):
                 raise
 
     @contextmanager
+    def erasing(self) -> Iterator[sqlite3.Connection]:
+        """One durable change that overwrites with zeros what it deletes, in the write-ahead log too."""
+        with self._own_errors():
+            self.connection.execute("PRAGMA secure_delete = ON")
+            try:
+                with self.transaction() as connection:
+                    yield connection
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self.connection.execute("PRAGMA secure_delete = OFF")
+
+    def purge(self) -> None:
+        """Write the whole file anew. Raises StoreError."""
+        with self._own_errors():
+            self.connection.execute("VACUUM")
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
     def _own_errors(self) -> Iterator[None]:
         try:
             yield

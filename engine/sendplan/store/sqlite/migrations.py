@@ -22,6 +22,7 @@ from sendplan.store.protocols import StoreError
 from sendplan.store.sql.candidate_queries import PREFIX
 from sendplan.store.sql.database import SET_META, RowSource
 from sendplan.store.sql.encoding import ARRIVAL, Codec, column, quoted, stored_fields
+from sendplan.store.sql.forgetting import ALIAS, SECRET
 from sendplan.store.sqlite.files import WritableFile
 
 if TYPE_CHECKING:
@@ -306,6 +307,20 @@ def days_of_mail(database: Database) -> None:
     database.conn.execute("CREATE INDEX messages_sent ON messages (at) WHERE state = 'sent'")
 
 
+def forgotten(database: Database) -> None:
+    """What was sent to people who were forgotten, known by a hash alone; the history may lose whom it concerns."""
+    columns = {"alias": str, "kind": str, "class": str, "at": int}
+    _create(database, "forgotten", columns, pk=("alias", "kind", "class"), not_null=columns)
+    database.conn.execute("INSERT INTO meta VALUES (?, ?)", (SECRET, secrets.token_hex(32)))
+    kept = " AND ".join(f"NEW.{each} IS OLD.{each}" for each in ("id", "rule", "step", "at", "before", "after"))
+    database.conn.execute("DROP TRIGGER message_log_update_refused")
+    database.conn.execute(
+        "CREATE TRIGGER message_log_update_refused BEFORE UPDATE ON message_log"
+        f" WHEN NOT (NEW.order_id LIKE '{ALIAS}%' AND NEW.reply = '' AND {kept})"
+        " BEGIN SELECT RAISE(ABORT, 'the history of messages is append-only'); END"
+    )
+
+
 def _states(states: Iterable[State | None]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(filter(None, states)))
 
@@ -339,5 +354,6 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     snoozes,
     suppressed_classes,
     days_of_mail,
+    forgotten,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

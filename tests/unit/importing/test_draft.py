@@ -158,6 +158,41 @@ def test_paid_is_taken_only_where_nothing_speaks_against_it(
     assert ("  # paid: guess: " in text) != taken
 
 
+FOREIGN = {
+    "warenwirtschaft.csv": {
+        "A-2026/0001": {"total": "1050.40", "country": "DE", "paid": "2026-11-03", "street": "Musterweg 1"},
+        "A-2026/0002": {"total": "99.90", "country": "FR", "paid": None, "name": "Jean Exemple", "currency": "EUR"},
+        "A-2026/0003": {"total": "15.00", "country": "US", "email": None, "cancelled": "2026-11-06T23:30:00Z"},
+    },
+    "kasse.json": {
+        "KS-9001": {"total": "50.40", "items": 3, "country": "DE", "email": "anna@example.com", "paid": None},
+        "KS-9002": {"total": "99.90", "items": 3, "country": "FR", "ordered": "2026-11-05T17:25:00Z", "paid": None},
+        "KS-9003": {"total": "15.00", "items": 1, "country": "US", "cancelled": "2026-11-06T23:30:00Z", "paid": None},
+    },
+}
+"""Exports of invented systems: abbreviated headers below a title with a sum at the end; nested JSON whose states of
+payment nobody can know."""
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_an_export_of_a_system_that_nobody_knows_is_read_at_once(name: str, tmp_path: Path) -> None:
+    """The draft alone reads it, without a bad row, and what it cannot know it leaves out."""
+    _, orders, report = _drafted(ROOT / "fixtures" / "drafts" / name, _project(tmp_path, {"web": "shop"}), tmp_path)
+    assert not report.problems
+    for id_, expected in FOREIGN[name].items():
+        assert {field: orders[id_].get(field) for field in expected} == expected
+    assert orders.keys() == FOREIGN[name].keys()
+
+
+def test_a_column_is_an_id_by_its_values_alone(tmp_path: Path) -> None:
+    """In a language that nobody foresaw, the one column with a different value in every row is marked as a guess."""
+    file = tmp_path / "orders.csv"
+    file.write_text("Rendeles,Datuma,Osszeg\nR-1,2026-11-02,20\nR-2,2026-11-02,20\n")
+    text, orders, _ = _drafted(file, _project(tmp_path, {"web": "shop"}), tmp_path)
+    assert orders.keys() == {"R-1", "R-2"}
+    assert "id: Rendeles  # guess: no column is called so, but its values are all different" in text
+
+
 def test_the_shops_own_address_is_nobodys_order(tmp_path: Path) -> None:
     """A column with one and the same address in every order is not taken for the buyers'."""
     file = tmp_path / "orders.csv"

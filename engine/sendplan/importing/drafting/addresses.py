@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sendplan.importing.drafting.choosing import candidates
 from sendplan.importing.drafting.columns import Sample, SampleColumn, quoted, says
 from sendplan.importing.drafting.draft import Draft
+from sendplan.importing.drafting.vocabulary import VEHICLES
 
 _PARTS = (
     "name",
@@ -73,17 +75,25 @@ def _parts(columns: Sequence[SampleColumn]) -> dict[str, SampleColumn]:
 def _from_trees(columns: Sequence[SampleColumn], made: Draft) -> None:
     records = {each.path[:-1] for name in _TELLING for each in candidates(name, columns)}
     outer = {path for path in records if not any(path[: len(o)] == o and path != o for o in records if o)}
-    found = {path: _parts([each for each in columns if each.path[: len(path)] == path]) for path in sorted(outer)}
-    found = {path: parts for path, parts in found.items() if _is_address(parts)}
-    if not found:
+    places = {path: _parts([each for each in columns if each.path[: len(path)] == path]) for path in sorted(outer)}
+    places = {path: parts for path, parts in places.items() if _is_address(parts)}
+    if not places:
         return _from_table([each for each in columns if each.listed is None], made)
-    chosen = min(found, key=lambda path: (_role(found[path]), -len(found[path])))
-    parts = found[chosen]
-    billing = next((path for path in found if _role(found[path]) == 2), None)
-    name, start = _place(chosen, parts, found.get(billing or ()), billing, made)
+    chosen = min(places, key=lambda path: (_role(places[path]), -len(places[path])))
+    parts = places[chosen]
+    billing = next((path for path in places if _role(places[path]) == 2), None)
+    name, start = _place(chosen, parts, places.get(billing or ()), billing, made)
     references = {part: ".".join([*start, *map(quoted, column.path[len(chosen) :])]) for part, column in parts.items()}
+    if not {"name", "first_name"} & parts.keys():
+        # The buyer's, where the address itself has none.
+        other_places = [each for each in columns if each.listed is None]
+        names = {
+            part: found[0] for part in ("name", "first_name", "last_name") if (found := candidates(part, other_places))
+        }
+        parts.update(names)
+        references.update({part: column.reference for part, column in names.items()})
     _take(parts, made, references, plain=name)
-    if billing not in (None, chosen) and (country := found[billing or ()].get("country")):
+    if billing not in (None, chosen) and (country := places[billing or ()].get("country")):
         made.take("billing_country", country)
     return None
 
@@ -136,8 +146,19 @@ def _take(parts: dict[str, SampleColumn], made: Draft, references: dict[str, str
             made.name_path(name, references[used[0]], columns[0])
         elif columns:
             made.take(name, columns[0])
-    if not wholes["country"]:
+    if wholes["country"]:
+        _vehicles(parts["country"], made)
+    else:
         made.left_out["country"] = "no column of countries; regions need one"
+
+
+def _vehicles(country: SampleColumn, made: Draft) -> None:
+    """Countries such as `D` are said one by one."""
+    seen = [str(each).strip() for each in dict.fromkeys(country.filled)]
+    if any(each in VEHICLES for each in seen):
+        values = {each: VEHICLES.get(each, each) for each in seen}
+        guess = "by the signs of vehicles; other countries are refused until they are listed"
+        made.fields["country"] = replace(made.fields["country"], options={"values": values}, guess=guess)
 
 
 def _street(parts: dict[str, SampleColumn]) -> list[str]:

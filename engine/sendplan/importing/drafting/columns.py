@@ -13,6 +13,10 @@ from sendplan.expressions.tokens import FUNCTIONS, KEYWORDS
 from sendplan.importing.drafting.vocabulary import BILLING, EMPTY, FILLERS, SHIPPING
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_COMPOUND = re.compile(
+    r"\b(lieferungs|liefer|rechnungs|kunden)(?=(strasse|str|plz|ort|land|stadt|name|vorname|nachname|postleitzahl|haus)\b)"
+)
+"""Words that German writes in one with the part of an address."""
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SIMPLE = re.compile(r"[^\W\d]\w*")
@@ -24,7 +28,7 @@ def words(name: str) -> tuple[str, ...]:
     """The words of a column's name: `Ship To Address 1`, `shipToAddress1` → ship, to, address, 1."""
     split = _CAMEL.sub(" ", name).casefold().translate(_UMLAUTS)
     plain = "".join(each for each in unicodedata.normalize("NFKD", split) if not unicodedata.combining(each))
-    return tuple(_WORD.findall(plain.replace("e-mail", "email")))
+    return tuple(_WORD.findall(_COMPOUND.sub(r"\1 ", plain.replace("e-mail", "email"))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sendplan.importing.conversion import FALSE, TRUE
 from sendplan.importing.countries import alpha2
 from sendplan.importing.dates import EPOCH, ISO, RFC2822, formats_of, is_iso
 from sendplan.importing.drafting.columns import SampleColumn
+from sendplan.importing.drafting.vocabulary import VEHICLES
 from sendplan.importing.mistakes import ConversionError
 from sendplan.importing.numbers import NOTATIONS, number_reader
 
@@ -120,8 +121,8 @@ _KINDS: Mapping[str, Callable[[list[Any]], bool]] = {
         _numbers(values) and all((found := amount(v)) is not None and found % 1 == 0 for v in values)
     ),
     "flag": lambda values: all(str(each).strip().casefold() in {*TRUE, *FALSE} for each in values),
-    "email": _most(lambda each: "@" in str(each)),
-    "country": _most(lambda each: alpha2(str(each))),
+    "email": lambda values: sum("@" in str(each) for each in values) * 2 >= len(values),
+    "country": _most(lambda each: alpha2(str(each)) or str(each).strip() in VEHICLES),
     "language": _most(lambda each: _LANGUAGE.fullmatch(str(each).strip())),
     "currency": _most(lambda each: re.fullmatch(r"[A-Za-z]{3}", str(each).strip())),
     "id": lambda values: sum(map(_is_id, values)) * 5 >= len(values) * 3,

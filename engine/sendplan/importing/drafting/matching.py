@@ -65,12 +65,14 @@ def _orders(sample: Sample, made: Draft) -> list[SampleColumn]:
         # Rows that go on with an order repeat its number, and leave most of the rest empty.
         found = [each for each in found if not _contradicts(each, sample.columns)]
         found.sort(key=lambda each: -len(each.filled))
-    if not found:
+    by_values = [] if found else [each for each in sample.columns if _tells_apart(each)]
+    if not found and not by_values:
         made.left_out["id"] = "no column looks like the order's number; every order needs one"
         return sample.columns
-    chosen = found[0]
+    chosen = [*found, *by_values][0]
     others = [each for each in found[1:] if not each.listed and len(each.filled) == len(chosen.filled)]
     guess = f"also possible: {_names(others)}" if others else ""
+    guess = "no column is called so, but its values are all different" if by_values else guess
     made.take("id", chosen, guess)
     if not sample.table:
         return sample.columns
@@ -87,6 +89,13 @@ def _orders(sample: Sample, made: Draft) -> list[SampleColumn]:
         replace(each, values=[[value for row in rows for value in each.values[row]] for rows in orders.values()])
         for each in sample.columns
     ]
+
+
+def _tells_apart(column: SampleColumn) -> bool:
+    """Whether a column has another value in every order, and none that means something else."""
+    values = column.first
+    whole = column.listed is None and None not in values and len(set(map(str, values))) == len(values) > 1
+    return whole and fits("id", column) and not any(fits(kind, column) for kind in ("moment", "email"))
 
 
 def _continued(values: Sequence[Any], columns: Sequence[SampleColumn]) -> bool:
@@ -111,6 +120,10 @@ def _contradicts(chosen: SampleColumn, columns: Sequence[SampleColumn]) -> bool:
 
 def _ordered(sample: Sample, columns: Sequence[SampleColumn], made: Draft) -> None:
     found = candidates("ordered", columns)
+    days = [each for each in columns if each.listed is None and each.filled and fits("moment", each)]
+    if not found and len(days) == 1 and None not in days[0].first:
+        made.take("ordered", days[0], "no column is called so, but it is the only one with dates")
+        return
     if not found:
         made.left_out["ordered"] = "no column looks like the day of the order; every order needs one"
         return
@@ -158,6 +171,10 @@ def _email(columns: Sequence[SampleColumn], made: Draft) -> None:
             continue
         made.left_out.pop("email", None)
         made.take("email", each, "" if each in by_name else "no column is called so, but its values are addresses")
+        nobody = sorted({str(value).strip() for value in each.filled if "@" not in str(value)})
+        if nobody:
+            made.options["empty"] = nobody
+            made.guesses["empty"] = "what stands where no address is"
         return
     made.left_out.setdefault("email", "no column of e-mail addresses; without one nobody gets mail")
 
@@ -266,7 +283,7 @@ def _dates(sample: Sample, made: Draft) -> None:
     blanks = [str(v).strip() for each in made.used for order in each.values for v in order if not says(v)]
     empty = sorted({each for each in blanks if each in EMPTY})
     if empty:
-        made.options["empty"] = empty
+        made.options["empty"] = sorted({*empty, *made.options.get("empty", ())})
 
 
 def _is_moment(column: SampleColumn, made: Draft) -> bool:

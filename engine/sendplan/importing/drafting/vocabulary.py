@@ -1,4 +1,5 @@
-"""What shop systems call the fields of an order, in German, English, French and their own words (data alone).
+"""What shop systems call the fields of an order, in German, English, French and their own words, the
+main ones in Spanish, Italian and Dutch too (data alone).
 
 A phrase is words in lower case without accents; the earlier of two phrases of a field is the likelier one.
 """
@@ -23,7 +24,8 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         nr, bestellnr, auftragsnummer, auftrags nr, auftragsnr, numero de commande, no commande, commande, id
         commande, receipt number, receipt id, transaction id, invoice number, rechnungsnummer, rechnungs nr, numero de
         facture, belegnummer, belegnr, increment id, entity id, reference, id, nr, no, number, nummer, numero, name,
-        sale id
+        sale id, order ref, order reference, auftr nr, best nr, vorgangsnummer, vorgang nr, numero de pedido, n
+        pedido, pedido, numero ordine, ordine, bestelnummer, ordernr, bestelnr
         """
     ),
     "number": _phrases(
@@ -32,41 +34,54 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         """
     ),
     "customer": _phrases(
-        "customer number, customer no, kundennummer, kunden nr, kundennr, numero client, debitorennummer"
+        """
+        customer number, customer no, kundennummer, kunden nr, kundennr, numero client, debitorennummer, kd nr,
+        klantnummer
+        """
     ),
-    "status": _phrases("financial status, order status, bestellstatus, auftragsstatus, statut, status, etat, state"),
+    "status": _phrases(
+        """
+        financial status, order status, bestellstatus, auftragsstatus, statut, status, etat, state, estado, stato
+        """
+    ),
     "payment_method": _phrases(
         """
         payment method, payment type, zahlungsart, zahlart, zahlungsmethode, zahlungsweise, mode de paiement, moyen de
-        paiement, paymentmethod
+        paiement, paymentmethod, metodo de pago, metodo di pagamento, betaalmethode
         """
     ),
     "tags": _phrases("tags, labels, schlagworte, etiquettes"),
     "email": _phrases(
         """
         email, e mail, mail, email address, e mail address, mail adresse, e mail adresse, adresse e mail, adresse
-        email, courriel, customer email, buyer email, kunden email
+        email, courriel, customer email, buyer email, kunden email, email adresse, correo, correo electronico, posta
+        elettronica, emailadres
         """
     ),
-    "first_name": _phrases("first name, firstname, vorname, prenom, given name, fname, name 2"),
+    "first_name": _phrases("first name, firstname, vorname, prenom, given name, fname, name 2, voornaam, nombre, nome"),
     "last_name": _phrases(
-        "last name, lastname, nachname, family name, surname, familienname, nom de famille, lname, name 3"
+        """
+        last name, lastname, nachname, family name, surname, familienname, nom de famille, lname, name 3, achternaam,
+        apellidos, cognome
+        """
     ),
     "name": _phrases(
         """
         recipient name, full name, name, kunde, kundenname, kaeufer, kaeufername, empfaenger, client, nom complet,
         nom, customer, customer name, buyer, buyer name, customer description, partner id, recipient, destinataire,
-        firstname lastname
+        firstname lastname, klant, nombre cliente, destinatario, naam
         """
     ),
     "street": _phrases(
         """
         street, strasse, street address, address 1, address line 1, address1, line 1, adresse 1, rue, anschrift,
-        adresse, address, street 1, str
+        adresse, address, street 1, str, calle, direccion, indirizzo, via, adres, straat
         """
     ),
     "house_number": _phrases(
-        "house number, house no, hausnummer, hausnr, haus nr, street number, street no, numero de rue"
+        """
+        house number, house no, hausnummer, hausnr, haus nr, street number, street no, numero de rue, huisnummer
+        """
     ),
     "street_2": _phrases(
         """
@@ -76,13 +91,16 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "street_3": _phrases("street 3, address 3, address line 3, line 3, adresse 3"),
     "postcode": _phrases(
-        "postcode, postal code, zip, zip code, zipcode, plz, postleitzahl, code postal, cp, postalcode"
+        """
+        postcode, postal code, zip, zip code, zipcode, plz, postleitzahl, code postal, cp, postalcode, codigo postal,
+        cap
+        """
     ),
-    "city": _phrases("city, town, ort, stadt, wohnort, ville, locality"),
+    "city": _phrases("city, town, ort, stadt, wohnort, ville, locality, ciudad, citta, plaats, woonplaats, localita"),
     "country": _phrases(
         """
         country iso 2, country iso2, country iso, country code, iso code 2, laendercode, land iso, code pays, country,
-        land, pays, country id, countrycode
+        land, pays, country id, countrycode, pais, paese, nazione
         """
     ),
     "language": _phrases("language code, language, sprache, langue, locale, customer locale, lang"),
@@ -97,11 +115,14 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         order total, grand total, total price, total amount, total paid, total cost, invoice total, invoice amount,
         amount total, gesamtbetrag, gesamtsumme, rechnungsbetrag, bruttobetrag, summe brutto, gesamtpreis, order
         value, total incl tax, total inc tax, total gross, montant total, total ttc, montant ttc, montant, total,
-        summe, betrag, gesamt, amount, brutto, sum gross
+        summe, betrag, gesamt, amount, brutto, sum gross, sums gross, total eur, importe total, importe, totale,
+        totale ordine, totaal, totaalbedrag, gross, endbetrag, endsumme
         """
     ),
     "paid_amount": _phrases(
-        "paid amount, amount paid, bezahlter betrag, bezahlt betrag, gezahlt, montant paye, total received"
+        """
+        paid amount, amount paid, bezahlter betrag, bezahlt betrag, gezahlt, montant paye, total received
+        """
     ),
     "credited": _phrases(
         """
@@ -113,18 +134,22 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         """
         shipping cost, shipping costs, shipping price, shipping and handling, shipping fee, shipping total, shipping
         amount, total shipping, versandkosten, porto, lieferkosten, frais de port, frais de livraison, shipping cost
-        inc tax, order shipping, delivery cost, postage, base shipping cost, shipping
+        inc tax, order shipping, delivery cost, postage, base shipping cost, shipping, gastos de envio, spese di
+        spedizione, verzendkosten
         """
     ),
     "currency": _phrases(
-        "currency code, currency, waehrung, devise, currency id, order currency, monnaie, currency iso"
+        """
+        currency code, currency, waehrung, devise, currency id, order currency, monnaie, currency iso, moneda, valuta
+        """
     ),
     "ordered": _phrases(
         """
         purchase date, order date, ordered at, sale date, date ordered, date created, created at, created date,
         createdat, date order, date add, bestelldatum, auftragsdatum, bestellt am, bestellt, kaufdatum, date de
         commande, commande le, datum, belegdatum, rechnungsdatum, invoice date, date de creation, created, date,
-        erstellt am, erstellt, am, ordertime, oxorderdate, placed at, order datetime
+        erstellt am, erstellt, am, ordertime, oxorderdate, placed at, order datetime, placed on, auftr datum, best
+        datum, fecha pedido, fecha de pedido, fecha, data ordine, besteldatum, data
         """
     ),
     "payment_due": _phrases(
@@ -137,21 +162,23 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         """
         paid at, paid on, paid on date, date paid, paid date, payment date, payments date, bezahlt am, bezahlt,
         bezahldatum, zahlungsdatum, zahldatum, zahlungseingang, paid, payed at, date de paiement, paye le, date
-        paiement, cleared date, datepaid, regle le, oxpaid
+        paiement, cleared date, datepaid, regle le, oxpaid, settled on, settled at, fecha de pago, data pagamento,
+        betaald op, betaaldatum
         """
     ),
     "shipped": _phrases(
         """
         shipped at, shipped on, shipped on date, shipped date, ship date, date shipped, fulfilled at, dispatched at,
         versandt am, versandt, versanddatum, versendet am, verschickt am, lieferdatum, date d expedition, expedie le,
-        envoye le, delivery date, shipped, date completed, oxsenddate
+        envoye le, delivery date, shipped, date completed, oxsenddate, ship confirmed at, fecha de envio, data
+        spedizione, verzonden op, verzenddatum
         """
     ),
     "delivered": _phrases("delivered at, delivered on, zugestellt am, zugestellt, livre le, date de livraison"),
     "cancelled": _phrases(
         """
         cancelled at, canceled at, cancelled on, cancelled date, date cancelled, cancelled, storniert am, storniert,
-        stornodatum, annule le, date d annulation
+        stornodatum, annule le, date d annulation, fecha de anulacion, annullato il, geannuleerd op
         """
     ),
     "returned": _phrases("returned at, returned on, retourniert am, retourdatum, retourne le"),
@@ -171,20 +198,22 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "payment_status": _phrases(
         """
-        financial status, payment status, zahlungsstatus, zahlstatus, bezahlstatus, statut de paiement, paid status
+        financial status, payment status, zahlungsstatus, zahlstatus, bezahlstatus, statut de paiement, paid status,
+        payment state, estado de pago, stato pagamento, betaalstatus
         """
     ),
     "line_name": _phrases(
         """
         lineitem name, product name, item title, item name, product title, order item name, artikelname,
         artikelbezeichnung, bezeichnung, artikel, produkt, produit, designation, description, title, name, titre,
-        product id, article
+        product id, article, article name, item description
         """
     ),
     "line_sku": _phrases(
         """
         lineitem sku, sku, custom label, product sku, product reference, artikelnummer, artikel nr, artikelnr,
-        reference, item sku, variation number, art nr, product number, model
+        reference, item sku, variation number, art nr, product number, model, article no, article number, item no,
+        product code
         """
     ),
     "line_quantity": _phrases(
@@ -286,8 +315,8 @@ BILLING = _words(
 )
 FILLERS = _words(
     """
-    address addresses an client customer data de der des details du gmt im info kunde kunden order orders shop the
-    to user utc
+    address addresses an brutto client customer data der de des details du eur euro gmt gross im in incl info inkl kunde
+    kunden order orders shop the to user utc
     """
 )
 """Words that say little: `Ship To City`, `order_currency`."""
@@ -300,7 +329,7 @@ PAID = _words(
 )
 UNPAID = _words(
     """
-    authorised authorized canceled cancelled declined draft due en_attente expired failed impaye in_attente none
+    authorised authorized canceled cancelled declined draft due en_attente expired failed impaye none
     not_paid offen on_hold open overdue partially_paid pending teilweise_bezahlt unbezahlt unpaid void voided
     """
 )
@@ -313,6 +342,12 @@ MARKETPLACES = _words("amazon avocadostore cdiscount ebay etsy galaxus hood kauf
 """Portals that are no shops of the merchant's own."""
 PACKING = _words("delivery fracht freight lieferung livraison porto postage shipping versand versandkosten")
 """Words in the name of a line that is no piece of goods."""
+
+VEHICLES: Mapping[str, str] = {
+    "D": "DE", "F": "FR", "A": "AT", "I": "IT", "B": "BE", "L": "LU", "E": "ES", "P": "PT", "S": "SE", "N": "NO",
+    "H": "HU", "FIN": "FI", "IRL": "IE", "SLO": "SI", "FL": "LI",
+}
+"""Countries as vehicles show them → ISO 3166-1 alpha-2."""
 
 EMPTY = frozenset(
     (

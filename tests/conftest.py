@@ -17,7 +17,8 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session", autouse=True)
 def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that a test sends is noted in the home of whoever runs it, by subprocesses neither."""
+    """Nothing that a test does is noted in the home of whoever runs it, by subprocesses neither."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

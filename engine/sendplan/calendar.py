@@ -1,6 +1,6 @@
 """The shop's calendar: its zone, months, business days, public holidays, and windows of allowed minutes.
 
-The only module that converts between dates and instants, and the only user of croniter and holidays.
+The only module that converts between dates and instants, and the only user of croniter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from sendplan.fields import Moment
-from sendplan.problems import Problem, UserError
+from sendplan.holiday_tables import public_holidays
 from sendplan.units import Counting, Duration
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -290,41 +290,6 @@ def joined_hours(hours: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...
 
 def _hours(window: Window) -> tuple[tuple[int, int], ...]:
     return window.hours if window.cron is None else _hours_of_cron(window.cron)
-
-
-@lru_cache(maxsize=256)
-def public_holidays(country: str, subdivision: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
-    """The holidays of a country (ISO alpha-2) and subdivision in one year, of these categories.
-
-    Raises UserError when they are unknown.
-    """
-    import holidays
-
-    try:
-        known = holidays.country_holidays(country, subdiv=subdivision, years=year, categories=categories)
-    except (NotImplementedError, ValueError):
-        _, message = holidays_error(country, subdivision, categories) or ("", f"no holidays are known for {year}")
-        raise UserError(Problem("wrong-value", message, None, "correct `shop` in sendplan.yaml")) from None
-    return frozenset(known)
-
-
-def holidays_error(country: str, subdivision: str | None, categories: tuple[str, ...]) -> tuple[str, str] | None:
-    """Why the holidays of a place are unknown, behind the key of `shop` that is to blame: or None."""
-    import holidays
-
-    try:
-        supported = frozenset(holidays.country_holidays(country, subdiv=subdivision).supported_categories)
-    except NotImplementedError:
-        # Only now, since listing them imports every country's calendar.
-        places = holidays.list_supported_countries()
-        if country not in places:
-            return "country", f"no public holidays are known for country `{country}`"
-        return "subdivision", f"`{subdivision}` is not a subdivision of {country}; known: {', '.join(places[country])}"
-    unknown = [each for each in categories if each not in supported]
-    if unknown:
-        known = ", ".join(f"`{each}`" for each in sorted(supported))
-        return "holidays", f"{country} has no holidays of the category `{unknown[0]}`; known: {known}"
-    return None
 
 
 @lru_cache(maxsize=65536)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendplan.calendar import Calendar, Window, cron_error, holidays_error, joined_hours, public_holidays
+from sendplan.calendar import Calendar, Window, cron_error, joined_hours
 from sendplan.fields import Moment
+from sendplan.holiday_tables import holidays_error, public_holidays
 from sendplan.problems import UserError
 from sendplan.units import Duration, Unit
 

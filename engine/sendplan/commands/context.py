@@ -16,6 +16,7 @@ import click
 from sendplan.calendar import Calendar
 from sendplan.commands.output import colored, print_problems
 from sendplan.events import emit, json_only, logging_to
+from sendplan.holiday_tables import ignore_cache
 from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project import project as projects
@@ -28,7 +29,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def project_option(command: F) -> F:
-    """`--project DIR` on every command."""
+    """`--project DIR` and `--no-cache` on every command."""
+    command = click.option(
+        "--no-cache",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda context, option, given: ignore_cache() if given else None,
+        help="Compute the public holidays anew instead of reading them from the user's cache.",
+    )(command)
     return click.option(
         "--project",
         "project_dir",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sendplan.calendar import WEEKDAYS, Calendar, holidays_error
+from sendplan.calendar import WEEKDAYS, Calendar
+from sendplan.holiday_tables import holidays_error
 from sendplan.problems import did_you_mean
 from sendplan.project.settings import Shop
 from sendplan.project.times import days, weekdays

@@ -94,7 +94,7 @@ def test_every_option_of_a_command_is_documented(name: str) -> None:
     own = command.commands if isinstance(command, click.Group) else {}
     commands = {f"{name} {each}": found for each, found in own.items()} or {name: command}
     params = [each for found in commands.values() for each in found.params]
-    everywhere = {"--project", "--help", "-h"}
+    everywhere = {"--project", "--no-cache", "--help", "-h"}
     options = {each for p in params if isinstance(p, click.Option) for each in p.opts} - everywhere
     named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join(re.findall(r"^\| (.*?) \|", section, re.M))))
     assert named == options

@@ -51,5 +51,5 @@ def command(
         lines = map(clean, (heading, *rule_lines(each.decisions, project.broken)))
         click.echo("\n".join([*([""] if number else []), *lines]))
     if more:
-        click.echo(f"\nand more: say more of the one you look for, or raise --limit {limit}", err=True)
+        click.echo(f"\nand more: search for more words, or raise --limit {limit}", err=True)
     return Exit.DONE

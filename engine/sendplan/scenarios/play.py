@@ -16,11 +16,11 @@ from sendplan.plan import Plan, Reason, Status, parse_key
 from sendplan.planning.planner import Clock, OrderDecisions, decide_order, decide_orders, plan_from, standing_of
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project.project import Project
-from sendplan.reading.schemas import validated
-from sendplan.reading.source import Document, KeyPath, load
+from sendplan.reading.source import Document, KeyPath
 from sendplan.scenarios.comparison import Comparison, named
 from sendplan.scenarios.import_checks import import_differences
 from sendplan.scenarios.imported import located_import, read_orders
+from sendplan.scenarios.written_tests import read_test_file
 from sendplan.store.memory import MemoryOrders
 
 FOLDER = Path("fixtures/scenarios")
@@ -76,15 +76,10 @@ class Scenario:
 
 def read(path: Path, name: str, project: Path | None = None) -> Scenario | ScenarioResult:
     """A scenario file; or its failure, when it cannot be run."""
-    document, problems = load(path, name, project)
-    if document is None:
-        return ScenarioResult(name, path.stem, problems=tuple(problems))
-    data, schema_problems = validated(document, "scenario")
-    problems += schema_problems
-    title = str(data.get("scenario", path.stem)) if isinstance(data, dict) else path.stem
-    if any(problem.is_error for problem in problems):
-        return ScenarioResult(name, title, problems=tuple(problems))
-    return Scenario(document, title, data)
+    written = read_test_file(path, name, "scenario", project)
+    if written.document is None:
+        return ScenarioResult(name, written.title, problems=written.problems)
+    return Scenario(written.document, written.title, written.data)
 
 
 def run(scenario: Scenario, project: Project, observe: Observer = lambda decision: None) -> ScenarioResult:

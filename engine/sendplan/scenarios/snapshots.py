@@ -16,9 +16,9 @@ from sendplan.planning.planner import Clock, decide_orders, plan_from
 from sendplan.problems import Problem
 from sendplan.project.project import Project
 from sendplan.reading.project_file import read_project_file
-from sendplan.reading.schemas import validated
-from sendplan.reading.source import Document, load
+from sendplan.reading.source import Document
 from sendplan.scenarios.imported import filled, located_import, read_orders, refresh
+from sendplan.scenarios.written_tests import read_test_file
 from sendplan.store.protocols import StoredOrder
 
 FOLDER = Path("fixtures/snapshots")
@@ -75,15 +75,10 @@ class PlanSnapshot:
 
 def read(path: Path, name: str, project: Path | None = None) -> PlanSnapshot | SnapshotResult:
     """A snapshot file; or its failure, when it cannot be played."""
-    document, problems = load(path, name, project)
-    if document is None:
-        return SnapshotResult(name, path.stem, problems=tuple(problems))
-    data, schema_problems = validated(document, "snapshot")
-    problems += schema_problems
-    title = str(data.get("snapshot", path.stem)) if isinstance(data, dict) else path.stem
-    if any(problem.is_error for problem in problems):
-        return SnapshotResult(name, title, problems=tuple(problems))
-    return PlanSnapshot(path, document, title, data)
+    written = read_test_file(path, name, "snapshot", project)
+    if written.document is None:
+        return SnapshotResult(name, written.title, problems=written.problems)
+    return PlanSnapshot(path, written.document, written.title, written.data)
 
 
 def run(snapshot: PlanSnapshot, project: Project, *, update: bool = False) -> SnapshotResult:
@@ -113,7 +108,7 @@ def _moments(snapshot: PlanSnapshot, project: Project) -> tuple[list[datetime], 
     for number, text in enumerate(snapshot.data["at"]):
         moment, span = project.settings.calendar.parse(text), snapshot.document.span(("at", number))
         if moment is None:
-            problems.append(Problem("wrong-value", f"`{text}` is not a time", span, "write `2026-08-24 12:00`"))
+            problems.append(Problem("wrong-value", f"`{text}` is not a valid time", span, "write `2026-08-24 12:00`"))
         elif moments and moment < moments[-1]:
             problems.append(Problem("wrong-value", "the times must ascend", span, "put this time earlier"))
         else:

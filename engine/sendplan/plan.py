@@ -199,7 +199,7 @@ class Plan:
     unknown: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
     """(rule, field) → orders whose message waits only because the field is missing; warned of, no part of the file."""
     formulas: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Rule → when its messages are due, as the rule says it; for reading, and no part of the file."""
+    """Each rule that was looked at → when its messages are due, as it says it; for reading, no part of the file."""
 
     def with_status(self, status: Status) -> tuple[Entry, ...]:
         """The entries of one status, in plan order."""

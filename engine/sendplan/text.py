@@ -6,6 +6,7 @@ import re
 
 _HALVES = r"\ud800-\udfff"
 _CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069{_HALVES}]")
+_INSTANT = re.compile(r"\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)\b")
 _UNSEEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff{_HALVES}]+")
 
 
@@ -25,6 +26,11 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """Text from outside as one line for a log: also what takes no room and ends of lines become blanks."""
     return _UNSEEN.sub(" ", text).strip()
+
+
+def readable(text: str) -> str:
+    """A sentence for a person: instants in it as `2026-09-07 09:00`, on the clock that they name."""
+    return _INSTANT.sub(r"\1 \2", text)
 
 
 def minute(moment: str | None) -> str:

@@ -23,6 +23,7 @@ SHIPPED = (
     "fixtures/scenarios",
     "fixtures/snapshots",
     "fixtures/example_tests.py",
+    "fixtures/example_plan.txt",
 )
 
 
@@ -77,6 +78,17 @@ def test_a_new_user_gets_from_install_to_a_plan(installed: Path, tmp_path: Path)
     assert "26 new" in _run(sendplan, "import", "fixtures/orders.csv", cwd=shop)
     assert "14 send, 1 later, 2 held, 0 error" in _run(sendplan, "plan", "--now", "2026-08-24 12:00", cwd=shop)
     assert "0 failed" in _run(sendplan, "test", cwd=shop)
+
+
+def test_a_new_project_has_tests_for_pytest(installed: Path, tmp_path: Path) -> None:
+    """With the extra `pytest`, `init` and then `pytest` run scenarios, snapshots and tests/test_plans.py."""
+    _run(installed / "sendplan", "init", "shop", cwd=tmp_path)
+    shop = tmp_path / "shop"
+    assert "sendplan_project, plan_snapshot" in (shop / "tests" / "test_plans.py").read_text(encoding="utf-8")
+    said = _run(installed / "python", "-m", "pytest", "-vv", "-p", "no:cacheprovider", cwd=shop)
+    assert "tests/test_plans.py::test_monday_in_august PASSED" in said
+    assert "monday-in-august.yaml::A Monday in August, and the day after PASSED" in said
+    assert "failed" not in said
 
 
 def test_nothing_comes_from_the_checkout(installed: Path, tmp_path: Path) -> None:

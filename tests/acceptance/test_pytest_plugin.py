@@ -30,7 +30,6 @@ def _pytest(folder: Path, *arguments: str) -> tuple[int, str]:
 
 def test_a_new_project_has_tests_that_pass(shop: Path) -> None:
     """Scenarios, the snapshot and the two example tests run as tests of their own, and hold."""
-    _pytest(shop, "tests", "--snapshot-update")
     code, said = _pytest(shop, "-vv")
     scenarios = len(list((shop / "fixtures" / "scenarios").glob("*.yaml")))
     assert code == 0, said
@@ -40,7 +39,6 @@ def test_a_new_project_has_tests_that_pass(shop: Path) -> None:
 
 def test_seven_days_made_ten_is_noticed(shop: Path) -> None:
     """A colleague changes the wait: the scenario, the snapshot and both tests fail, in words and without tracebacks."""
-    _pytest(shop, "tests", "--snapshot-update")
     settings = shop / "sendplan.yaml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("feedback_wait: 7 days", "feedback_wait: 10 days"), encoding="utf-8")

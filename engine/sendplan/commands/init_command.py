@@ -18,6 +18,7 @@ COPIED = {
     **{name: name for name in ("sendplan.yaml", "rules", "templates", "schemas", "fixtures/orders.csv")},
     **{name: name for name in ("fixtures/scenarios", "fixtures/snapshots")},
     "fixtures/example_tests.py": "tests/test_plans.py",
+    "fixtures/example_plan.txt": "tests/__snapshots__/test_plans/test_monday_in_august.plan.txt",
 }
 """What a new project gets: its place in the example shop → its place in the project."""
 

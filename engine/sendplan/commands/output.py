@@ -25,7 +25,8 @@ _PIPE_WIDTH = 160
 """Columns of a table that no terminal shows."""
 _LEAST_WIDTH = 10
 """To which columns shrink; a still narrower terminal breaks the lines itself."""
-_GAP = "   "
+_GAP, _NARROW_GAP = "   ", "  "
+"""Between columns; the narrow one where a table would not fit otherwise."""
 
 
 def print_json(data: Any) -> None:
@@ -109,16 +110,18 @@ def print_sections(headings: Sequence[str], sections: Sequence[Section], *, titl
     flat = [_cells(row) for section in sections for row in section.rows]
     filled = [number for number, column in enumerate(zip(*flat, strict=True)) if any(column)]
     shown = [headings[number] for number in filled]
-    widths = _widths(shown, [[row[number] for number in filled] for row in flat], indent=2)
+    listed = [[row[number] for number in filled] for row in flat]
+    gap = next((gap for gap in (_GAP, _NARROW_GAP) if _fits(shown, listed, gap)), _NARROW_GAP)
+    widths = _widths(shown, listed, indent=2, gap=gap)
     color = colored(sys.stdout)
-    lines = [title, *(f"  {line}" for line in _lines(shown, widths))]
+    lines = [title, *(f"  {line}" for line in _lines(shown, widths, gap))]
     if color:
         lines = [click.style(each, bold=True) for each in lines]
     for section in sections:
         lines += ["", *(wrapped for line in section.lines for wrapped in _wrapped(clean(line)))]
         for row in section.rows:
             cells = _cells(row)
-            lines += [f"  {line}" for line in _lines([cells[number] for number in filled], widths)]
+            lines += [f"  {line}" for line in _lines([cells[number] for number in filled], widths, gap)]
     click.echo("\n".join(lines) + "\n", color=color)
 
 
@@ -134,24 +137,35 @@ def _room() -> int:
     return get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
 
 
-def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]], *, indent: int = 0) -> list[int]:
+def _fits(headings: Sequence[str], cells: Sequence[Sequence[str]], gap: str) -> bool:
+    """Whether a grouped table fits with this gap and no wrapped cell."""
+    widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
+    return 2 + len(gap.join("─" * width for width in widths)) <= _room()
+
+
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]], *, indent: int = 0, gap: str = _GAP) -> list[int]:
     """How wide each column is; where they do not fit together, the widest shrink."""
     widths = [max(map(_width, column)) for column in zip(headings, *cells, strict=True)]
-    room = _room() - indent - len(_GAP) * (len(widths) - 1)
+    room = _room() - indent - len(gap) * (len(widths) - 1)
     while sum(widths) > room and max(widths) > _LEAST_WIDTH:
         widths[widths.index(max(widths))] -= 1
     return widths
 
 
-def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    """A row of a table; blanks at a line's end would help nobody who copies or compares the output."""
+def _lines(row: Sequence[str], widths: Sequence[int], gap: str = _GAP) -> Iterator[str]:
+    """A row of a table; blanks at a line's end would help nobody who copies or compares the output.
+
+    A name is broken at a hyphen where it would be broken anyway.
+    """
     parts = [
-        wrap(cell, width, break_on_hyphens=False) if _width(cell) > width else [cell]
+        wrap(cell, width, break_on_hyphens=any(_width(word) > width for word in cell.split()))
+        if _width(cell) > width
+        else [cell]
         for cell, width in zip(row, widths, strict=True)
     ]
     for line in zip_longest(*parts, fillvalue=""):
         padded = (part + " " * (width - _width(part)) for part, width in zip(line, widths, strict=True))
-        yield _GAP.join(padded).rstrip()
+        yield gap.join(padded).rstrip()
 
 
 def _width(text: str) -> int:

@@ -27,7 +27,7 @@ from sendplan.planning.lookup import known_account, known_rules
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project.project import Project
-from sendplan.text import clean, minute
+from sendplan.text import clean, minute, readable
 
 if TYPE_CHECKING:
     from sendplan.planning.funnel import Funnel
@@ -72,7 +72,7 @@ def print_plan(plan: Plan) -> None:
     click.echo(plan.totals())
     if plan.refused:
         count = summary["send"]
-        click.echo(f"Refused: {count} mails are more than `limits.per_run` allows; `sendplan send --approve {count}`")
+        click.echo(f"Refused: {count} mails are over `limits.per_run`; `sendplan send --approve {count}`")
     for warning in plan.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
 
@@ -89,8 +89,10 @@ def _section(group: MessageGroup) -> Section:
     """A rule's messages: the rule's name, count and due expression once, the reason too where all have the same."""
     shared = group.same_why if group.status is not Status.SEND else ""
     lines = [f"{group.rule} ({len(group.entries):,})" + (f"   due {group.formula}" if group.formula else "")]
-    lines += [f"  {shared}"] if shared else []
-    return Section(tuple(lines), [_row(entry, "" if shared is not None else entry.why) for entry in group.entries])
+    lines += [f"  {readable(shared)}"] if shared else []
+    return Section(
+        tuple(lines), [_row(entry, "" if shared is not None else readable(entry.why)) for entry in group.entries]
+    )
 
 
 def _row(entry: Entry, why: str) -> tuple[str, ...]:

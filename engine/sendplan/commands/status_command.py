@@ -16,7 +16,7 @@ from sendplan.operating.overview_json import outcomes, record_key
 from sendplan.plan import Status
 from sendplan.problems import Exit
 from sendplan.store.protocols import ImportRecord, PlanRecord
-from sendplan.text import clean, counted, minute
+from sendplan.text import clean, counted, minute, readable
 
 SHOWN_RUNS = 5
 
@@ -53,10 +53,10 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
     for status, title in ((Status.HELD, "Held"), (Status.ERROR, "Errors")):
         entries = plan.with_status(status)
         if entries:
-            held = [(each.key, each.reason.value, each.why) for each in entries]
+            held = [(each.key, each.reason.value, readable(each.why)) for each in entries]
             print_table(("Message", "Reason", "Why"), held, title=f"{title} ({len(entries)})")
     if plan.missed:
-        missed = [(each.key, minute(each.at), each.why) for each in plan.missed]
+        missed = [(each.key, minute(each.at), readable(each.why)) for each in plan.missed]
         title = f"Missed ({len(missed)}): put aside with `sendplan resolve --state missed drop`"
         print_table(("Message", "Too late since", "Why"), missed, title=title)
     if overview.doubt:

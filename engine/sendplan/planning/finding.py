@@ -17,6 +17,7 @@ from sendplan.project.project import Project
 from sendplan.project.rules import BrokenRule
 from sendplan.store.protocols import Reader, StoredOrder
 from sendplan.store.search import Search
+from sendplan.text import readable
 
 MOST = 20
 """How many orders a search gives."""
@@ -64,7 +65,7 @@ def title(facts: Facts, calendar: Calendar, *, show_addresses: bool = False) -> 
 def rule_lines(decisions: Iterable[Decision], broken: Iterable[BrokenRule]) -> list[str]:
     """A line for each rule: its message, the reason and why, one below the other."""
     rows = [(each.id, Reason.ERROR.value, f"{each.problem.span}: {each.problem.message}") for each in broken]
-    rows += [(message_of(each), each.reason.value, each.why) for each in decisions]
+    rows += [(message_of(each), each.reason.value, readable(each.why)) for each in decisions]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return [f"  {message:<{widths[0]}}   {reason:<{widths[1]}}   {why}".rstrip() for message, reason, why in rows]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sendplan.plan import Entry, MessageGroup, Plan, Status
-from sendplan.text import clean, minute
+from sendplan.text import clean, minute, readable
 
 HEADINGS = {Status.SEND: "Send now", Status.LATER: "Later", Status.HELD: "Held", Status.ERROR: "Errors"}
 _SPECIAL = str.maketrans({each: f"\\{each}" for each in "\\`*_{}[]<>#|~"})
@@ -51,7 +51,7 @@ def columns_of(entry: Entry) -> dict[str, str]:
         "To": entry.to or "",
         "Language": entry.language or "",
         "Region": entry.region or "",
-        "Why": entry.why if waits else "",
+        "Why": readable(entry.why) if waits else "",
     }
 
 

@@ -27,6 +27,17 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-to
 th, td { padding: .3rem 1.5rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
 td.number, th.number { text-align: right }
 td:last-child, th:last-child { padding-right: 0 }
+.messages td:not([data-label="Why"]) { white-space: nowrap }
+@media (max-width: 44rem) {
+  body { padding: 1rem }
+  th, td { padding-right: .75rem }
+  .messages thead { display: none }
+  .messages, .messages tbody, .messages tr { display: block }
+  .messages tr { border-bottom: 1px solid var(--line); padding: .4rem 0 }
+  .messages td { display: flex; border: 0; padding: 0 }
+  .messages td:empty { display: none }
+  .messages td::before { content: attr(data-label); color: var(--soft); flex: 0 0 6rem }
+}
 @media print { body { max-width: none; padding: 0 } h3, tr { break-inside: avoid } }
 """
 
@@ -78,10 +89,10 @@ def _group(group: MessageGroup) -> Iterator[str]:
     rows = [columns_of(entry) for entry in group.entries]
     names = filled(rows)
     heads = "".join(f'<th scope="col">{name}</th>' for name in names)
-    yield f'<div class="table"><table><thead><tr>{heads}</tr></thead><tbody>'
+    yield f'<table class="messages"><thead><tr>{heads}</tr></thead><tbody>'
     for row in rows:
-        yield "<tr>" + "".join(f"<td>{_text(row[name])}</td>" for name in names) + "</tr>"
-    yield "</tbody></table></div>"
+        yield "<tr>" + "".join(f'<td data-label="{name}">{_text(row[name])}</td>' for name in names) + "</tr>"
+    yield "</tbody></table>"
 
 
 def _text(text: str) -> str:

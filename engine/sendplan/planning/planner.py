@@ -226,7 +226,9 @@ def plan_from(
         warnings=tuple(_warnings(project, source, missed, unknown, rules)),
         missed=tuple(sorted(missed, key=lambda each: (each.rule, each.at, each.order, each.step or ""))),
         unknown=dict(sorted(unknown.items())),
-        formulas={rule.id: formula_of(rule) for rule in project.rules},
+        formulas={
+            rule.id: formula_of(rule) for rule in project.rules if rule.enabled and (rules is None or rule.id in rules)
+        },
     ).identified()
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.planning.plan_markdown import markdown
 from sendplan.planning.plan_page import page
+from sendplan.text import readable
 
 
 def _entry(order: str, rule: str = "feedback", **others: object) -> Entry:
@@ -50,20 +51,26 @@ def test_messages_are_grouped_by_status_and_rule() -> None:
 def test_text_has_a_line_a_message() -> None:
     """The text names the order, the step, the due date, the reader and the template, and the rule's due date once."""
     assert _plan(_entry("E1"), _entry("E2", "dunning", step="first"), HELD).to_text() == (
-        "2026-08-24 12:00 (Europe/Berlin): 2 send, 0 later, 1 held, 0 error\n"
+        "2026-08-24 12:00 (Europe/Berlin)\n"
         "\n"
-        "send: dunning (1)\n"
-        "  due: payment_due + 7 days, then every 7 days\n"
+        "send: dunning (1), due payment_due + 7 days, then every 7 days\n"
         "  E2      first   due 2026-08-22  b…@example.com  de      domestic        main    mail\n"
-        "\n"
-        "send: feedback (1)\n"
-        "  due: shipped + 7 days\n"
+        "send: feedback (1), due shipped + 7 days\n"
         "  E1      due 2026-08-22  b…@example.com  de      domestic        main    mail\n"
         "\n"
         "held: feedback (1)\n"
-        "  due: shipped + 7 days\n"
         "  E3      due 2026-08-22  held    b…@example.com  de      domestic        main    mail\n"
     )
+
+
+def test_a_message_that_leaves_the_plan_takes_its_line_along() -> None:
+    """A rule without messages keeps its heading, so that only the message's line and the count change."""
+    before, after = (plan.to_text().splitlines() for plan in (_plan(_entry("E1"), HELD), _plan(HELD)))
+    assert [line for line in before if line not in after] == [
+        "send: feedback (1), due shipped + 7 days",
+        "  E1      due 2026-08-22  b…@example.com  de      domestic        main    mail",
+    ]
+    assert [line for line in after if line not in before] == ["send: feedback (0), due shipped + 7 days"]
 
 
 def test_text_ignores_sentences() -> None:
@@ -103,3 +110,11 @@ def test_pages_show_every_message_and_its_reason() -> None:
     plan = _plan(_entry("E1"), HELD)
     for shown in (markdown(plan), page(plan)):
         assert all(word in shown for word in ("E1", "E3", "shipped + 7 days", "Parked orders wait", "Held (1)"))
+
+
+def test_people_read_times_as_on_their_clock() -> None:
+    """A reason that names an instant shows it without seconds and offset, wherever people read it."""
+    later = _entry("E4", status=Status.LATER, reason=Reason.OUTSIDE_WINDOW, why="opens 2026-09-07T09:00:00+02:00, then")
+    for shown in (markdown(_plan(later)), page(_plan(later))):
+        assert "opens 2026-09-07 09:00, then" in shown
+    assert readable("2026-08-22 and 2026-08-22T07:00:00Z") == "2026-08-22 and 2026-08-22 07:00"

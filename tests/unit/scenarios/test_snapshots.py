@@ -62,8 +62,25 @@ def test_a_changed_wait_shows_as_moved_lines(shop: Path) -> None:
     settings.write_text(text.replace("feedback_wait: 7 days", "feedback_wait: 8 days"), encoding="utf-8")
     result = _run(shop)
     assert not result.passed
-    changed = [line for line in result.message.splitlines() if line[:1] in "+-" and "E-2050" in line]
-    assert len(changed) == 2, result.message
+    changed = [line for line in result.message.splitlines()[2:] if line[:1] in "+-"]
+    assert [" ".join(line.split()[:4]) for line in changed[:2]] == [
+        "- E-2050 due 2026-08-22",
+        "+ E-2050 due 2026-08-23",
+    ]
+    # On Tuesday E-2055 is not due yet any more: its line and the count, nothing else.
+    assert ["E-2055" in line or "feedback-reminder (" in line for line in changed[2:]] == [True] * 3, result.message
+
+
+def test_a_due_date_that_stays_in_its_plan_is_one_changed_line(shop: Path) -> None:
+    """Reminders due a day later: each message is one changed line in its place, and no count changes."""
+    settings = shop / "sendplan.yaml"
+    text = settings.read_text(encoding="utf-8")
+    one_day = SNAPSHOT.replace("at: [2026-08-24 12:00, 2026-08-25 12:00]", "at: [2026-08-26 12:00]")
+    assert _run(shop, one_day, update=True).passed
+    settings.write_text(text.replace("feedback_wait: 7 days", "feedback_wait: 8 days"), encoding="utf-8")
+    changed = [line for line in _run(shop, one_day).message.splitlines()[2:] if line[:1] in "+-"]
+    assert sorted(line[0] for line in changed) == ["+", "+", "-", "-"]
+    assert {line.split()[1] for line in changed} == {"E-2050", "E-2055"}
 
 
 def test_an_edited_sentence_breaks_nothing(shop: Path) -> None:

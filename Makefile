@@ -6,7 +6,7 @@ BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check chaos torture mutants servers bench bench-dispatch clean
+.PHONY: help demo browser test lint check chaos torture mutants servers bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,10 @@ lint: $(VENV)/test ## Ruff and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@for each in tests/*/conftest.py; do $(BIN)/mypy $$each || exit 1; done
+
+browser: $(VENV)/test ## Look at the example mails in Chromium, on a phone and a wide screen, light and dark (skipped without one)
+	@$(PIP) --editable ".[browser]"
+	@$(BIN)/python -m pytest -rs tests/browser
 
 chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
 	@$(BIN)/python tests/chaos 1000

@@ -18,6 +18,12 @@ from sendplan.templates import Context
 from sendplan.units import Duration, Unit
 
 SHOP = Shop("MeinShop", "Europe/Berlin", "DE", unsubscribe=("https://shop.example.com/u/{token}",))
+MODEL = replace(
+    SHOP,
+    bank={"name": "MeinShop GmbH", "iban": "DE02 1203 0000 0000 2020 51", "bic": "BYLADEM1001"},
+    imprint=("MeinShop GmbH, Musterweg 1, 50667 Köln", "Amtsgericht Köln, HRB 1234", "Geschäftsführung: Mia Muster"),
+)
+"""The shop with everything that a mail may show of it."""
 SENDER = Sender("main", "MeinShop-Team <meinshop@example.com>", "smtp.example.com", 587, "starttls")
 PARAMS: dict[str, ParamValue] = {
     "wait": Duration(7, Unit.DAYS),

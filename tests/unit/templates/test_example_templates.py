@@ -7,7 +7,7 @@ from datetime import date
 from functools import cache
 
 import pytest
-from mail_samples import ORDER, SHOP, context, settings, without
+from mail_samples import MODEL, ORDER, SHOP, context, settings, without
 from syrupy.assertion import SnapshotAssertion
 
 from sendplan import resources
@@ -18,12 +18,6 @@ from sendplan.templates.template_source import is_part
 
 FOLDER = resources.shipped() / "templates"
 PATHS = sorted(path for path in languages.listing(FOLDER) if not is_part(path))
-MODEL = replace(
-    SHOP,
-    bank={"name": "MeinShop GmbH", "iban": "DE02 1203 0000 0000 2020 51", "bic": "BYLADEM1001"},
-    imprint=("MeinShop GmbH, Musterweg 1, 50667 Köln", "Amtsgericht Köln, HRB 1234", "Geschäftsführung: Mia Muster"),
-)
-"""The shop with everything that a mail may show of it."""
 SPARSE = without(
     *("name", "country", "billing_country", "city", "lines", "items", "tags", "shipping_cost", "shipped"),
     *("total", "paid_amount", "open_amount", "currency", "portal", "email"),

@@ -389,7 +389,8 @@ class OpenProject:
             return Clock(real)
         moment = self._project.settings.calendar.parse(now) if isinstance(now, str) else now.astimezone(UTC)
         if moment is None:
-            problem = Problem("wrong-value", f"`{now}` is not a valid time", None, "write 2026-08-22 or 2026-08-22 12:00")
+            help_ = "write 2026-08-22 or 2026-08-22 12:00"
+            problem = Problem("wrong-value", f"`{now}` is not a valid time", None, help_)
             raise ProblemsError(problem, Exit.USAGE)
         return Clock(moment, replay=moment < real)
 

@@ -158,7 +158,7 @@ def test_paid_is_taken_only_where_nothing_speaks_against_it(
     assert ("  # paid: guess: " in text) != taken
 
 
-FOREIGN = {
+FOREIGN: Mapping[str, Orders] = {
     "warenwirtschaft.csv": {
         "A-2026/0001": {"total": "1050.40", "country": "DE", "paid": "2026-11-03", "street": "Musterweg 1"},
         "A-2026/0002": {"total": "99.90", "country": "FR", "paid": None, "name": "Jean Exemple", "currency": "EUR"},

@@ -63,6 +63,11 @@ class SampleColumn:
         return ".".join(quoted(each) for each in self.path)
 
     @property
+    def odd(self) -> bool:
+        """Whether a part of its path can only be named in an expression."""
+        return len(self.path) > 1 and not all(map(_SIMPLE.fullmatch, self.path))
+
+    @property
     def first(self) -> list[Any]:
         """Of each order the first value, None where there is none."""
         return [next((each for each in order if says(each)), None) for order in self.values]
@@ -134,7 +139,9 @@ def _leaves(
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...] | None, Any]]:
     if isinstance(value, dict) and len(path) < _DEEPEST:
         for key, each in value.items():
-            if "." not in key:
+            if not key:  # the text of an element of XML that has attributes
+                yield from _leaves(each, path, listed)
+            elif "." not in key:
                 yield from _leaves(each, (*path, key), listed)
     elif isinstance(value, list):
         for each in value or [None]:

@@ -43,7 +43,8 @@ class Draft:
         """A field that is a column as it is."""
         self.used.append(column)
         own = {"column": column.name} if column.name.startswith("=") else {}
-        self.fields[name] = DraftedField("" if own else column.name, own, guess)
+        text = f"={column.reference}" if column.odd else column.name
+        self.fields[name] = DraftedField("" if own else text, own, guess)
 
     def say(self, name: str, expression: str, columns: Sequence[SampleColumn], guess: str = "") -> None:
         """A field that is an expression over these columns."""

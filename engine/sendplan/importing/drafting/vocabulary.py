@@ -343,10 +343,26 @@ MARKETPLACES = _words("amazon avocadostore cdiscount ebay etsy galaxus hood kauf
 PACKING = _words("delivery fracht freight lieferung livraison porto postage shipping versand versandkosten")
 """Words in the name of a line that is no piece of goods."""
 
-VEHICLES: Mapping[str, str] = {
-    "D": "DE", "F": "FR", "A": "AT", "I": "IT", "B": "BE", "L": "LU", "E": "ES", "P": "PT", "S": "SE", "N": "NO",
-    "H": "HU", "FIN": "FI", "IRL": "IE", "SLO": "SI", "FL": "LI",
-}
+VEHICLES: Mapping[str, str] = dict(
+    each.split("=")
+    for each in [
+        "D=DE",
+        "F=FR",
+        "A=AT",
+        "I=IT",
+        "B=BE",
+        "L=LU",
+        "E=ES",
+        "P=PT",
+        "S=SE",
+        "N=NO",
+        "H=HU",
+        "FIN=FI",
+        "IRL=IE",
+        "SLO=SI",
+        "FL=LI",
+    ]
+)
 """Countries as vehicles show them → ISO 3166-1 alpha-2."""
 
 EMPTY = frozenset(

@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from sendplan import cli, open_project
 from sendplan.commands import output
 from sendplan.commands.init_command import copy_example
+from sendplan.fields import Value
 
 RULES = """\
 rules:
@@ -66,7 +67,12 @@ def test_hundreds_of_messages(
     for number in range(200):
         paid = {"paid": date(2026, 3, 3)} if number % 2 else {}
         ordered = date(2026, 3, 2) - timedelta(days=number % 9)
-        order = {"id": f"INV-2026-{number:05}", "account": "web", "email": f"buyer{number}@example.com", **paid}
+        order: dict[str, Value] = {
+            "id": f"INV-2026-{number:05}",
+            "account": "web",
+            "email": f"buyer{number}@example.com",
+            **paid,
+        }
         fill(project, {**order, "ordered": ordered, "payment_due": date(2026, 2, 20), "total": Decimal(20)})
     shown = _printed(tmp_path, width, "2026-03-04 12:00", capsys, monkeypatch)
     lines = shown.splitlines()

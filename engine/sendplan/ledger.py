@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -133,6 +135,50 @@ class History:
 
 _IN_DOUBT = (State.SENDING, State.UNCERTAIN)
 """The message may have gone out."""
+
+
+def message_digest(secret: str, order: str, key: MessageKey) -> str:
+    """32 hexadecimal digits that stand for a message in its `Message-ID` and envelope sender, at every attempt.
+
+    Only the store's `secret` can make them: whoever knows the order and the address cannot make up a bounce.
+    """
+    named = "/".join(filter(None, (order, *key)))
+    return hmac.new(secret.encode(), b"message\0" + named.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+class BounceKind(StrEnum):
+    """What a bounce says of an address."""
+
+    HARD = "hard"
+    """Nobody can be reached there."""
+    SOFT = "soft"
+    """This mail did not get there; another may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A message that was handed to a server, as a bounce finds it."""
+
+    order: str
+    key: MessageKey
+    address: str
+    """Where it went, as `addresses.mailbox` spells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A mail server reported that a message which had been sent did not arrive."""
+
+    order: str
+    key: MessageKey
+    kind: BounceKind
+    at: datetime
+    """When the report was read (UTC)."""
+    address: str
+    diagnosis: str
+    """What the server said, with addresses masked."""
+    status: str = ""
+    """RFC 3463, `5.1.1`; empty when the report has none."""
 
 
 EVERY_CLASS = ""

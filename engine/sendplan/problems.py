@@ -127,6 +127,7 @@ CODES: dict[str, str] = {
     "literal-password": "A password in a file",
     "lookback-short": "A rule that looks back for a shorter time than it takes",
     "mail-too-large": "A mail that is larger than allowed",
+    "mailbox-unreadable": "A mailbox that cannot be read",
     "mark-unwritable": "Nowhere to note how far the mails have come",
     "message-header": "A header that cannot be written safely",
     "missing-extra": "A package that this needs and that is not installed",

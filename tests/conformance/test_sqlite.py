@@ -249,3 +249,26 @@ def test_a_failed_commit_leaves_no_transaction_behind(sqlite_stores: Stores) -> 
         store._database.connection.execute("PRAGMA max_page_count = 100000")  # type: ignore[attr-defined]
         store.set_meta("note", "kept")
         assert other.execute("SELECT value FROM meta WHERE name = 'note'").fetchone() == ("kept",)
+
+
+def test_messages_of_earlier_versions_get_no_bounces(tmp_path: Path) -> None:
+    """An old ledger is brought up to date whole: what was sent stays sent, and its guessable ids match nothing."""
+    store = open_store("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)
+    assert store.move("E1", KEY, State.SENT, at=NOW)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as connection:
+        connection.execute("DROP INDEX messages_digest")
+        for column in ("digest", "address"):
+            connection.execute(f"ALTER TABLE messages DROP COLUMN {column}")
+        for table in ("bounces", "mails_read"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM meta WHERE name = 'secret'")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'bounces'")
+
+    with closing(open_reader("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)) as reader:
+        assert (reader.last_bounces(5), dict(reader.bounce_counts()), reader.mailed("")) == ((), {}, None)
+    store = open_store("sqlite:///shop.db", tmp_path, FIELDS, CALENDAR)
+    assert store.histories(["E1"])["E1"].records[KEY].state is State.SENT
+    assert store.mailed("") is None
+    assert store.meta("secret")
+    store.close()

@@ -78,10 +78,14 @@ ORDER: Mapping[str, object] = {
 }
 
 
+TOKEN = "tOken-1_"
+"""Stands for `{token}` in links to unsubscribe."""
+
+
 def context(order: Mapping[str, object] = ORDER, *, shop: Shop = SHOP, step: str | None = None) -> Context:
     """A message about an order."""
     facts = Facts(str(order["id"]), ACCOUNT.name, 1, order)  # type: ignore[arg-type]
-    return Context(facts, shop, ACCOUNT, SENDER, "first-contact", "Erstkontakt", step)
+    return Context(facts, shop, ACCOUNT, SENDER, "first-contact", "Erstkontakt", step, TOKEN)
 
 
 def without(*names: str, **changes: object) -> Mapping[str, object]:

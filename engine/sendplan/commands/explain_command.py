@@ -17,10 +17,10 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.output import print_json
-from sendplan.ledger import Move
+from sendplan.ledger import Bounce, Move, State
 from sendplan.planning.explain import explanation_json, explanation_text, next_change
 from sendplan.planning.finding import rule_lines, title
-from sendplan.planning.lookup import decided_orders, known_rules, moves_of
+from sendplan.planning.lookup import decided_orders, known_rules, message_named, unknown_message
 from sendplan.planning.planner import Clock, OrderDecisions
 from sendplan.problems import Exit
 from sendplan.project.project import Project
@@ -95,18 +95,35 @@ def _order_json(project: Project, decided: OrderDecisions, broken: list[BrokenRu
 
 
 def _message(project: Project, reader: Reader, key: str, format_: str) -> int:
-    calendar, moves = project.settings.calendar, moves_of(project, reader, key)
+    found = message_named(project, reader, key)
+    if found is None:
+        raise unknown_message(project, reader, key)
+    calendar, moves, bounces = project.settings.calendar, reader.moves(*found), reader.bounces_of(*found)
     if format_ == "json":
-        print_json({"key": key, "moves": [_move_json(move, project) for move in moves]})
+        returned = [_bounce_json(each, project) for each in bounces]
+        print_json({"key": key, "moves": [_move_json(move, project) for move in moves], "bounces": returned})
         return Exit.DONE
     click.echo(clean(f"Message {key}"))
     if not moves:
         click.echo("  nothing happened to it yet: not sent")
-    for move in moves:
-        before = move.before.value if move.before else "open"
-        after = move.after.value if move.after else "open"
-        click.echo(clean(f"  {calendar.text(move.at)}  {before} → {after}  {mask_all(move.reply)}".rstrip()))
+    lines = [(move.at, f"{_state(move.before)} → {_state(move.after)}  {mask_all(move.reply)}") for move in moves]
+    lines += [(each.at, f"bounced ({each.kind.value})  {each.diagnosis}") for each in bounces]
+    for at, said in sorted(lines, key=lambda line: line[0]):
+        click.echo(clean(f"  {calendar.text(at)}  {said}".rstrip()))
     return Exit.DONE
+
+
+def _state(state: State | None) -> str:
+    return state.value if state else "open"
+
+
+def _bounce_json(bounce: Bounce, project: Project) -> dict[str, Any]:
+    return {
+        "at": project.settings.calendar.text(bounce.at),
+        "kind": bounce.kind.value,
+        "status": bounce.status,
+        "diagnosis": bounce.diagnosis,
+    }
 
 
 def _move_json(move: Move, project: Project) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from sendplan.commands.bounces_command import print_readings, readings_json
 from sendplan.commands.context import (
     clock_of_sending,
     format_option,
@@ -31,6 +32,7 @@ from sendplan.deciding.candidates import indexes
 from sendplan.dispatch.delivery import check_brake, stopping
 from sendplan.operating.forgetting import forget_old
 from sendplan.operating.imports import SourceImport, failures, read_imports
+from sendplan.operating.returned_mail import Reading, read_mailboxes, with_mailbox
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -99,6 +101,10 @@ def _import_and_send(
             print_import(each.file, each.report)
     else:
         _tell(failures(imports))
+    returned, unread = _read_returned(project)
+    if returned and options.format_ == "text":
+        print_readings(returned)
+    _tell(unread)
     plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         warn(warning)
@@ -107,12 +113,25 @@ def _import_and_send(
     plan = replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
     report = deliver_with_progress(plan, project, clock, stop)
     if options.format_ == "json":
-        print_json({"imports": {each.name: import_json(each.report) for each in imports}} | report_json(report))
+        read = {
+            "imports": {each.name: import_json(each.report) for each in imports},
+            "bounces": readings_json(returned),
+        }
+        print_json(read | report_json(report))
     else:
         print_report(report, options.format_)
     broken = [each for each in problems if each.is_error] if project.broken else []
     _tell(broken)
-    return report.exit_code or (Exit.FINDINGS if broken or failures(imports) else Exit.DONE)
+    return report.exit_code or (Exit.FINDINGS if broken or unread or failures(imports) else Exit.DONE)
+
+
+def _read_returned(project: Project) -> tuple[list[Reading], Sequence[Problem]]:
+    """What came back to the senders' mailboxes; one that cannot be read keeps no mail from leaving."""
+    names = with_mailbox(project.settings)
+    if not names:
+        return [], ()
+    with store_for(project.settings) as store:
+        return read_mailboxes(names, project.settings, store, datetime.now(UTC).replace(microsecond=0))
 
 
 def _prepare(project: Project, clock: Callable[[], Clock], with_imports: bool) -> tuple[SourceImport, ...]:

@@ -13,7 +13,7 @@ from sendplan.commands.context import clock_of, format_option, load_project, now
 from sendplan.commands.output import print_json, print_table
 from sendplan.operating.overview import Overview, overview_of
 from sendplan.operating.overview_json import outcomes, record_key
-from sendplan.plan import Status
+from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
 from sendplan.store.protocols import ImportRecord, PlanRecord
 from sendplan.text import clean, counted, minute, readable
@@ -71,6 +71,7 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
     told = [counted(count, "order") if name == "orders" else f"{count} {name}" for count, name in counts]
     click.echo(", ".join(told) or "the store is empty")
     click.echo(f"now: {len(plan.with_status(Status.SEND))} to send, {len(plan.with_status(Status.LATER))} later")
+    _print_bounces(overview, calendar)
     _print_imports(overview.imports, calendar)
     _print_runs(overview.runs[:SHOWN_RUNS], calendar)
 
@@ -87,6 +88,23 @@ def _print_senders(overview: Overview, calendar: Calendar) -> None:
             click.echo(clean(f"    advice  {each.advice}"))
         click.echo(clean(f"    then    sendplan smtp-test {report.sender}"))
     click.echo()
+
+
+def _print_bounces(overview: Overview, calendar: Calendar) -> None:
+    if not overview.last_bounces:
+        return
+    click.echo()
+    counts = ", ".join(f"{count} {kind.value}" for kind, count in sorted(overview.bounces.items()))
+    rows = [
+        (
+            key_of(each.order, each.key[0], each.key[1] or None),
+            each.kind.value,
+            minute(calendar.text(each.at)),
+            each.diagnosis,
+        )
+        for each in overview.last_bounces
+    ]
+    print_table(("Message", "Kind", "Read", "Why"), rows, title=f"Last bounces ({counts} in all)")
 
 
 def _print_imports(imports: Sequence[ImportRecord], calendar: Calendar) -> None:

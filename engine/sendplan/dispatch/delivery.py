@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -35,7 +36,7 @@ from sendplan.project.project import Project
 from sendplan.project.settings import Settings
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import JOURNALS, checked
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.protocols import SECRET, StoredOrder
 
 STANDING_SECONDS = 1.0
 ORDERS_AT_ONCE = 16
@@ -84,6 +85,11 @@ def deliver(
 
     standing, orders = _Standing(project.settings), _Orders(plan)
 
+    @cache
+    def secret() -> str:
+        with closing(_store(project)) as store:
+            return store.meta(SECRET) or ""
+
     def decided(store: Store, entry: Entry) -> Verdict:
         return decide_again(project, clock(), entry, *orders.now(store, entry), standing.now(store))
 
@@ -99,6 +105,7 @@ def deliver(
             decision.rule,
             decision.step,
             now=clock().now,
+            secret=secret(),
             redirect=redirect,
             rehearsal=rehearsal is not None,
         )

@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sendplan.deciding.facts import Facts
+from sendplan.ledger import message_digest
 from sendplan.mail import attachments
 from sendplan.mail.message import Message, MessageError, build, clean_name
-from sendplan.plan import key_of
 from sendplan.planning.planner import chosen_template
 from sendplan.problems import Problem, UserError, did_you_mean
 from sendplan.project.project import TEMPLATES, Project
 from sendplan.project.rules import Rule, Step
+from sendplan.project.settings import Settings
 from sendplan.templates import Context, Templates, unsubscribe_links
 from sendplan.units import size_text
+from sendplan.unsubscribing import EVERY_REQUIRED, Unsubscribe, token_of
 
 if TYPE_CHECKING:
     from sendplan.templates import Rendered
@@ -34,15 +36,16 @@ def compose(
     step: Step,
     *,
     now: datetime,
+    secret: str,
     redirect: str | None = None,
     rehearsal: bool = False,
     mark: str = "",
 ) -> tuple[Message, Rendered]:
     """The message as it would leave at `now` (UTC), with the rendered parts.
 
-    `redirect` replaces every recipient; a `mark` stands before the subject. Raises UserError: TemplateError for what
-    cannot be rendered, MessageError for what no header may hold and a mail that is too large, AttachmentError for a
-    file that cannot go along.
+    `secret` is the store's, for `Message-ID` and links to unsubscribe. `redirect` replaces every recipient; a `mark`
+    stands before the subject. Raises UserError: TemplateError for what cannot be rendered, MessageError for what no
+    header may hold and a mail that is too large, AttachmentError for a file that cannot go along.
     """
     settings = project.settings
     account = settings.accounts.get(facts.account)
@@ -58,9 +61,10 @@ def compose(
     if "name" in facts.values:
         # Also in the text: a subject may greet the buyer.
         facts = replace(facts, values={**facts.values, "name": clean_name(str(facts.values["name"]))})
-    context = Context(facts, settings.shop, account, sender, rule.id, rule.title, step.id or None)
-    rendered = templates.render(chosen.path, chosen.language, context)
     address = str(facts.values["email"])
+    token = _token(settings, secret, address, step.klass, chosen.language)
+    context = Context(facts, settings.shop, account, sender, rule.id, rule.title, step.id or None, token)
+    rendered = templates.render(chosen.path, chosen.language, context)
     names = (templates.file_name(each.source, chosen.language, context) for each in rule.attach)
     files = tuple(
         attachments.find(settings.folder / settings.attachments, settings.attachments, each) for each in names
@@ -68,12 +72,12 @@ def compose(
     needs_unsubscribe = settings.classes[step.klass].unsubscribe_required
     message = build(
         replace(rendered, subject=f"{mark} {rendered.subject}") if mark else rendered,
-        key=key_of(facts.id, rule.id, step.id or None),
+        digest=message_digest(secret, facts.id, (rule.id, step.id)),
         sender=sender,
         account=account,
         to=address,
         to_name=str(facts.values["name"]) if "name" in facts.values else None,
-        unsubscribe=unsubscribe_links(settings.shop, address) if needs_unsubscribe else (),
+        unsubscribe=unsubscribe_links(settings.shop, token) if needs_unsubscribe else (),
         now=settings.calendar.local(now),
         attachments=files,
         redirect=redirect,
@@ -85,3 +89,9 @@ def compose(
         with_ = f" with `{largest.shown}`" if largest else ""
         raise MessageError(Problem("mail-too-large", f"the mail{with_} is too large: {sizes}"))
     return message, rendered
+
+
+def _token(settings: Settings, secret: str, address: str, klass: str, language: str) -> str:
+    """A mail that nobody can unsubscribe from may still tell how to end the others."""
+    named = klass if settings.classes[klass].unsubscribe_required else EVERY_REQUIRED
+    return token_of(secret, Unsubscribe(address, named, language))

@@ -32,6 +32,8 @@ _FOLDED = 76
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?.*\?=|=\?[^?\s]*\?[bq]\?", re.IGNORECASE)
 _MAILBOX = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*")
+_LOCAL_LIMIT = 64
+"""Characters before the `@` (RFC 5321 §4.5.3.1.1)."""
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}")
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~ -]*", re.ASCII)
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f.:]+\]")
@@ -109,7 +111,7 @@ class Message:
 def build(
     rendered: Rendered,
     *,
-    key: str,
+    digest: str,
     sender: Sender,
     account: Account,
     to: str,
@@ -122,18 +124,18 @@ def build(
 ) -> Message:
     """The mail for one buyer.
 
-    `unsubscribe` are the buyer's links for the marketing class, else none. `now` is aware and becomes `Date` with its
-    offset. `redirect` replaces every recipient, and the copy. A `rehearsal` has a `Message-ID` of its own: nobody
-    takes it for the mail itself. Raises MessageError for what no header may hold.
+    `digest` is the message's, see `ledger.message_digest`. `unsubscribe` are the buyer's links for the marketing class,
+    else none. `now` is aware and becomes `Date` with its offset. `redirect` replaces every recipient, and the copy. A
+    `rehearsal` has a `Message-ID` of its own: nobody takes it for the mail itself. Raises MessageError for what no
+    header may hold.
     """
     from_ = mailbox(account.from_ or sender.from_, "From")
     reply_to = account.reply_to or sender.reply_to
     buyer = Mailbox(clean_name(to_name or ""), _address(to, "To"))
     recipient = mailbox(redirect, "redirect") if redirect is not None else buyer
-    named = f"{key} {secrets.token_hex(16)}" if rehearsal else key
-    message_id = f"<{hashlib.sha256(named.encode('utf-8', 'replace')).hexdigest()[:32]}@{from_.domain}>"
-    digest = hashlib.sha256(message_id.encode()).hexdigest()
-    boundary, outer = f"=_{digest[:24]}", f"=_{digest[24:48]}" if attachments else ""
+    message_id = f"<{secrets.token_hex(16) if rehearsal else digest}@{from_.domain}>"
+    border = hashlib.sha256(message_id.encode()).hexdigest()
+    boundary, outer = f"=_{border[:24]}", f"=_{border[24:48]}" if attachments else ""
     alternative = _header("Content-Type", f'multipart/alternative; boundary="{boundary}"')
     headers = [
         _mailbox_header("From", from_),
@@ -154,14 +156,25 @@ def build(
     copy = None if redirect is not None else _copy(account, sender, from_)
     return Message(
         "\r\n".join((*headers, "", *_multipart(parts, boundary))).encode(),
-        from_.address,
+        _envelope_sender(sender, from_, message_id),
         (recipient.address,),
         None if copy == recipient.address else copy,
         message_id,
-        needs_smtputf8=not "".join((*headers, copy or "")).isascii(),
+        needs_smtputf8=not "".join((*headers, copy or "", sender.bounce_to or "")).isascii(),
         attachments=attachments,
         boundary=outer,
     )
+
+
+def _envelope_sender(sender: Sender, from_: Mailbox, message_id: str) -> str:
+    """Where a bounce goes; its address names the message where the mailbox takes `name+anything@` (VERP)."""
+    if sender.bounce_to is None:
+        return from_.address
+    address = _address(sender.bounce_to, "bounce_to")
+    local, _, domain = address.rpartition("@")
+    digest = message_id[1:].partition("@")[0]
+    named = sender.mailbox is not None and sender.mailbox.plus_addresses and len(local) + len(digest) < _LOCAL_LIMIT
+    return f"{local}+{digest}@{domain}" if named else address
 
 
 def clean_name(name: str) -> str:

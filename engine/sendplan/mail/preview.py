@@ -17,6 +17,7 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule, Step
 from sendplan.store import Reader
+from sendplan.store.protocols import SECRET
 from sendplan.templates.render import Rendered
 
 MARK = "[Test]"
@@ -73,7 +74,9 @@ def preview(project: Project, reader: Reader, key: str, clock: Clock) -> Message
     Raises UserError for an unknown order or message, and for a template that cannot be rendered.
     """
     facts, rule, step = _found(project, reader, key, clock)
-    return MessagePreview(key, *compose(project, templates_of(project), facts, rule, step, now=clock.now))
+    secret = reader.meta(SECRET) or ""
+    composed = compose(project, templates_of(project), facts, rule, step, now=clock.now, secret=secret)
+    return MessagePreview(key, *composed)
 
 
 def send_preview(project: Project, reader: Reader, key: str, clock: Clock, to: str) -> TestResult:
@@ -92,6 +95,7 @@ def send_preview(project: Project, reader: Reader, key: str, clock: Clock, to: s
         rule,
         step,
         now=clock.now,
+        secret=reader.meta(SECRET) or "",
         redirect=to,
         rehearsal=True,
         mark=MARK,

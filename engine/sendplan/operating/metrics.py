@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, start_http_server, write_to_tex
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from sendplan.ledger import State
+from sendplan.ledger import BounceKind, State
 from sendplan.operating.overview import Concern, Overview
 from sendplan.plan import Status
 
@@ -59,6 +59,8 @@ def metrics_of(overview: Overview, senders: Iterable[str]) -> Iterator[GaugeMetr
     yield _gauge("planned", "Messages by how the plan lists them now; `due` may leave at once.", "status", planned)
     ledger = {state.value: counts.get(state.value, 0) for state in State}
     yield _gauge("messages", "Messages in the ledger by state.", "state", ledger)
+    bounces = {kind.value: overview.bounces.get(kind, 0) for kind in BounceKind}
+    yield _gauge("bounces", "Mails that came back, by what they say of the address.", "kind", bounces)
     concerns = {each.value: overview.concerns.get(each, 0) for each in Concern}
     yield _gauge("needs_person", "What keeps `status` from exiting with 0.", "concern", concerns)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
-from sendplan.ledger import Record, State
+from sendplan.ledger import Bounce, BounceKind, Record, State
 from sendplan.mail.advice import advice_on
 from sendplan.operating.overview_json import overview_json
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
@@ -22,7 +22,7 @@ from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, make
 from sendplan.problems import UserError
 from sendplan.project.project import Project
 from sendplan.store.adoption import doubt
-from sendplan.store.protocols import ImportRecord, Pause, PlanRecord, Reader, SenderReport
+from sendplan.store.protocols import SECRET, ImportRecord, Pause, PlanRecord, Reader, SenderReport
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 """What a person settles; a mail on its way only when the run that sent it has vanished."""
@@ -32,6 +32,10 @@ TRIED = 200
 
 RUNS = 10
 """How many of the last runs are told."""
+
+
+BOUNCES = 5
+"""How many of the last bounces are told."""
 
 
 class Concern(StrEnum):
@@ -84,6 +88,10 @@ class Overview:
     """Number of orders, and of ledger rows by state."""
     runs: tuple[PlanRecord, ...]
     """The latest, newest first."""
+    bounces: Mapping[BounceKind, int]
+    """How many mails came back, of each kind."""
+    last_bounces: tuple[Bounce, ...]
+    """The latest, newest first."""
     calendar: Calendar = field(repr=False, compare=False)
 
     @property
@@ -135,6 +143,8 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
         pauses=pauses,
         counts=reader.counts(),
         runs=reader.plan_records(RUNS),
+        bounces=reader.bounce_counts(),
+        last_bounces=reader.last_bounces(BOUNCES),
         calendar=project.settings.calendar,
     )
 
@@ -149,13 +159,13 @@ def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
         return plan
     from sendplan.mail.compose import compose, templates_of
 
-    templates = templates_of(project)
+    templates, secret = templates_of(project), reader.meta(SECRET) or ""
     wrong: dict[str, Entry] = {}
     for key, decided, decision in _decided(project, reader, clock, list(due.values())):
         if decision.step is None:
             continue
         try:
-            compose(project, templates, decided.facts, decision.rule, decision.step, now=clock.now)
+            compose(project, templates, decided.facts, decision.rule, decision.step, now=clock.now, secret=secret)
         except UserError as error:
             why = f"its mail cannot be composed: {error}"
             wrong[key] = replace(due[key], status=Status.ERROR, reason=Reason.ERROR, why=why)

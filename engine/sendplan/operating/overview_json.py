@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sendplan.calendar import Calendar
-from sendplan.ledger import Record
+from sendplan.ledger import BounceKind, Record
 from sendplan.plan import Status, key_of
 from sendplan.store.protocols import ImportRecord, PlanRecord
 
@@ -49,6 +49,19 @@ def overview_json(overview: Overview, calendar: Calendar) -> dict[str, Any]:
         "paused": [pause.name for pause in overview.pauses],
         "counts": dict(overview.counts),
         "summary": plan.summary(),
+        "bounces": {
+            "counts": {kind.value: overview.bounces.get(kind, 0) for kind in BounceKind},
+            "last": [
+                {
+                    "key": key_of(each.order, each.key[0], each.key[1] or None),
+                    "kind": each.kind.value,
+                    "at": calendar.text(each.at),
+                    "status": each.status,
+                    "diagnosis": each.diagnosis,
+                }
+                for each in overview.last_bounces
+            ],
+        },
         "imports": [_import_json(each, calendar) for each in overview.imports],
         "runs": [_run_json(run, calendar) for run in overview.runs],
     }

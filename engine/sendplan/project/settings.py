@@ -75,6 +75,21 @@ class OAuth2:
 
 
 @dataclass(frozen=True, slots=True)
+class BounceMailbox:
+    """Where bounces and unsubscribes of a sender come back, read over IMAP."""
+
+    host: str
+    username: str
+    password: Secret | None
+    port: int = 993
+    security: str = "tls"
+    """`tls`, `starttls` or `none`."""
+    folder: str = "INBOX"
+    plus_addresses: bool = False
+    """`bounces+anything@…` arrives here too: each mail then has an envelope sender of its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """One mail account: where and how its SMTP server is reached (manual M1, M2, M4, M18)."""
 
@@ -98,6 +113,10 @@ class Sender:
     """PEM certificates of authorities that this sender trusts beside the system's."""
     oauth2: OAuth2 | None = None
     """Instead of a password."""
+    bounce_to: str | None = None
+    """The envelope sender, where bounces go; the From address when None."""
+    mailbox: BounceMailbox | None = None
+    """What `sendplan bounces` reads."""
 
 
 @dataclass(frozen=True, slots=True)

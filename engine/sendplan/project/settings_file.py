@@ -18,6 +18,7 @@ from sendplan.project.regions import Region
 from sendplan.project.settings import (
     TRANSACTIONAL,
     Account,
+    BounceMailbox,
     Hold,
     ImportSource,
     Languages,
@@ -244,6 +245,8 @@ class _Reader:
             given.get("ehlo"),
             self._ca_file((*path, "ca_file"), given.get("ca_file")),
             oauth2,
+            self._bounce_to(path, given.get("bounce_to"), preset),
+            self._mailbox((*path, "mailbox"), given.get("mailbox")),
         )
 
     def _oauth2(self, path: KeyPath, given: Mapping[str, Any], preset: providers.Preset) -> OAuth2 | None:
@@ -260,6 +263,28 @@ class _Reader:
         if not file.is_file():
             self.note("wrong-value", path, f"there is no file `{given}`", "name a PEM file, relative to sendplan.yaml")
         return file
+
+    def _bounce_to(self, path: KeyPath, given: str | None, preset: providers.Preset) -> str | None:
+        self._check_address((*path, "bounce_to"), given)
+        if given is not None and preset.from_is_login:
+            message = f"`{preset.name}` sends bounces to the address that logs in, and to no other"
+            help_ = "leave `bounce_to` out; `mailbox` may be that address's own"
+            self.note("wrong-key", (*path, "bounce_to"), message, help_, key=True)
+        return given
+
+    def _mailbox(self, path: KeyPath, given: Mapping[str, Any] | None) -> BounceMailbox | None:
+        if given is None or not given.keys() >= {"host", "username"}:
+            return None
+        security = given.get("security", "tls")
+        return BounceMailbox(
+            given["host"],
+            given["username"],
+            login_section.password(given.get("password"), self.folder, self._note_below(path)),
+            given.get("port", 993 if security == "tls" else 143),
+            security,
+            given.get("folder", "INBOX"),
+            given.get("plus_addresses", False),
+        )
 
     def _check_from(self, path: KeyPath, given: str) -> None:
         if names_several(given):

@@ -21,7 +21,10 @@ from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.fields import Value
 from sendplan.ledger import (
     EVERY_CLASS,
+    Bounce,
+    BounceKind,
     History,
+    Mailed,
     MessageKey,
     Move,
     Overrides,
@@ -41,6 +44,10 @@ REPEAT_AFTER_LEASE = 600.0
 
 See docs/sending.md#what-to-do-with-an-uncertain-message.
 """
+
+
+SECRET = "secret"
+"""The note of what only this store knows: it signs links to unsubscribe."""
 
 
 class StoreError(UserError):
@@ -346,6 +353,18 @@ class Reader(OrderSource, Protocol):
     def moves(self, order: str, key: MessageKey) -> tuple[Move, ...]:
         """Everything that ever happened to one message, oldest first; it survives an opened row."""
 
+    def mailed(self, digest: str) -> Mailed | None:
+        """The message with this `ledger.message_digest`, if it was sent, or may have been."""
+
+    def bounces_of(self, order: str, key: MessageKey) -> tuple[Bounce, ...]:
+        """What came back of one message, oldest first."""
+
+    def last_bounces(self, limit: int) -> tuple[Bounce, ...]:
+        """At most `limit` bounces, newest first."""
+
+    def bounce_counts(self) -> Mapping[BounceKind, int]:
+        """How many bounces there were of each kind."""
+
     def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
         """The latest replies to messages of this rule that failed, at most `limit`, newest first.
 
@@ -407,6 +426,12 @@ class Store(Reader, Protocol):
 
     def unsuppress(self, address: str, klass: str = EVERY_CLASS) -> bool:
         """Lift this suppression, and no other; False when there was none."""
+
+    def note_mail(self, fingerprint: str, at: datetime) -> bool:
+        """Note that a mail to the shop was read; False when it was before."""
+
+    def note_bounce(self, bounce: Bounce) -> None:
+        """Add a bounce to its message's history; the message's state stays what it is."""
 
     def snooze(self, snooze: Snooze) -> bool:
         """Put messages off, in place of an earlier snooze of the same subject and rule; False when there was one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,8 @@ class Context:
     rule_title: str
     step_id: str | None = None
     """None for a rule without a ladder: then `step` is undefined."""
+    unsubscribe_token: str = ""
+    """Stands for `{token}` in the shop's unsubscribe links; without it there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,6 @@ def line_fields() -> frozenset[str]:
 def namespace(context: Context, fields: Mapping[str, Field], zone: ZoneInfo) -> Namespace:
     """The values of `known_fields` for one message; moments stand on the shop's clock."""
     shop, account, sender = context.shop, context.account, context.sender
-    email = context.facts.values.get("email")
     names = {
         "order": _order(context.facts.values, fields, zone),
         "shop": _merchant(
@@ -109,7 +109,7 @@ def namespace(context: Context, fields: Mapping[str, Field], zone: ZoneInfo) -> 
             timezone=shop.timezone,
             country=Country(shop.country),
             branding=shop.branding,
-            unsubscribe=next(iter(unsubscribe_links(shop, email)), None) if isinstance(email, str) else None,
+            unsubscribe=next(iter(unsubscribe_links(shop, context.unsubscribe_token)), None),
             logo=shop.logo,
             bank=_merchant("shop.bank", **shop.bank) if shop.bank else None,
             imprint=tuple(map(Trusted, shop.imprint)) or None,
@@ -127,14 +127,12 @@ def namespace(context: Context, fields: Mapping[str, Field], zone: ZoneInfo) -> 
     return names if context.step_id is None else names | {"step": _merchant("step", id=context.step_id)}
 
 
-def unsubscribe_links(shop: Shop, email: str) -> tuple[Personal, ...]:
-    """`shop.unsubscribe` for one buyer, web addresses first; empty when the shop has none.
+def unsubscribe_links(shop: Shop, token: str) -> tuple[Personal, ...]:
+    """`shop.unsubscribe` for one buyer, whose `token` stands for `{token}`; web addresses first.
 
-    `{token}` becomes the first 32 hexadecimal digits of SHA-256 over `SHOP NAME`, a newline and the address in lower
-    case: the same in every mail to this buyer, and computable by the shop from its own list of customers.
+    Empty when the shop has none, and without a token (`unsubscribing.token_of`).
     """
-    token = hashlib.sha256(f"{shop.name}\n{email.lower()}".encode("utf-8", "replace")).hexdigest()[:32]
-    links = sorted(shop.unsubscribe, key=lambda link: not link.startswith("https:"))
+    links = sorted(shop.unsubscribe if token else (), key=lambda link: not link.startswith("https:"))
     return tuple(Personal(link.replace("{token}", token)) for link in links)
 
 

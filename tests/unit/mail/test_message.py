@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from mail_samples import ACCOUNT, SENDER
 from syrupy.assertion import SnapshotAssertion
 
+from sendplan.ledger import message_digest
 from sendplan.mail.message import Message, MessageError, build, mailbox
+from sendplan.project.settings import BounceMailbox
 from sendplan.templates import Rendered
 
 NOW = datetime(2026, 8, 24, 9, 30, tzinfo=timezone(timedelta(hours=2)))
@@ -26,7 +28,7 @@ RENDERED = Rendered("Ihre Bestellung A-1001", "Hallo\n", "<p>Hallo</p>\n", "de")
 
 def built(rendered: Rendered = RENDERED, **changes: Any) -> Message:
     arguments: dict[str, Any] = {
-        "key": "2024/17/first-contact",
+        "digest": message_digest("secret", "2024/17", ("first-contact", "")),
         "sender": SENDER,
         "account": ACCOUNT,
         "to": "buyer@example.net",
@@ -113,10 +115,12 @@ def test_a_rehearsal_reaches_nobody_else() -> None:
 
 
 def test_a_repeat_keeps_its_message_id() -> None:
-    """The Message-ID comes from the key alone, so that a mail program recognises a repeat."""
+    """The Message-ID comes from the message and the store's secret alone, so that a repeat is recognised."""
     first = built()
     assert built(now=NOW + timedelta(days=1)).message_id == first.message_id
-    assert built(key="2024/18/first-contact").message_id != first.message_id
+    for secret, order in (("secret", "2024/18"), ("another", "2024/17")):
+        digest = message_digest(secret, order, ("first-contact", ""))
+        assert built(digest=digest).message_id != first.message_id
     assert re.fullmatch(r"<[0-9a-f]{32}@example\.com>", first.message_id)
     assert parsed(first)["Message-ID"] == first.message_id
 
@@ -352,3 +356,16 @@ def test_the_date_is_the_time_of_sending() -> None:
     """`Date` is the plan's clock, with its offset."""
     assert parsed(built())["Date"] == "Mon, 24 Aug 2026 09:30:00 +0200"
     assert parsed(built(now=NOW.astimezone(UTC)))["Date"] == "Mon, 24 Aug 2026 07:30:00 +0000"
+
+
+def test_a_bounce_goes_where_the_sender_says() -> None:
+    """The envelope sender is `bounce_to`; where the mailbox takes plus-addresses it names the message."""
+    sender = replace(SENDER, bounce_to="bounces@example.com")
+    assert built(sender=sender).envelope_from == "bounces@example.com"
+    assert parsed(built(sender=sender))["From"] == parsed(built())["From"]
+    box = BounceMailbox("imap.example.com", "bounces@example.com", None, plus_addresses=True)
+    message = built(sender=replace(sender, mailbox=box))
+    digest = message.message_id[1:33]
+    assert message.envelope_from == f"bounces+{digest}@example.com"
+    long = replace(sender, mailbox=box, bounce_to=f"{'b' * 40}@example.com")
+    assert built(sender=long).envelope_from == f"{'b' * 40}@example.com"

@@ -30,7 +30,15 @@ WITHOUT_FILE = {
     *("message-header", "missing-extra", "missing-field", "template-limit", "template-value"),
     *("mark-unwritable", "output-exists", "store-newer"),
     *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-a-test", "not-approved", "over-limit"),
-    *("illegal-move", "missing-password", "not-logged-in", "no-address", "unknown-message", "unknown-order"),
+    *(
+        "illegal-move",
+        "mailbox-unreadable",
+        "missing-password",
+        "not-logged-in",
+        "no-address",
+        "unknown-message",
+        "unknown-order",
+    ),
     "scenario",
 }
 """No project shows these: they need a file system, an import, a store, an order, a plan, or a person."""

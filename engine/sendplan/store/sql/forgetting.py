@@ -150,7 +150,7 @@ def _order_of(key: str) -> str:
 
 def _messages(erasure: Erasure) -> None:
     erasure.drop_open_messages()
-    erasure.rename("messages", "reply", "queue_id")
+    erasure.rename("messages", "reply", "queue_id", "digest", "address")
 
 
 def _plans(erasure: Erasure) -> None:
@@ -164,6 +164,7 @@ TABLES: Mapping[str, Callable[[Erasure], None] | None] = {
     "refused_rows": lambda erasure: erasure.delete("refused_rows", "order_id"),
     "messages": _messages,
     "message_log": lambda erasure: erasure.rename("message_log", "reply"),
+    "bounces": lambda erasure: erasure.rename("bounces", "address", "diagnosis"),
     "snoozes": Erasure.wake,
     "suppressions": Erasure.remember_suppressions,
     "plans": _plans,
@@ -171,6 +172,7 @@ TABLES: Mapping[str, Callable[[Erasure], None] | None] = {
     "pauses": lambda erasure: erasure.rewrite("pauses", "name", "reason", erasure.scrubbed),
     "sender_reports": lambda erasure: erasure.rewrite("sender_reports", "sender", "reply", erasure.scrubbed),
     "imports": None,
+    "mails_read": None,
     "rule_runs": None,
     "meta": None,
     "forgotten": None,

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
-from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, SnoozeSubject, State, person_may
+from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, SnoozeSubject, State, message_digest, person_may
 from sendplan.plan import Plan
 from sendplan.project.settings import TRANSACTIONAL
 from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
-from sendplan.store.protocols import REPEAT_AFTER_LEASE, LeftOpen, PlanRecord
+from sendplan.store.protocols import REPEAT_AFTER_LEASE, SECRET, LeftOpen, PlanRecord
 from sendplan.store.sql.database import Database, Dialect, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.quota import Quotas
@@ -51,6 +52,10 @@ class SqlLedger(SqlReader):
         self._database = database
         self._guards = _guards(database.dialect)
         self._clock = clock
+
+    @cached_property
+    def _secret(self) -> str:
+        return self.meta(SECRET) or ""
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -137,15 +142,17 @@ class SqlLedger(SqlReader):
                     taken.add(message)
                     quotas.grant(intent.sender, intent.recipients)
                     sender = (intent.sender, intent.recipients, intent.token)
-                    rows.append((intent.order, *intent.key, encode_instant(intent.at), *sender, plan, wall))
+                    named = (message_digest(self._secret, intent.order, intent.key), mailbox(intent.address))
+                    rows.append((intent.order, *intent.key, encode_instant(intent.at), *sender, plan, wall, *named))
             connection.executemany(
                 "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
-                " sender, recipients, token, actor, wall, repeat_from)"
-                " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL)"
+                " sender, recipients, token, actor, wall, repeat_from, digest, address)"
+                " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL, ?, ?)"
                 " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
                 " attempts = messages.attempts + 1, next_attempt = NULL, reply = '', queue_id = '',"
                 " sender = excluded.sender, recipients = excluded.recipients, token = excluded.token,"
-                " actor = excluded.actor, wall = excluded.wall, repeat_from = NULL",
+                " actor = excluded.actor, wall = excluded.wall, repeat_from = NULL, digest = excluded.digest,"
+                " address = excluded.address",
                 rows,
             )
             return tuple(answers)

@@ -15,7 +15,10 @@ from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Field, Value
 from sendplan.ledger import (
     EVERY_CLASS,
+    Bounce,
+    BounceKind,
     History,
+    Mailed,
     MessageKey,
     Move,
     Overrides,
@@ -229,6 +232,24 @@ class SqlReader:
             for at, before, after, reply, actor in rows
         )
 
+    def mailed(self, digest: str) -> Mailed | None:
+        condition = f"WHERE digest = ? AND digest <> '' AND state IN {_GONE}"
+        rows = self._rows("messages", "order_id, rule, step, address", condition, (digest,))
+        if not rows:
+            return None
+        order, rule, step, address = rows[0]
+        return Mailed(order, (rule, step), address)
+
+    def bounces_of(self, order: str, key: MessageKey) -> tuple[Bounce, ...]:
+        condition = "WHERE order_id = ? AND rule = ? AND step = ? ORDER BY id"
+        return tuple(map(_bounce, self._rows("bounces", BOUNCE_COLUMNS, condition, (order, *key))))
+
+    def last_bounces(self, limit: int) -> tuple[Bounce, ...]:
+        return tuple(map(_bounce, self._rows("bounces", BOUNCE_COLUMNS, "ORDER BY id DESC LIMIT ?", (limit,))))
+
+    def bounce_counts(self) -> Mapping[BounceKind, int]:
+        return {BounceKind(kind): count for kind, count in self._rows("bounces", "kind, count(*)", "GROUP BY kind")}
+
     def refusals(self, rule: str, limit: int) -> tuple[str, ...]:
         return tuple(reply for _, reply in self._failures("rule", rule, limit))
 
@@ -348,6 +369,7 @@ _TABLES = (
     "plans",
     "messages",
     "message_log",
+    "bounces",
 )
 
 _SENT_WITHIN = "state = 'sent' AND at >= ? AND at < ?"
@@ -360,11 +382,17 @@ _ADDED: Mapping[str, Mapping[str, str]] = {
     "plans": {"left_open": "'[]'", "copies_refused": "'[]'"},
     "import_runs": {"source": "''", "stored": "1", "refused": "'[]'"},
     "pauses": {"automatic": "0"},
+    "messages": {"digest": "''", "address": "''"},
 }
 """What a column holds in a store that no writing command has brought up to date yet."""
 
 PLAN_COLUMNS = "id, state, created, sent, failed, uncertain, owner, left_open, copies_refused, lease_until"
 IMPORT_COLUMNS = "at, file, inserted, updated, unchanged, bad, source, stored, refused"
+
+
+_GONE = f"('{State.SENT}', '{State.UNCERTAIN}', '{State.SENDING}')"
+"""The message left, or may have."""
+BOUNCE_COLUMNS = "order_id, rule, step, kind, at, address, diagnosis, status"
 
 
 def record_of(row: TableRow) -> Record:
@@ -400,6 +428,11 @@ def plan_record(row: TableRow) -> PlanRecord:
         tuple(LeftOpen(cause, why, count, tuple(keys)) for cause, why, count, keys in json.loads(left_open)),
         tuple(json.loads(copies_refused)),
     )
+
+
+def _bounce(row: TableRow) -> Bounce:
+    order, rule, step, kind, at, address, diagnosis, status = row
+    return Bounce(order, (rule, step), BounceKind(kind), decode_instant(at), address, diagnosis, status)
 
 
 def _import_record(row: TableRow) -> ImportRecord:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from sendplan.addresses import mailbox
 from sendplan.deciding.narrowing import Index
-from sendplan.ledger import EVERY_CLASS, Snooze, SnoozeSubject
+from sendplan.ledger import EVERY_CLASS, Bounce, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
 from sendplan.store.protocols import ImportRecord
 from sendplan.store.sql.candidate_queries import definitions, index_names
@@ -20,7 +20,7 @@ from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.forgetting import Erasure, alias_of, secret_of
 from sendplan.store.sql.imports import SqlImport
 from sendplan.store.sql.ledger import SqlLedger
-from sendplan.store.sql.reader import IMPORT_COLUMNS, RESUMED
+from sendplan.store.sql.reader import BOUNCE_COLUMNS, IMPORT_COLUMNS, RESUMED
 
 
 class SqlStore(SqlLedger):
@@ -62,6 +62,15 @@ class SqlStore(SqlLedger):
 
     def unsuppress(self, address: str, klass: str = EVERY_CLASS) -> bool:
         return self._changed("DELETE FROM suppressions WHERE address = ? AND class = ?", mailbox(address), klass)
+
+    def note_mail(self, fingerprint: str, at: datetime) -> bool:
+        sql = "INSERT INTO mails_read (fingerprint, at) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        return self._changed(sql, fingerprint, encode_instant(at))
+
+    def note_bounce(self, bounce: Bounce) -> None:
+        sql = f"INSERT INTO bounces ({BOUNCE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        told = (bounce.address, bounce.diagnosis, bounce.status)
+        self._changed(sql, bounce.order, *bounce.key, bounce.kind.value, encode_instant(bounce.at), *told)
 
     def snooze(self, snooze: Snooze) -> bool:
         with self._database.transaction():

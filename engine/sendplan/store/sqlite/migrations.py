@@ -18,6 +18,7 @@ from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import EVERY_CLASS, MOVES, State
 from sendplan.problems import Problem
+from sendplan.store.protocols import SECRET as STORE_SECRET
 from sendplan.store.protocols import StoreError
 from sendplan.store.sql.candidate_queries import PREFIX
 from sendplan.store.sql.database import SET_META, RowSource
@@ -321,6 +322,22 @@ def forgotten(database: Database) -> None:
     )
 
 
+def bounces(database: Database) -> None:
+    """How a bounce finds its message and the address that it went to; what bounced; the store's secret.
+
+    Messages that were sent before have a `Message-ID` that anybody can work out, so no bounce finds them.
+    """
+    database.conn.execute("ALTER TABLE messages ADD COLUMN digest TEXT NOT NULL DEFAULT ''")
+    database.conn.execute("ALTER TABLE messages ADD COLUMN address TEXT NOT NULL DEFAULT ''")
+    database.conn.execute("CREATE INDEX messages_digest ON messages (digest) WHERE digest <> ''")
+    columns = {"order_id": str, "rule": str, "step": str, "kind": str, "at": int}
+    told = {"address": str, "diagnosis": str, "status": str}
+    _create(database, "bounces", {"id": int, **columns, **told}, pk="id", not_null=(*columns, *told))
+    cast("Table", database["bounces"]).create_index(["order_id", "rule", "step"])
+    _create(database, "mails_read", {"fingerprint": str, "at": int}, pk="fingerprint", not_null=("at",))
+    database.conn.execute("INSERT INTO meta VALUES (?, ?)", (STORE_SECRET, secrets.token_hex(32)))
+
+
 def _states(states: Iterable[State | None]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(filter(None, states)))
 
@@ -355,5 +372,6 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     suppressed_classes,
     days_of_mail,
     forgotten,
+    bounces,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

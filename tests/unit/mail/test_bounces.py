@@ -1,0 +1,83 @@
+"""What a mail to the shop reports, in the words of many servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendplan.ledger import BounceKind
+from sendplan.mail.bounces import Incoming, read_mail
+
+FOLDER = Path(__file__).parents[3] / "fixtures" / "bounces"
+ID, BUYER = "0123456789abcdef" * 2, "b.uyer@example.net"
+
+
+def mail(name: str) -> bytes:
+    text = (FOLDER / f"{name}.eml").read_text(encoding="utf-8")
+    return text.replace("@ID@", ID).replace("@TO@", BUYER).replace("\n", "\r\n").encode()
+
+
+def names(prefix: str, *, without: bool = False) -> list[str]:
+    prefixes = ("soft-", "other-")
+    found = sorted(path.stem for path in FOLDER.glob("*.eml"))
+    return [each for each in found if (not each.startswith(prefixes) if without else each.startswith(prefix))]
+
+
+@pytest.mark.parametrize("name", names("", without=True))
+def test_an_address_that_does_not_exist(name: str) -> None:
+    """Postfix, Exim, Exchange, Gmail, GMX and Yahoo say it in their own ways: address, message and reason are found."""
+    incoming = read_mail(mail(name))
+    (failure,) = incoming.failures
+    assert failure.kind is BounceKind.HARD
+    assert BUYER in failure.addresses
+    assert incoming.digests[0] == ID
+    assert failure.diagnosis
+    assert BUYER not in failure.diagnosis
+
+
+@pytest.mark.parametrize("name", names("soft-"))
+def test_what_says_nothing_against_the_address(name: str) -> None:
+    """A full mailbox, a delay and a filter are soft: another mail may get there."""
+    incoming = read_mail(mail(name))
+    assert [each.kind for each in incoming.failures] == [BounceKind.SOFT]
+    assert incoming.digests[0] == ID
+
+
+@pytest.mark.parametrize("name", names("other-"))
+def test_what_is_no_bounce(name: str) -> None:
+    """Vacation and out-of-office replies, receipts and people who quote a bounce never count."""
+    assert read_mail(mail(name)) == Incoming(tokens=read_mail(mail(name)).tokens)
+    assert read_mail(mail(name)).failures == ()
+
+
+def test_a_bounce_to_an_address_that_names_the_message() -> None:
+    """Where the report holds no part of the mail, the address that it came to says which one it was (VERP)."""
+    text = mail("postfix").split(b"--4D0F01C0021.1787565605/mail.example.com\r\nContent-Description: Undelivered")[0]
+    text = text.replace(b"To: bounces@example.com", f"To: bounces+{ID}@example.com".encode())
+    assert read_mail(text).digests == (ID,)
+
+
+def test_several_recipients_in_one_report() -> None:
+    """Each recipient has its own outcome."""
+    more = b"\r\nFinal-Recipient: rfc822; copy@example.org\r\nAction: failed\r\nStatus: 5.2.2\r\n\r\n--4D0F01C0021"
+    text = mail("postfix")
+    first, second = text.split(b"mailbox table\r\n\r\n--4D0F01C0021", 1)
+    kinds = [each.kind for each in read_mail(first + b"mailbox table\r\n" + more + second).failures]
+    assert kinds == [BounceKind.HARD, BounceKind.SOFT]
+
+
+def test_a_wish_to_unsubscribe_is_the_subject_or_the_recipient() -> None:
+    """A token counts where the link puts it, and not in a reply that quotes the mail."""
+    token = "aB3_" * 12
+    head = f"From: {BUYER}\r\nTo: shop@example.com\r\nSubject: {{}}\r\n\r\n"
+    assert token in read_mail(head.format(f"unsubscribe {token}").encode()).tokens
+    assert read_mail(f"{head.format('Re: Angebot')}> https://shop.example.com/u/{token}\r\n".encode()).tokens == ()
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"", b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n"]))
+def test_nothing_is_raised_for_what_somebody_made_up(said: bytes, before: bytes) -> None:
+    """Any bytes are read as a mail that says nothing, or something."""
+    read_mail(before + said)

@@ -6,7 +6,7 @@ BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo browser test lint check chaos torture mutants servers bench bench-dispatch clean
+.PHONY: help demo browser test lint check chaos fuzz torture mutants servers bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ browser: $(VENV)/test ## Look at the example mails in Chromium, on a phone and a
 
 chaos: $(VENV)/test ## Play every fault against real processes, and print what came of it (some minutes)
 	@$(BIN)/python tests/chaos 1000
+
+fuzz: $(VENV)/test ## Commands on files with random changes: no traceback, no hang, no flood of memory (an hour)
+	@$(BIN)/python tests/fuzz 60
 
 MINUTES ?= 5
 torture: $(VENV)/test ## Random orders, runs, kills, backups and restores through the command line, for MINUTES

@@ -7,7 +7,8 @@ from contextlib import suppress
 from functools import lru_cache
 from unicodedata import normalize
 
-_ADDRESS = re.compile(r"""(?:"[^"@]*"|[^\s"'<>(),;:@]+)@[^\s"'<>(),;:@]+""")
+_ADDRESS = re.compile(r"""(?:"[^"@]*"|(?<![^\s"'<>(),;:@])[^\s"'<>(),;:@]+)@[^\s"'<>(),;:@]+""")
+"""It begins where a word does, or a long text without an address would be read again from each of its letters."""
 
 _IN_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>\s*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -19,6 +19,7 @@ from sendplan.holiday_tables import public_holidays
 from sendplan.units import Counting, Duration
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MOST_BUSINESS_DAYS = 100_000
 _DAYS_AHEAD = 366 * 3
 """How far a window's next opening is searched; one that opens later counts as never."""
 _MINUTE, _WEEK = timedelta(minutes=1), timedelta(weeks=1)
@@ -77,7 +78,7 @@ class Calendar:
 
         See docs/language.md#dates.
 
-        Raises OverflowError beyond the years 1 to 9999.
+        Raises OverflowError beyond the years 1 to 9999, and beyond 100,000 business days, which are counted one by one.
         """
         number = sign * duration.number
         match duration.counts:
@@ -128,6 +129,8 @@ class Calendar:
         return day in public_holidays(self.country, self.subdivision, self.holidays, day.year)
 
     def _add_business_days(self, day: date, amount: int) -> date:
+        if abs(amount) > _MOST_BUSINESS_DAYS:
+            raise OverflowError(f"more than {_MOST_BUSINESS_DAYS:,} business days")
         step = timedelta(days=1 if amount > 0 else -1)
         for _ in range(abs(amount)):
             day += step

@@ -29,7 +29,7 @@ from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.deciding.candidates import indexes
-from sendplan.dispatch.delivery import check_brake, stopping
+from sendplan.dispatch.delivery import check_brake, interruptible, stopping
 from sendplan.operating.forgetting import forget_old
 from sendplan.operating.imports import SourceImport, failures, read_imports
 from sendplan.operating.returned_mail import Reading, read_mailboxes, with_mailbox
@@ -95,7 +95,8 @@ def _run_once(options: _Options, stop: threading.Event) -> int:
 def _import_and_send(
     project: Project, problems: Sequence[Problem], clock: Callable[[], Clock], options: _Options, stop: threading.Event
 ) -> int:
-    imports = _prepare(project, clock, options.with_imports)
+    with interruptible():
+        imports = _prepare(project, clock, options.with_imports)
     if options.format_ == "text":
         for each in imports:
             print_import(each.file, each.report)
@@ -105,7 +106,8 @@ def _import_and_send(
     if returned and options.format_ == "text":
         print_readings(returned)
     _tell(unread)
-    plan = make_plan(project, reader_of(project), clock())
+    with interruptible():
+        plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         warn(warning)
     check_brake(plan, project, None)
@@ -163,6 +165,9 @@ def _repeat(options: _Options, stop: threading.Event) -> int:
         try:
             settings = load_settings(options.project_dir)
             worst = max(worst, _run_once(options, stop))
+        except KeyboardInterrupt:
+            remark("interrupted before anything was sent")
+            break
         except UserError as error:
             print_problems(error.problems, "text", err=True)
             worst = max(worst, int(error.exit_code))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -26,6 +27,7 @@ from sendplan.dispatch import (
     rehearse_to_address,
     rehearse_to_folder,
 )
+from sendplan.events import json_only
 from sendplan.ledger import History, Standing
 from sendplan.mail.compose import compose, templates_of
 from sendplan.mail.message import Message
@@ -245,6 +247,9 @@ def stopping() -> Iterator[threading.Event]:
     stop = threading.Event()
 
     def ask(signal_number: int, frame: FrameType | None) -> None:
+        if not stop.is_set() and not json_only():
+            # Straight to the stream: the signal may have come in the middle of something that is printed.
+            os.write(2, b"stopping: mails that are on their way are finished, the rest stays open\n")
         stop.set()
 
     if threading.current_thread() is not threading.main_thread():
@@ -253,6 +258,24 @@ def stopping() -> Iterator[threading.Event]:
     previous = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within `stopping`, work that a signal may end at once, since nothing is sent: KeyboardInterrupt is raised."""
+
+    def end(signal_number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

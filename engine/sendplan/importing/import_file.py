@@ -30,6 +30,8 @@ from sendplan.project.settings import Settings
 from sendplan.store.protocols import ImportRun, Refusal, RefusedRow, Store, StoredOrder
 from sendplan.text import clean
 
+_COLUMNS_TOLD = 20
+"""Columns without a field that are told one by one."""
 BATCH = 2_000
 """Records converted and stored at once."""
 REQUIRED = ("id", "account", "ordered")
@@ -583,11 +585,17 @@ class _Import:
         line = self.table.header_line if self.table is not None else 1
         if self.mapping.own_names:
             fields = importable(self.settings)
-            for name in self._unused():
+            unused = self._unused()
+            for name in unused[:_COLUMNS_TOLD]:
                 help = did_you_mean(name, fields)
                 known = help if help.startswith("did") else "it is ignored; a mapping can say which field it belongs to"
                 problem = self.file.header_problem(line, f"there is no field called `{name}`", known)
                 yield replace(problem, code="unknown-column", severity=Severity.WARNING)
+            if len(unused) > _COLUMNS_TOLD:
+                more = f"{len(unused) - _COLUMNS_TOLD:,} more columns belong to no field"
+                help = "a mapping can say which column is which field"
+                span = self.file.span(line, 1)
+                yield Problem("unknown-column", more, span, help, Severity.WARNING)
             return
         selection = getattr(self, "selection", None)
         if selection is None:

@@ -1,0 +1,73 @@
+"""What is large is told or done within bounds, and Ctrl-C ends at once what sends nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from projects import ROOT, Project, received
+
+from sendplan.addresses import mask_all
+from sendplan.commands import run_command
+from sendplan.sink import Sink
+
+NOW = ("--now", "2026-08-24 12:00")
+
+
+@pytest.fixture
+def filled(shop: Project) -> Project:
+    """The example shop with its orders."""
+    assert shop("import", str(ROOT / "fixtures" / "orders.csv")).code == 0
+    return shop
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("phase", ["_prepare", "make_plan"])
+def test_a_signal_ends_a_run_that_sends_nothing_yet(
+    filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, phase: str
+) -> None:
+    """While it imports or plans, Ctrl-C and a service's stop end it at once, with a word; nothing leaves."""
+    before = signal.getsignal(number)
+
+    def interrupted(*arguments: object) -> None:
+        os.kill(os.getpid(), number)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(run_command, phase, interrupted)
+    ran = filled("run", *NOW)
+    assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted")
+    assert received(sink) == []
+    assert signal.getsignal(number) is before
+
+
+def test_many_columns_without_a_field_are_counted(filled: Project) -> None:
+    """Twenty are told one by one, the others as a number."""
+    names = ",".join(f"column {n}" for n in range(16_000))
+    filled.write("wide.csv", f"id,account,ordered,{names}\nC-1,shop-de,2026-08-24{',' * 16_000}\n")
+    ran = filled("import", str(filled.path("wide.csv")))
+    assert ran.err.count("warning[unknown-column]") == 21
+    assert "15,980 more columns belong to no field" in ran.err
+    assert len(ran.err) < 100_000 + 21 * 200
+
+
+def test_business_days_beyond_centuries_are_not_counted(filled: Project) -> None:
+    """A rule that waits for ten million business days is in error, and every other rule is planned."""
+    filled.edit(
+        "rules/marketing.yaml", "due: shipped + params.cross_selling_wait", "due: shipped + 10000000 business days"
+    )
+    entries = filled("plan", *NOW, "--format", "json").json["entries"]
+    assert {each["rule"] for each in entries if each["status"] == "send"} >= {"dunning", "first-contact"}
+    assert "cross-selling" not in {each["rule"] for each in entries if each["status"] == "send"}
+
+
+@pytest.mark.parametrize("text", ["a" * 300_000 + " @", '"' * 300_000 + "@", "a." * 150_000 + " b@example.com"])
+def test_a_long_text_is_searched_for_addresses_once(text: str) -> None:
+    """However long a server's answer is, masking it takes no more than reading it."""
+    assert mask_all(text).count("b…@example.com") == text.count("b@example.com")
+
+
+def test_an_address_is_masked_wherever_it_stands() -> None:
+    """At the beginning, in brackets, behind a colon, and with a quoted local part."""
+    text = 'mia@example.com <otto@example.com>, to:eva@example.com "a b"@example.org'
+    assert mask_all(text) == 'm…@example.com <o…@example.com>, to:e…@example.com "…@example.org'

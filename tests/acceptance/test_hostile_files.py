@@ -173,3 +173,19 @@ def test_a_plan_file_without_end_is_refused(filled: Project, capsys: pytest.Capt
     """A device in a plan's place is told, before the memory is full."""
     assert cli.run(["send", "/dev/zero", "--project", str(filled.folder)]) == 2
     assert "is larger than" in capsys.readouterr().err
+
+
+MARKS = {
+    "emphasis": "*_" * 30_000,
+    "links": "[a" * 10_000,
+    "a wide table": "|a" * 20_000 + "|\n" + "|-" * 20_000 + "|\n",
+}
+
+
+@pytest.mark.parametrize("body", MARKS.values(), ids=MARKS)
+def test_a_text_of_marks_alone_is_cut_off(filled: Project, body: str) -> None:
+    """A mail that would take minutes to be laid out is an error of its template, and is told at once."""
+    filled.write("templates/feedback-reminder.de.md", f"---\nsubject: Hello\n---\n\n{body}\n")
+    ran = filled("preview", "E-2050/feedback-reminder", *NOW)
+    assert ran.code == 1
+    assert "template-limit" in ran.err

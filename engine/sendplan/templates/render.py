@@ -114,6 +114,7 @@ class Templates:
             subject = self._run(compiled.subject, names, rendering).lstrip("\n")
             subject = re.sub(" +", " ", markdown.fill_text(subject, rendering.printed)).strip(" ")
             body = self._run(compiled.body, names, rendering)
+            rendering.readable(body)
             document = markdown.parse(body, rendering.tick)
             text, values = plaintext.to_text(document.tree, rendering.printed), document.values(rendering.printed)
             rendering.tick()

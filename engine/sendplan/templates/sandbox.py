@@ -34,6 +34,8 @@ ELEMENTS: Mapping[str, tuple[str, str]] = {"button": ("text", "url"), "image": (
 FUNCTIONS = frozenset({"range", *ELEMENTS})
 
 MAX_RANGE = 1_000
+MOST_MARKS = 5_000
+MOST_CELLS = 200
 _MAX_INTEGER_BITS = 4_096
 
 JINJA_FILTERS = (
@@ -91,6 +93,14 @@ class Rendering:
         """Refuse a text or list before it is made."""
         if size > self.limits.characters:
             raise LimitError(f"it made more than {self.limits.characters:,} characters")
+
+    def readable(self, markdown: str) -> None:
+        """Refuse a text with so many marks that reading it as Markdown would take long; no value's own marks count."""
+        marks = sum(map(markdown.count, "*_[`<~"))
+        if marks > MOST_MARKS:
+            raise LimitError(f"it has more than {MOST_MARKS:,} marks such as `*` and `[`")
+        if any(line.count("|") > MOST_CELLS for line in markdown.splitlines()):
+            raise LimitError(f"a line of a table has more than {MOST_CELLS:,} cells")
 
     def emit(self, size: int) -> None:
         """Count what leaves the template."""

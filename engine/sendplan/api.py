@@ -340,11 +340,15 @@ class OpenProject:
         import threading
 
         from sendplan.dispatch.delivery import Rehearsal, check_brake, deliver
+        from sendplan.operating.approving import check_approved
         from sendplan.planning.plan_file import check_fresh
 
         clock = self._clock(now)
         check_fresh(plan, self._project, clock.now)
         check_brake(plan, self._project, approve)
+        if redirect is None and to_dir is None and self._project.settings.approval:
+            with self._reader() as reader:
+                check_approved(plan, self._project, reader, _real_time())
         redirect = redirect or self._project.settings.redirect
         rehearsal = Rehearsal(redirect, Path(to_dir) if to_dir is not None else None)
         fixed = clock if now is not None else None

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "explain": "Why an order gets a mail, or why it does not.",
     "preview": "The message itself, without any side effect.",
     "send": "Send exactly what a plan file says, once.",
+    "approve": "Say yes to a plan, where the settings ask for it.",
     "run": "Plan and send in one, for cron.",
     "board": "The project in a browser.",
     "status": "What needs attention, counts, and the last runs.",

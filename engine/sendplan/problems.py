@@ -107,6 +107,7 @@ CODES: dict[str, str] = {
     "advertising": "A transactional message that looks like advertising",
     "always-true": "A condition that is true for every order",
     "attachment-missing": "A file that cannot go along with its mail",
+    "awaits-approval": "A plan that nobody has approved yet",
     "bad-row": "A row that cannot become an order",
     "duplicate-id": "Two things with the same id",
     "duplicate-item": "The same item twice",

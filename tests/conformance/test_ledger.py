@@ -13,7 +13,7 @@ from sendplan.ledger import MOVES, MessageKey, Snooze, SnoozeSubject, State
 from sendplan.project.settings import Limits
 from sendplan.store import Store
 from sendplan.store.claims import ClaimStatus
-from sendplan.store.protocols import LeftOpen, PlanRecord
+from sendplan.store.protocols import Act, Approval, LeftOpen, PlanRecord
 
 STEP: MessageKey = ("dunning", "payment-reminder")
 
@@ -475,3 +475,18 @@ def test_what_left_on_a_day_is_found(store: Store, stores: Stores) -> None:
         assert [each.order for each in reader.sent(NOW, end, 1)] == ["E2"]
         assert reader.sent_by_rule(NOW, end) == {STEP[0]: 1, KEY[0]: 2}
         assert reader.sent_by_rule(end + timedelta(days=1), end + timedelta(days=2)) == {}
+
+
+def test_approvals_and_acts_are_kept(store: Store, stores: Stores) -> None:
+    """What people approved and changed by hand is there for whoever looks, the latest first."""
+    first = Approval("p1", "d1", frozenset({"E1/rule", "Ä/rule"}), NOW, "Mia")
+    second = Approval("p2", "d2", frozenset(), NOW + timedelta(hours=1), "Eve")
+    store.approve(first)
+    store.approve(second)
+    store.note_act(Act(NOW, "Mia", "pause", "dunning"))
+    store.note_act(Act(NOW, "Mia", "resolve", "E1/rule", "drop"))
+    for reader in (store, stores.reader()):
+        assert reader.approvals(NOW) == (second, first)
+        assert reader.approvals(NOW + timedelta(minutes=1)) == (second,)
+        assert [each.act for each in reader.acts(10)] == ["resolve", "pause"]
+        assert [each.detail for each in reader.acts(1)] == ["drop"]

@@ -38,7 +38,7 @@ SHOWING: dict[str, Page] = {
     "/tests": rule_files.tests,
 }
 """Pages that are read."""
-ACTING: dict[str, Page] = {"/sign-out": signing_in.sign_out}
+ACTING: dict[str, Page] = {"/sign-out": signing_in.sign_out, "/approve": today.approve_plan}
 """Forms that change something: only these, and only by POST."""
 
 

@@ -150,6 +150,10 @@ class Current:
             key = (files.version, *_state_of(reader))
             return self._overview.get(key, lambda: overview_of(files.project, reader, self.clock(), real_time()))
 
+    def forget(self) -> None:
+        """Make the plan again at the next look: somebody changed something here."""
+        self._overview = _Kept(FRESH_SECONDS)
+
     def difference(self) -> Difference | UserError:
         """What the files as they are now change beside the last commit, or why that cannot be told."""
         files = self.files()
@@ -196,6 +200,7 @@ def _state_of(reader: Reader) -> tuple[object, ...]:
         reader.sender_reports(),
         len(reader.suppressions()),
         reader.snoozes(),
+        reader.acts(1),
     )
 
 

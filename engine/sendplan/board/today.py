@@ -8,11 +8,13 @@ from datetime import timedelta
 from itertools import islice
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from sendplan.board.board import PER_PAGE, Board, pages_of
+from sendplan.board.board import PER_PAGE, Board, form_of, pages_of, session_of
+from sendplan.board.current import real_time
 from sendplan.comparing.diff import ChangeKind
 from sendplan.ledger import Record
+from sendplan.operating.approving import approve
 from sendplan.plan import Entry, Plan, Status, key_of
 from sendplan.problems import UserError
 from sendplan.store import Reader
@@ -34,6 +36,7 @@ def today(board: Board, request: Request) -> Response:
         request,
         "today.html",
         plan=plan,
+        overview=overview,
         summary=summary,
         missed=Counter(each.rule for each in plan.missed),
         concerns=overview.concerns,
@@ -57,6 +60,17 @@ def _chosen(plan: Plan, reader: Reader, filters: Mapping[str, str]) -> list[Entr
         )
 
     return list(filter(meets, plan.entries))
+
+
+def approve_plan(board: Board, request: Request) -> Response:
+    """Approve the plan that the form showed; when another one is there by now, show that instead."""
+    plan = board.current.overview().plan
+    session = session_of(request)
+    if session is not None and form_of(request).get("plan") == plan.id:
+        with board.current.store() as store:
+            approve(store, plan, session.name, real_time())
+        board.current.forget()
+    return RedirectResponse("/", 303)
 
 
 def needs_you(board: Board, request: Request) -> Response:
@@ -102,7 +116,9 @@ def changes(board: Board, request: Request) -> Response:
     """What the files as they are now add, drop, move and change among today's mails, beside the last commit."""
     found = board.current.difference()
     if isinstance(found, UserError):
-        return board.page(request, "changes.html", problems=found.problems, difference=None)
+        return board.page(
+            request, "changes.html", problems=found.problems, difference=None, overview=board.current.overview()
+        )
     kind, rule = (request.query_params.get(name, "") for name in ("kind", "rule"))
     listed = [
         each for each in found.changes if (not kind or each.kind == kind) and (not rule or each.entry.rule == rule)
@@ -112,6 +128,7 @@ def changes(board: Board, request: Request) -> Response:
         request,
         "changes.html",
         difference=found,
+        overview=board.current.overview(),
         problems=(),
         kinds=list(ChangeKind),
         counts=found.diff.counts(),

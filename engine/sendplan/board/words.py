@@ -86,6 +86,8 @@ GERMAN: Mapping[str, str] = {
         "So käme sie jetzt an. Bilder aus dem Internet werden hier nicht geladen, und nichts in ihr wird ausgeführt."
     ),
     "As of {time} ({zone})": "Stand {time} ({zone})",
+    "Approve these {number} mails": "Diese {number} Mails freigeben",
+    "Approved by {who}.": "Freigegeben von {who}.",
     "Back": "Zurück",
     "Before": "Vorher",
     "By rule": "Nach Regel",
@@ -106,6 +108,10 @@ GERMAN: Mapping[str, str] = {
     "Further entries": "Weitere Einträge",
     "Held back by something that nobody chose": "Zurückgehalten, ohne dass es jemand so wollte",
     "If nothing else changes: {time}": "Wenn sich sonst nichts ändert: {time}",
+    "It counts for a day and for these mails only, until the rules change. Each is decided again before it leaves.": (
+        "Das gilt einen Tag, nur für diese Mails, und bis sich die Regeln ändern. Über jede wird unmittelbar vor dem "
+        "Senden noch einmal entschieden."
+    ),
     "Leaves": "Geht ab",
     "Look at the message": "Nachricht ansehen",
     "Message": "Nachricht",
@@ -249,6 +255,7 @@ GERMAN: Mapping[str, str] = {
     "{first} to {last} of {total}": "{first} bis {last} von {total}",
     "{number} do not hold": "{number} stimmen nicht",
     "{number} found": "{number} gefunden",
+    "{number} mails wait until somebody approves them.": "{number} Mails warten, bis sie jemand freigibt.",
     "{number} problems": "{number} Probleme",
     "{number} rows refused": "{number} Zeilen abgelehnt",
     "{number} things need a person": "{number} Dinge sind zu tun",

@@ -9,6 +9,7 @@ import click
 
 from sendplan.commands.context import format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
+from sendplan.commands.person import note
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project.project import Project
 
@@ -23,7 +24,11 @@ def command(name: str | None, format_: str, project_dir: Path | None) -> int:
     """Hold the messages of a sender or rule, or all of them; read before each mail, also by runs under way."""
     project, _ = load_project(project_dir)
     target = checked(project, name)
-    changed = store_of(project.settings).pause(target, at=datetime.now(UTC))
+    store = store_of(project.settings)
+    with store.together():
+        changed = store.pause(target, at=datetime.now(UTC))
+        if changed:
+            note(store, "pause", target)
     _tell(target, "paused" if changed else "already paused", format_)
     return Exit.DONE
 
@@ -36,7 +41,11 @@ def resume(name: str | None, format_: str, project_dir: Path | None) -> int:
     """End a pause of a sender, a rule, or everything."""
     project, _ = load_project(project_dir)
     target = checked(project, name)
-    changed = store_of(project.settings).resume(target)
+    store = store_of(project.settings)
+    with store.together():
+        changed = store.resume(target)
+        if changed:
+            note(store, "resume", target)
     _tell(target, "resumed" if changed else "was not paused", format_)
     return Exit.DONE
 

@@ -13,6 +13,7 @@ import click
 from sendplan.calendar import Calendar
 from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
+from sendplan.commands.person import note
 from sendplan.dispatch import recover
 from sendplan.ledger import MessageKey, State
 from sendplan.operating.settling import Selected, Settled, Verb, missed, settle, waiting
@@ -90,6 +91,8 @@ def command(
         else:
             messages = [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
         settled = settle(store, dict.fromkeys(messages), meant, at=moment)
+        for done in (*freed, *(each.key for each in settled if each.done)):
+            note(store, "resolve", done, meant.value)
         marks.rise(store.high_water())
     alone = len(names) == len(settled) + len(freed) == 1
     if names and not settled and not freed:

@@ -30,9 +30,11 @@ from sendplan.commands.sending import deliver_with_progress, print_report, repor
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.deciding.candidates import indexes
 from sendplan.dispatch.delivery import check_brake, interruptible, stopping
+from sendplan.operating.approving import check_approved, keep_waiting
 from sendplan.operating.forgetting import forget_old
 from sendplan.operating.imports import SourceImport, failures, read_imports
 from sendplan.operating.returned_mail import Reading, read_mailboxes, with_mailbox
+from sendplan.plan import Plan
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -111,6 +113,7 @@ def _import_and_send(
     for warning in plan.warnings:
         warn(warning)
     check_brake(plan, project, None)
+    _wait_for_approval(plan, project)
     # No plan file that could be sent twice: what an equal plan left open, or a person opened again, may leave now.
     plan = replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
     report = deliver_with_progress(plan, project, clock, stop)
@@ -134,6 +137,18 @@ def _read_returned(project: Project) -> tuple[list[Reading], Sequence[Problem]]:
         return [], ()
     with store_for(project.settings) as store:
         return read_mailboxes(names, project.settings, store, datetime.now(UTC).replace(microsecond=0))
+
+
+def _wait_for_approval(plan: Plan, project: Project) -> None:
+    """Keep a plan that nobody has approved, so that somebody can, and raise UserError."""
+    if not project.settings.approval:
+        return
+    try:
+        check_approved(plan, project, reader_of(project), datetime.now(UTC))
+    except UserError:
+        with store_for(project.settings) as store:
+            keep_waiting(store, plan)
+        raise
 
 
 def _prepare(project: Project, clock: Callable[[], Clock], with_imports: bool) -> tuple[SourceImport, ...]:

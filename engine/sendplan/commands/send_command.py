@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,9 +15,11 @@ from sendplan.commands.context import (
     log_option,
     now_option,
     project_option,
+    reader_of,
 )
 from sendplan.commands.sending import deliver_with_progress, print_report
 from sendplan.dispatch.delivery import Rehearsal, check_brake, stopping
+from sendplan.operating.approving import check_approved
 from sendplan.planning.plan_file import check_fresh, read_plan
 
 
@@ -52,6 +55,8 @@ def command(
     plan = read_plan(plan_path)
     check_fresh(plan, project, clock().now)
     check_brake(plan, project, approve)
+    if rehearsal is None and project.settings.approval:
+        check_approved(plan, project, reader_of(project), datetime.now(UTC))
     with stopping() as stop:
         report = deliver_with_progress(plan, project, clock, stop, rehearsal)
     print_report(report, format_, rest="run `sendplan send` with the same plan again to continue it")

@@ -15,29 +15,45 @@ from sendplan.operating.overview import Overview, overview_of
 from sendplan.operating.overview_json import outcomes, record_key
 from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
-from sendplan.store.protocols import ImportRecord, PlanRecord
+from sendplan.store.protocols import Act, ImportRecord, PlanRecord
 from sendplan.text import clean, counted, minute, readable
 
 SHOWN_RUNS = 5
+SHOWN_ACTS = 1000
 
 
 @click.command("status")
 @now_option
+@click.option("--audit", is_flag=True, help="What people changed by hand, and who: the latest first.")
 @format_option("text", "json")
 @project_option
-def command(now: str | None, format_: str, project_dir: Path | None) -> int:
+def command(now: str | None, audit: bool, format_: str, project_dir: Path | None) -> int:
     """Show what needs attention: senders that cannot send, bad rows, unknown outcomes, failures, held messages.
 
     Exit 1 when there is any. Then counts, and the last imports and runs.
     """
     project, _ = load_project(project_dir)
     calendar = project.settings.calendar
+    if audit:
+        _print_acts(reader_of(project).acts(SHOWN_ACTS), calendar, format_)
+        return Exit.DONE
     overview = overview_of(project, reader_of(project), clock_of(now, calendar), datetime.now(UTC))
     if format_ == "json":
         print_json(overview.to_json())
     else:
         print_overview(overview, calendar)
     return Exit.FINDINGS if overview.needs_person else Exit.DONE
+
+
+def _print_acts(acts: Sequence[Act], calendar: Calendar, format_: str) -> None:
+    if format_ == "json":
+        names = ("who", "act", "subject", "detail")
+        print_json([{"at": calendar.text(each.at)} | {name: getattr(each, name) for name in names} for each in acts])
+    elif acts:
+        rows = [(minute(calendar.text(each.at)), each.who, each.act, each.subject, each.detail) for each in acts]
+        print_table(("When", "Who", "Did", "To", "Detail"), rows)
+    else:
+        click.echo("nobody has changed anything by hand")
 
 
 def print_overview(overview: Overview, calendar: Calendar) -> None:
@@ -61,6 +77,8 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
         print_table(("Message", "Too late since", "Why"), missed, title=title)
     if overview.doubt:
         click.echo(f"A run would be refused: {overview.doubt}; see `sendplan adopt`\n")
+    if overview.awaits_approval:
+        click.echo(f"{counted(len(plan.send), 'mail')} waiting for approval; see `sendplan approve`\n")
     if plan.refused:
         click.echo(f"A run would be refused: {len(plan.with_status(Status.SEND))} sends are over `limits.per_run`\n")
     for warning in plan.warnings:

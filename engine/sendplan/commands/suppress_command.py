@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from sendplan.addresses import address_error, mailbox
+from sendplan.addresses import address_error, mailbox, masked
 from sendplan.commands.context import format_option, load_settings, project_option, store_of
 from sendplan.commands.output import print_json, print_table
+from sendplan.commands.person import note
 from sendplan.ledger import EVERY_CLASS
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project.settings import Settings
@@ -69,11 +70,16 @@ def _check(addresses: Iterable[str], klass: str | None, settings: Settings, *, r
 
 def _added(store: Store, address: str, klass: str, reason: str) -> str:
     added = store.suppress(address, at=datetime.now(UTC), reason=reason, klass=klass)
+    if added:
+        note(store, "suppress", masked(address), " ".join(filter(None, (klass, reason))))
     return "suppressed" if added else "already suppressed"
 
 
 def _removed(store: Store, address: str, klass: str) -> str:
-    said = "removed" if store.unsuppress(address, klass) else "was not on the list"
+    removed = store.unsuppress(address, klass)
+    if removed:
+        note(store, "unsuppress", masked(address), klass)
+    said = "removed" if removed else "was not on the list"
     left = [each.klass or ALL_MAIL for each in store.suppressions() if each.address == mailbox(address)]
     return f"{said}, stays suppressed for {', '.join(left)}" if left else said
 

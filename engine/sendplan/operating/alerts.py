@@ -140,6 +140,8 @@ def _told(overview: Overview, concern: Concern, count: int, calendar: Calendar) 
         case Concern.OVER_LIMIT:
             yield f"- Nothing is sent: {count:,} mails are due, more than `limits.per_run` allows."
             yield "  Look at `sendplan plan -o plan.json`; if it is right, `sendplan send plan.json --approve N`."
+        case Concern.APPROVAL:
+            yield f"{counted(count, 'mail')} waiting until a person approves the plan: see `sendplan approve`"
         case Concern.SENDERS:
             for trouble in overview.senders:
                 since = calendar.text(trouble.report.since)[:16].replace("T", " ")

@@ -16,13 +16,14 @@ from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.ledger import Bounce, BounceKind, Record, State
 from sendplan.mail.advice import advice_on
+from sendplan.operating.approving import approval_of
 from sendplan.operating.overview_json import overview_json
 from sendplan.plan import Entry, Plan, Reason, Status, key_of
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, make_plan
 from sendplan.problems import UserError
 from sendplan.project.project import Project
 from sendplan.store.adoption import doubt
-from sendplan.store.protocols import SECRET, ImportRecord, Pause, PlanRecord, Reader, SenderReport
+from sendplan.store.protocols import SECRET, Approval, ImportRecord, Pause, PlanRecord, Reader, SenderReport
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 """What a person settles; a mail on its way only when the run that sent it has vanished."""
@@ -45,6 +46,8 @@ class Concern(StrEnum):
     """The store may have forgotten mails that left: nothing is sent."""
     OVER_LIMIT = "over_limit"
     """More mails are due than `limits.per_run` allows at once."""
+    APPROVAL = "approval"
+    """Mails that wait until a person approves their plan."""
     SENDERS = "senders"
     """Senders that cannot send."""
     UNSETTLED = "unsettled"
@@ -83,6 +86,10 @@ class Overview:
     pause that the dispatcher made."""
     imports: tuple[ImportRecord, ...]
     """The latest of each source, newest first."""
+    approval: Approval | None
+    """Under which the plan may leave, where the settings ask for one."""
+    awaits_approval: bool
+    """Whether the plan's mails wait for one."""
     pauses: tuple[Pause, ...]
     counts: Mapping[str, int]
     """Number of orders, and of ledger rows by state."""
@@ -101,6 +108,7 @@ class Overview:
             {
                 Concern.STORE_DOUBTED: int(self.doubt is not None),
                 Concern.OVER_LIMIT: len(self.plan.with_status(Status.SEND)) if self.plan.refused else 0,
+                Concern.APPROVAL: len(self.plan.send) if self.awaits_approval else 0,
                 Concern.SENDERS: len(self.senders),
                 Concern.UNSETTLED: len(self.unsettled),
                 Concern.ERRORS: len(self.plan.with_status(Status.ERROR)),
@@ -127,8 +135,11 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
     pauses, senders = reader.pauses(), project.settings.senders
     at_work = reader.live_leases(real_now)
     known = {"", *(each.name for each in project.settings.imports)}
+    approval = approval_of(plan, project, reader, real_now) if project.settings.approval else None
     return Overview(
         plan=plan,
+        approval=approval,
+        awaits_approval=project.settings.approval and bool(plan.send) and approval is None,
         doubt=doubt(project.settings, reader),
         senders=tuple(
             SenderTrouble(each, advice_on(senders[each.sender], each.scope, each.reply))

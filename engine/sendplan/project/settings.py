@@ -211,6 +211,8 @@ class Settings:
     """How long orders are kept after they were placed; for ever when None."""
     """When `run --stay` works, as a cron expression on the shop's clock."""
     imports: tuple[ImportSource, ...] = ()
+    approval: bool = False
+    """Whether `send` and `run` wait until a person has approved the plan."""
     alerts: str | None = None
     """The owner's address, for at most one mail a day about what needs attention."""
     attachments: str = ""

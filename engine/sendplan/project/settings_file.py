@@ -143,6 +143,7 @@ class _Reader:
             retention=Duration.parse(self.data.get("retention", "")),
             imports=tuple(self._import(name, each) for name, each in self._section("imports")),
             alerts=self.data.get("alerts"),
+            approval=self.data.get("approval") == "required",
             attachments=self.data.get("attachments", ""),
             largest_mail=parse_size(self.data.get("limits", {}).get("attachment", "10 MB")),
             state=self.data.get("state"),

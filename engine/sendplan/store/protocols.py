@@ -172,6 +172,34 @@ class ImportRecord:
         return self.stored and not self.bad
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's yes to what a plan sends."""
+
+    plan: str
+    digest: str
+    """Of the rules, settings and templates that it was given for."""
+    keys: frozenset[str]
+    """The messages, as people write them."""
+    at: datetime
+    """When (UTC, the real clock)."""
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a person changed by hand."""
+
+    at: datetime
+    """When (UTC, the real clock)."""
+    who: str
+    act: str
+    """`approve`, `resolve`, `pause`, `resume`, `suppress`, `unsuppress`, `snooze` or `wake`."""
+    subject: str
+    """What it was done to; an address is masked."""
+    detail: str = ""
+
+
 class ImportRun(Protocol):
     """One import, one transaction: all of it is stored when its `with` block ends, nothing when that raises."""
 
@@ -374,6 +402,12 @@ class Reader(OrderSource, Protocol):
     def sender_refusals(self, sender: str, limit: int) -> tuple[str, ...]:
         """The same for a sender: only since the last one that was sent, and since the report on it last ended."""
 
+    def approvals(self, since: datetime) -> tuple[Approval, ...]:
+        """The approvals given at `since` (UTC, the real clock) or later, newest first."""
+
+    def acts(self, limit: int) -> tuple[Act, ...]:
+        """What people changed by hand, the latest, newest first."""
+
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         """The latest executed plans, newest first."""
 
@@ -453,6 +487,12 @@ class Store(Reader, Protocol):
 
     def resume(self, name: str) -> bool:
         """End a pause; False when there was none."""
+
+    def approve(self, approval: Approval) -> None:
+        """Keep a person's approval of a plan."""
+
+    def note_act(self, act: Act) -> None:
+        """Note what somebody did by hand; a note is never changed or removed."""
 
     def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
         """Note that a sender cannot send, by the store's real clock; `since` stays that of the first note."""

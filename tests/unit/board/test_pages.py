@@ -187,3 +187,18 @@ def test_a_long_list_has_pages(folder: Path) -> None:
     assert following is not None, first.text
     second = visitor.get(following[1].replace("&amp;", "&"))
     assert f"{PER_PAGE + 1} to" in second.text
+
+
+def test_a_plan_is_approved_where_it_is_seen(editor: Browser, folder: Path) -> None:
+    """Who looks at the plan approves it with one button, and only the plan that was shown."""
+    settings = folder / "sendplan.yaml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("\nsenders:", "\napproval: required\nsenders:"), encoding="utf-8")
+    page = editor.get("/")
+    assert "mails wait until somebody approves them" in page.text
+    shown = re.search(r'name="plan" value="(\w+)"', page.body)
+    assert shown is not None
+    editor.post("/approve", {"form_token": editor.form_token(), "plan": "another"})
+    assert "Approved by" not in editor.get("/").text
+    editor.post("/approve", {"form_token": editor.form_token(), "plan": shown[1]})
+    assert "Approved by Mia." in editor.get("/").text

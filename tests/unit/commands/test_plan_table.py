@@ -65,7 +65,7 @@ def test_hundreds_of_messages(
     """Three hundred messages: every one has its line, every rule one heading and one line of totals."""
     project = loaded(write_project(tmp_path, RULES))
     for number in range(200):
-        paid = {"paid": date(2026, 3, 3)} if number % 2 else {}
+        paid: dict[str, Value] = {"paid": date(2026, 3, 3)} if number % 2 else {}
         ordered = date(2026, 3, 2) - timedelta(days=number % 9)
         order: dict[str, Value] = {
             "id": f"INV-2026-{number:05}",

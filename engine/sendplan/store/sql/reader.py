@@ -31,6 +31,8 @@ from sendplan.ledger import (
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
 from sendplan.store.protocols import (
+    Act,
+    Approval,
     Imported,
     ImportProblem,
     ImportRecord,
@@ -273,6 +275,18 @@ class SqlReader:
             **dict(self._rows("messages", "state, count(*)", "GROUP BY state")),
         }
 
+    def approvals(self, since: datetime) -> tuple[Approval, ...]:
+        rest = "WHERE at >= ? ORDER BY id DESC"
+        rows = self._rows("approvals", "plan, digest, keys, at, who", rest, (encode_instant(since),))
+        return tuple(
+            Approval(plan, digest, frozenset(json.loads(keys)), decode_instant(at), who)
+            for plan, digest, keys, at, who in rows
+        )
+
+    def acts(self, limit: int) -> tuple[Act, ...]:
+        rows = self._rows("acts", "at, who, act, subject, detail", "ORDER BY id DESC LIMIT ?", (limit,))
+        return tuple(Act(decode_instant(at), *rest) for at, *rest in rows)
+
     def plan_records(self, limit: int = 10) -> tuple[PlanRecord, ...]:
         rows = self._rows("plans", PLAN_COLUMNS, "ORDER BY created DESC, rowid DESC LIMIT ?", (limit,))
         return tuple(map(plan_record, rows))
@@ -370,6 +384,8 @@ _TABLES = (
     "messages",
     "message_log",
     "bounces",
+    "approvals",
+    "acts",
 )
 
 _SENT_WITHIN = "state = 'sent' AND at >= ? AND at < ?"

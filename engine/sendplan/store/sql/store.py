@@ -13,7 +13,7 @@ from sendplan.addresses import mailbox
 from sendplan.deciding.narrowing import Index
 from sendplan.ledger import EVERY_CLASS, Bounce, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
-from sendplan.store.protocols import ImportRecord
+from sendplan.store.protocols import Act, Approval, ImportRecord
 from sendplan.store.sql.candidate_queries import definitions, index_names
 from sendplan.store.sql.database import SET_META, Transaction
 from sendplan.store.sql.encoding import encode_instant
@@ -106,6 +106,15 @@ class SqlStore(SqlLedger):
         with self._database.transaction() as connection:
             _note_resumed(connection, name)
             return connection.execute("DELETE FROM pauses WHERE name = ?", (name,)).rowcount > 0
+
+    def approve(self, approval: Approval) -> None:
+        sql = "INSERT INTO approvals (plan, digest, keys, at, who) VALUES (?, ?, ?, ?, ?)"
+        keys = json.dumps(sorted(approval.keys), ensure_ascii=False)
+        self._changed(sql, approval.plan, approval.digest, keys, encode_instant(approval.at), approval.who)
+
+    def note_act(self, act: Act) -> None:
+        sql = "INSERT INTO acts (at, who, act, subject, detail) VALUES (?, ?, ?, ?, ?)"
+        self._changed(sql, encode_instant(act.at), act.who, act.act, act.subject, act.detail)
 
     def report_sender(self, sender: str, scope: Scope, reply: str) -> None:
         sql = (

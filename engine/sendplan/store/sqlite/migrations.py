@@ -338,6 +338,20 @@ def bounces(database: Database) -> None:
     database.conn.execute("INSERT INTO meta VALUES (?, ?)", (STORE_SECRET, secrets.token_hex(32)))
 
 
+def approvals(database: Database) -> None:
+    """Plans that a person approved, and what people changed by hand: notes that nobody rewrites."""
+    columns = {"id": int, "plan": str, "digest": str, "keys": str, "at": int, "who": str}
+    _create(database, "approvals", columns, pk="id", not_null=columns)
+    columns = {"id": int, "at": int, "who": str, "act": str, "subject": str, "detail": str}
+    _create(database, "acts", columns, pk="id", not_null=columns)
+    for table in ("approvals", "acts"):
+        for event in ("UPDATE", "DELETE"):
+            database.conn.execute(
+                f"CREATE TRIGGER {table}_{event.lower()}_refused BEFORE {event} ON {table}"
+                " BEGIN SELECT RAISE(ABORT, 'what people did is append-only'); END"
+            )
+
+
 def _states(states: Iterable[State | None]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(filter(None, states)))
 
@@ -373,5 +387,6 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     days_of_mail,
     forgotten,
     bounces,
+    approvals,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

@@ -1,0 +1,58 @@
+"""A person's approval of a plan, which `approval: required` waits for (docs/sending.md#approval)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+
+from sendplan.plan import Plan
+from sendplan.planning.plan_file import FRESH_FOR
+from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.project import Project
+from sendplan.store.protocols import Act, Approval, Reader, Store
+
+WAITING = "waiting_plan"
+"""The note that keeps the plan of the last run that waits."""
+
+
+def approve(store: Store, plan: Plan, who: str, at: datetime) -> Approval:
+    """Approve a plan's `send` entries under its rules; `at` is the real time (UTC)."""
+    approval = Approval(plan.id, plan.digest, frozenset(entry.key for entry in plan.send), at, who)
+    with store.together():
+        store.approve(approval)
+        store.note_act(Act(at, who, "approve", plan.id, f"{len(approval.keys)} mails"))
+    return approval
+
+
+def approval_of(plan: Plan, project: Project, reader: Reader, at: datetime) -> Approval | None:
+    """The latest approval under which all that a plan sends may leave at `at` (the real time, UTC).
+
+    It counts for a day, under the rules that it was given for, and for no message beside those that it names; what left
+    since, or need not leave any more, does not end it.
+    """
+    keys = {entry.key for entry in plan.send}
+    for each in reader.approvals(at - FRESH_FOR):
+        if each.digest == plan.digest == project.digest and keys <= each.keys:
+            return each
+    return None
+
+
+def check_approved(plan: Plan, project: Project, reader: Reader, at: datetime) -> None:
+    """Raises UserError for a plan that waits for a person's approval."""
+    if project.settings.approval and plan.send and approval_of(plan, project, reader, at) is None:
+        message = f"plan {plan.id} with {len(plan.send)} mails waits for approval"
+        help_ = f"look at it; if it is right: sendplan approve {plan.id}, or on the board"
+        raise UserError(Problem("awaits-approval", message, None, help_), Exit.REFUSED)
+
+
+def keep_waiting(store: Store, plan: Plan) -> None:
+    """Keep what a waiting plan sends, without facts of the orders, so that it can be approved by its id."""
+    kept = replace(plan, entries=tuple(replace(entry, facts={}) for entry in plan.send))
+    store.set_meta(WAITING, json.dumps(kept.to_json(), ensure_ascii=False))
+
+
+def waiting_plan(reader: Reader) -> Plan | None:
+    """What the last run that waits, or waited, would send."""
+    kept = reader.meta(WAITING)
+    return Plan.from_json(json.loads(kept)) if kept else None

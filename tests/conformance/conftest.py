@@ -6,16 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgresql import fresh_schema, postgres_url
 from stores import Stores
 
 from sendplan.store import Store
 
-URLS = {"sqlite": "sqlite:///var/shop.db"}
+__all__ = ["fresh_schema", "postgres_url"]
+
+KINDS = ("sqlite", "postgresql")
 
 
-@pytest.fixture(params=URLS)
+@pytest.fixture(params=KINDS)
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    opened = Stores(URLS[request.param], tmp_path)
+    url = "sqlite:///var/shop.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("fresh_schema")
+    opened = Stores(url, tmp_path)
     yield opened
     for each in opened.opened:
         each.close()

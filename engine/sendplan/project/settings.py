@@ -193,7 +193,7 @@ class Settings:
     shop: Shop
     calendar: Calendar
     store: str
-    """`sqlite:///PATH`, relative to `folder`."""
+    """`sqlite:///PATH`, relative to `folder`, or `postgresql://USER@HOST/DATABASE`."""
     languages: Languages
     params: Mapping[str, ParamValue]
     senders: Mapping[str, Sender]

@@ -25,6 +25,10 @@ def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: C
             from sendplan.store.sqlite.opening import open_file_reader
 
             return open_file_reader(folder / url.removeprefix(kind), fields, calendar)
+        case StoreKind.POSTGRESQL:
+            from sendplan.store.postgres.opening import open_server_reader
+
+            return open_server_reader(url, fields, calendar)
         case _:
             assert_never(kind)
 
@@ -48,6 +52,10 @@ def open_store(
             from sendplan.store.sqlite.opening import open_file
 
             return open_file(folder / url.removeprefix(kind), fields, calendar, clock)
+        case StoreKind.POSTGRESQL:
+            from sendplan.store.postgres.opening import open_server
+
+            return open_server(url, fields, calendar, clock)
         case _:
             assert_never(kind)
 
@@ -63,6 +71,9 @@ def back_up(url: str, folder: Path, target: Path) -> None:
             from sendplan.store.sqlite.backup import back_up
 
             back_up(folder / url.removeprefix(kind), target)
+        case StoreKind.POSTGRESQL:
+            message = "a PostgreSQL store is backed up with the server's own tools"
+            raise UserError(Problem("wrong-value", message, None, "run `pg_dump`, or `pg_basebackup` for the server"))
         case _:
             assert_never(kind)
 

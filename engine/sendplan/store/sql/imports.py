@@ -233,7 +233,7 @@ class SqlImport:
             return None
         source = {name: f"excluded.{columns[name]}" if inserts else numbers[name] for name in settable}
         assignments = ", ".join(f"{columns[name]} = {source[name]}" for name in settable)
-        changed = " OR ".join(f"{columns[name]} {self._dialect.differs} {source[name]}" for name in settable)
+        changed = " OR ".join(f"orders.{columns[name]} {self._dialect.differs} {source[name]}" for name in settable)
         if not inserts:
             unused = "" if "account" not in names else f" AND {numbers['account']} IS NOT NULL"
             return (

@@ -47,7 +47,7 @@ def migrate(file: WritableFile, fields: Mapping[str, Field], calendar: Calendar)
     Everything happens in one transaction, so that two first runs do not meet.
     """
     check_version(file)
-    wanted = {"fields": _layout(fields), "zone": calendar.zone.key}
+    wanted = {"fields": layout(fields), "zone": calendar.zone.key}
     if not _pending(file.connection) and wanted == _kept(file.connection):
         return
     with file.transaction() as connection:
@@ -65,16 +65,22 @@ def check_version(source: RowSource) -> None:
         raise StoreError(Problem("store-newer", message, None, "update sendplan on this computer"))
 
 
+def fresh_tables() -> sqlite3.Connection:
+    """The tables of a new store, in memory, without the columns of a project's fields."""
+    from sqlite_utils import Database
+
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _apply_steps(Database(connection))
+    return connection
+
+
 def _migrate(
     connection: sqlite3.Connection, fields: Mapping[str, Field], calendar: Calendar, wanted: Mapping[str, str]
 ) -> None:
-    from sqlite_utils import Database, Migrations
+    from sqlite_utils import Database
 
     database = Database(connection)
-    migrations = Migrations("sendplan")
-    for step in STEPS:
-        migrations(name=step.__name__)(step)
-    migrations.apply(database)
+    _apply_steps(database)
     kept = _kept(connection)
     if kept["zone"] not in ("", wanted["zone"]):
         _change_zone(connection, json.loads(kept["fields"]), calendar, kept["zone"])
@@ -83,6 +89,15 @@ def _migrate(
     database.create_view("orders_readable", _readable(fields, calendar))
     for name, value in wanted.items():
         connection.execute(SET_META, (name, value))
+
+
+def _apply_steps(database: Database) -> None:
+    from sqlite_utils import Migrations
+
+    migrations = Migrations("sendplan")
+    for step in STEPS:
+        migrations(name=step.__name__)(step)
+    migrations.apply(database)
 
 
 def _pending(connection: sqlite3.Connection) -> bool:
@@ -98,7 +113,8 @@ def _kept(connection: sqlite3.Connection) -> dict[str, str]:
     return {name: rows.get(name, "") for name in ("fields", "zone")}
 
 
-def _layout(fields: Mapping[str, Field]) -> str:
+def layout(fields: Mapping[str, Field]) -> str:
+    """The type of each stored column, as a note in the store."""
     return json.dumps({column(field): field.type.value for field in stored_fields(fields).values()}, sort_keys=True)
 
 

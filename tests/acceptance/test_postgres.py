@@ -1,0 +1,86 @@
+"""The example shop with its orders on a PostgreSQL server: the same commands, the same plan, and nothing twice."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from postgresql import fresh_schema, postgres_url
+from projects import Project, received
+
+from sendplan.sink import Sink
+
+__all__ = ["fresh_schema", "postgres_url"]
+
+NOW = "2026-08-24 12:00"
+FILE = "sqlite:///var/shop.db"
+
+
+def test_a_change_of_the_address_changes_nothing_in_the_plan(shop: Project, fresh_schema: str) -> None:
+    """The same orders give the same messages, reasons and sentences, in a file and on a server."""
+    plans = []
+    for address in (FILE, fresh_schema):
+        shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {address}")
+        shop("import", str(shop.path("fixtures/orders.csv")))
+        plans.append(shop("plan", "--now", NOW, "--format", "json").json["entries"])
+        shop.edit("sendplan.yaml", f"store: {address}", f"store: {FILE}")
+    assert plans[0] == plans[1]
+    assert any(each["reason"] == "send" for each in plans[0])
+
+
+def test_what_was_sent_is_sent_once(shop: Project, fresh_schema: str, sink: Sink) -> None:
+    """A plan on a server's orders leaves once; the same run again sends nothing."""
+    shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {fresh_schema}")
+    shop("import", str(shop.path("fixtures/orders.csv")))
+    planned = shop("plan", "--now", NOW, "-o", str(shop.path("plan.json")))
+    assert planned.code == 0
+    assert shop("send", str(shop.path("plan.json")), "--now", NOW).code == 0
+    first = len(received(sink))
+    assert first > 0
+    assert shop("send", str(shop.path("plan.json")), "--now", NOW).code == 3
+    assert shop("plan", "--now", NOW, "--format", "json").out.count('"reason": "send"') == 0
+    assert len(received(sink)) == first
+
+
+def test_a_commit_that_is_confirmed_with_a_notice_is_none(fresh_schema: str) -> None:
+    """What a server says at a commit, instead of nothing, counts as not stored: no mail leaves on it."""
+    from sendplan.store import StoreError
+    from sendplan.store.postgres.server import Server
+
+    server = Server(fresh_schema)
+    with server.transaction() as transaction:
+        transaction.execute(f'CREATE SCHEMA "{server.schema}"')
+        transaction.execute("CREATE TABLE notes (text text)")
+        transaction.execute(
+            "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$"
+        )
+        transaction.execute(
+            "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION warn()"
+        )
+    with pytest.raises(StoreError, match="did not confirm"), server.transaction() as transaction:
+        transaction.execute("INSERT INTO notes VALUES ('sending')")
+    server.close()
+
+
+def test_a_lost_connection_is_a_clear_problem(shop: Project, fresh_schema: str, postgres_url: str) -> None:
+    """A server that cannot be reached is named as a problem, without a traceback and without the password."""
+    address = "postgresql://shop:secret-word@127.0.0.1:9/shop"
+    shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {address}")
+    ran = shop("status")
+    assert ran.code != 0
+    assert "cannot reach the store" in ran.err + ran.out
+    assert "secret-word" not in ran.err + ran.out
+
+
+def test_two_projects_share_a_server(shop: Project, fresh_schema: str, postgres_url: str) -> None:
+    """Each schema is a store of its own."""
+    shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {fresh_schema}")
+    shop("import", str(shop.path("fixtures/orders.csv")))
+    with psycopg.connect(postgres_url) as connection:
+        rows = connection.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'orders'").fetchone()
+        assert rows is not None
+        assert rows[0] >= 1
+    second = fresh_schema.replace("shop_", "second_")
+    shop.edit("sendplan.yaml", f"store: {fresh_schema}", f"store: {second}")
+    assert shop("plan", "--now", NOW, "--format", "json").json["entries"] == []

@@ -226,6 +226,12 @@ def _ledger_statements() -> Iterator[str]:
         "CREATE TRIGGER message_log_delete_refused BEFORE DELETE ON message_log"
         " FOR EACH ROW EXECUTE FUNCTION refuse_rewriting()"
     )
+    yield _refusing("refuse_denial", "what people did is append-only")
+    for table in ("approvals", "acts"):
+        yield (
+            f"CREATE TRIGGER {table}_refused BEFORE UPDATE OR DELETE ON {table}"
+            " FOR EACH ROW EXECUTE FUNCTION refuse_denial()"
+        )
 
 
 def _refusing(name: str, message: str) -> str:

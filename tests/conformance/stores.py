@@ -34,6 +34,10 @@ class Stores:
     """The real time by which leases and limits run."""
     opened: list[Reader] = field(default_factory=list)
 
+    def elsewhere(self, name: str) -> Stores:
+        """Another place of the same kind."""
+        return Stores(self.url.replace("shop.db", f"{name}.db").replace("%3Dshop_", f"%3D{name}_"), self.folder)
+
     def reader(self, fields: Mapping[str, Field] | None = None, calendar: Calendar = CALENDAR) -> Reader:
         reader = open_reader(self.url, self.folder, fields or self.fields, calendar)
         self.opened.append(reader)

@@ -86,17 +86,14 @@ def ledger(store: Store, tokens: tuple[str, ...]) -> list[tuple[object, ...]]:
 def test_a_group_is_answered_as_one_after_the_other(stores: Stores, seed: int) -> None:
     """Whatever stands against some of them, a group gets the answers and leaves the ledger of single intents."""
     answers, ledgers = [], []
-    for number, url in enumerate(("together", "alone")):
-        own = Stores(f"sqlite:///var/{url}.db", stores.folder) if stores.url.startswith("sqlite") else stores
-        if number and own is stores:
-            pytest.skip("needs two stores of this kind")
-        store, chance = own.store(), Random(seed)
+    for way in ("together", "alone"):
+        store, chance = stores.elsewhere(way).store(), Random(seed)
         tokens = filled(store, chance)
         told: list[object] = []
         for _ in range(3):
             intents = some_intents(chance, tokens)
             outcomes = some_outcomes(chance, intents)
-            if url == "together":
+            if way == "together":
                 told += [*store.claim(intents), *store.settle(outcomes)]
             else:
                 told += [answer for each in intents for answer in store.claim([each])]
@@ -112,10 +109,7 @@ def test_every_answer_comes_up_in_groups(stores: Stores) -> None:
     """The random groups above meet every guard, so that their equality says something about each."""
     met: set[ClaimStatus] = set()
     for seed in range(25):
-        own = Stores(stores.url.replace("shop.db", f"shop-{seed}.db"), stores.folder)
-        if own.url == stores.url and seed:
-            pytest.skip("needs several stores of this kind")
-        store, chance = own.store(), Random(seed)
+        store, chance = stores.elsewhere(f"seed{seed}").store(), Random(seed)
         tokens = filled(store, chance)
         met |= {answer.status for answer in store.claim(some_intents(chance, tokens))}
         store.close()

@@ -109,6 +109,10 @@ def test_a_forecast_knows_snoozes(project: Project) -> None:
         ("suppress nobody", "is not an e-mail address"),
         ("suppress a@example.com --class advertising", "there is no class `advertising`"),
         ("suppress", "give an address"),
+        ("suppress --token abc", "no token that this store has made"),
+        ("suppress --token " + "0" * 32, "fits no buyer"),
+        ("suppress a@example.com --token abc", "give an address, a --token or a file"),
+        ("suppress --from absent.txt", "absent.txt"),
     ],
 )
 def test_a_slip_is_told(project: Project, line: str, said: str) -> None:
@@ -146,6 +150,96 @@ def test_lifting_a_bounce_keeps_an_unsubscribe(project: Project) -> None:
     ran = project("suppress", "a@example.com", "b@example.com", "--remove")
     assert ran.out == "a@example.com: removed, stays suppressed for marketing\nb@example.com: removed\n"
     assert set(reasons(project)) == {"a/welcome", "b/welcome", "b/offers"}
+
+
+@pytest.fixture
+def link_tokens(project: Project, sink: Sink) -> dict[str, str]:
+    """The token in the unsubscribe header of each buyer's offer, as a server received it."""
+    project.edit("sendplan.yaml", "port: 9", f"port: {sink.port}")
+    project.edit("sendplan.yaml", "mailto:stop@example.com", "https://shop.example.com/u/{token}")
+    assert project("run", "--now", "2026-01-06 12:00").code == 0
+    links = {str(each["To"]): each["List-Unsubscribe"] for each in received(sink) if each["List-Unsubscribe"]}
+    assert set(links) == {"a@example.com", "b@example.com"}
+    return {to: "".join(str(link).split()).strip("<>").rpartition("/")[2] for to, link in links.items()}
+
+
+def listed(project: Project) -> list[tuple[str, str | None, str]]:
+    rows = project("suppress", "--list", "--format", "json").json
+    return [(each["address"], each["class"], each["reason"]) for each in rows]
+
+
+def test_the_token_of_a_mail_stops_its_class_and_can_be_lifted(project: Project, link_tokens: dict[str, str]) -> None:
+    """The token that a buyer's link carries stops advertising to this buyer alone, and lifts it again."""
+    token = link_tokens["a@example.com"]
+    ran = project("suppress", "--token", token)
+    assert (ran.code, ran.out) == (0, "a@example.com: suppressed (marketing)\n")
+    assert project("suppress", "--token", token).out == "a@example.com: already suppressed (marketing)\n"
+    assert listed(project) == [("a@example.com", "marketing", "unsubscribed")]
+    project("import", str(more_orders(project)))
+    assert {key for key, reason in reasons(project).items() if reason == "send"} == {
+        "c/welcome",
+        "d/welcome",
+        "d/offers",
+    }
+
+    assert project("suppress", "--token", token, "--remove").out == "a@example.com: removed (marketing)\n"
+    assert reasons(project)["c/offers"] == "send"
+
+
+def more_orders(project: Project) -> Path:
+    """A further order of each buyer."""
+    orders = [
+        {"id": id_, "account": "web", "email": f"{buyer}@example.com", "country": "DE", "ordered": "2026-01-05"}
+        for id_, buyer in (("c", "a"), ("d", "b"))
+    ]
+    return project.write("more.json", json.dumps(orders))
+
+
+def test_a_token_that_was_changed_suppresses_nobody(project: Project, link_tokens: dict[str, str]) -> None:
+    """A token that is cut off, or that somebody altered, is refused with what to do."""
+    token = link_tokens["a@example.com"]
+    for wrong in (token[:-2], ("A" if token[0] != "A" else "B") + token[1:], ""):
+        ran = project("suppress", "--token", wrong)
+        assert (ran.code, "copy all of what stands in the link" in ran.err) == (2, True)
+    assert listed(project) == []
+
+
+def test_a_file_of_addresses_and_tokens_is_suppressed_and_lifted(project: Project, link_tokens: dict[str, str]) -> None:
+    """Each line counts for itself: an address for all mail, a token for its class; a repeated line counts once."""
+    text = f"\ufeffb@example.com\r\n\r\n  {link_tokens['a@example.com']}  \r\nB@Example.com\r\n"
+    file = str(project.write("wishes.txt", text))
+    ran = project("suppress", "--from", file)
+    assert (ran.code, ran.out) == (0, "b@example.com: suppressed\na@example.com: suppressed (marketing)\n")
+    assert listed(project) == [("a@example.com", "marketing", "unsubscribed"), ("b@example.com", None, "by hand")]
+    states = project("suppress", "--from", file, "--remove", "--format", "json").json
+    assert [(each["address"], each["class"], each["state"]) for each in states] == [
+        ("b@example.com", None, "removed"),
+        ("a@example.com", "marketing", "removed"),
+    ]
+    assert listed(project) == []
+
+
+def test_the_class_and_the_reason_hold_for_a_whole_file(project: Project) -> None:
+    """With a class every address of the file stops that class alone, for the reason given."""
+    file = str(project.write("wishes.txt", "a@example.com\nb@example.com\n"))
+    assert project("suppress", "--from", file, "--class", "marketing", "--reason", "Old newsletter").code == 0
+    assert listed(project) == [(f"{each}@example.com", "marketing", "Old newsletter") for each in "ab"]
+    assert reasons(project) == {"a/welcome": "send", "b/welcome": "send"}
+
+
+def test_a_file_with_bad_lines_stores_nothing(project: Project) -> None:
+    """Every bad line is told with its place, and the good ones are not suppressed either."""
+    file = project.write("wishes.txt", "a@example.com\nnobody\n  b@@example.com\nb@example.com, a@example.com\n")
+    ran = project("suppress", "--from", str(file))
+    assert ran.code == 2
+    said = ran.out + ran.err
+    assert [f"{file}:{place}" in said for place in ("1:", "2:1", "3:3", "4:1")] == [False, True, True, True]
+    assert "3 |   b@@example.com" in said
+    assert listed(project) == []
+    file.write_bytes(b"a@example.com\nb\xfc@example.com\n")
+    ran = project("suppress", "--from", str(file))
+    assert (ran.code, "is not UTF-8" in ran.out + ran.err) == (2, True)
+    assert listed(project) == []
 
 
 def test_what_expired_during_an_outage_was_missed(project: Project) -> None:

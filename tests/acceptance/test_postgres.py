@@ -51,7 +51,7 @@ def test_a_commit_that_is_confirmed_with_a_notice_is_none(fresh_schema: str) -> 
         transaction.execute(f'CREATE SCHEMA "{server.schema}"')
         transaction.execute("CREATE TABLE notes (text text)")
         transaction.execute(
-            "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS"
+            "CREATE FUNCTION warn() RETURNS trigger language plpgsql AS"
             " $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$"
         )
         transaction.execute(

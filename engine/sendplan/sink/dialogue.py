@@ -26,7 +26,7 @@ class Mail:
     connection: int
 
 
-class Server(Protocol):
+class MailKeeper(Protocol):
     """What a dialogue needs of its server."""
 
     tls: ssl.SSLContext | None
@@ -56,7 +56,7 @@ class _HangUpError(Exception):
 class Dialogue:
     """One connection."""
 
-    def __init__(self, server: Server, sock: socket.socket, number: int) -> None:
+    def __init__(self, server: MailKeeper, sock: socket.socket, number: int) -> None:
         self.server = server
         self.sock = sock
         self.number = number

@@ -204,7 +204,7 @@ def _ledger_statements() -> Iterator[str]:
         after = "NULL" if name == "DELETE" else "NEW.state"
         copied = ", ".join(f"{row}.{each}" for each in ("reply", "actor", "sender", "recipients", "wall"))
         yield (
-            f"CREATE FUNCTION log_{name.lower()}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f"CREATE FUNCTION log_{name.lower()}() RETURNS trigger language plpgsql AS $$ BEGIN"
             " INSERT INTO message_log"
             " (order_id, rule, step, at, before, after, reply, actor, sender, recipients, wall)"
             f" VALUES ({row}.order_id, {row}.rule, {row}.step, {row}.at, {before}, {after}, {copied});"
@@ -236,7 +236,7 @@ def _ledger_statements() -> Iterator[str]:
 
 def _refusing(name: str, message: str) -> str:
     return (
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+        f"CREATE FUNCTION {name}() RETURNS trigger language plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
     )
 

@@ -177,6 +177,12 @@ def listing(folder: Path) -> frozenset[str]:
     return frozenset(path.relative_to(folder).as_posix() for path in files if not path.is_dir())
 
 
+def template_names(templates: Iterable[str]) -> frozenset[str]:
+    """The names that rules may give to these files; one that begins with `_` is a part of others."""
+    names = {each.rpartition("/")[2].partition(".")[0] for each in templates}
+    return frozenset(each for each in names if not each.startswith("_"))
+
+
 def language_of(path: str) -> str | None:
     """The language that a template's file name carries, or None when it carries none."""
     parts = path.rsplit("/", 1)[-1].split(".")

@@ -13,7 +13,7 @@ from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_ex
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.project.formerly import message_keys, rule_ids, silenced
-from sendplan.project.languages import choose
+from sendplan.project.languages import choose, template_names
 from sendplan.project.rules import Attached, BrokenRule, Rule, Step
 from sendplan.project.rules_file import RuleFiles, Written
 from sendplan.project.settings import TRANSACTIONAL, Settings
@@ -227,8 +227,7 @@ class _Builder:
             choose(self.templates, name, accounts=account.names, language=default, default=default) is None
             for account in self.settings.accounts.values()
         ):
-            names = {each.rpartition("/")[2].partition(".")[0] for each in self.templates}
-            known = {each for each in names if not each.startswith("_")}  # those are parts of others
+            known = template_names(self.templates)
             message = f"there is no template `templates/{name}.{default}.md` for rule `{self.written.id}`"
             self._note("missing-template", (*path, "template"), message, f"write it; {did_you_mean(name, known)}")
         return name

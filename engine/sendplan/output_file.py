@@ -29,7 +29,7 @@ class FileKind(Enum):
     PREVIEW = "preview", rb"\A<!-- sendplan preview -->\n"
     SCENARIO = "scenario", rb"\A# yaml-language-server: [^\0]*?\ndescription: Written from a real order;"
 
-    SNAPSHOT = "plan snapshot", rb"\A(?:<{7}[^\n]*\n)?\d{4}-\d\d-\d\d \d\d:\d\d [^\n]*\): \d+ send"
+    SNAPSHOT = "plan snapshot", rb"\A(?:<{7}[^\n]*\n)?\d{4}-\d\d-\d\d \d\d:\d\d \([^\n)]*\)(?::|\n)"
     """Also one in which a merge left its marks."""
 
     @property

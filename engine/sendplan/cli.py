@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "store": "Copy the store as a whole.",
     "adopt": "Accept a copied or restored store, and begin from now.",
     "bounces": "Read the mails that came back, from a mailbox or files.",
+    "unsubscribe-server": "Answer the links to unsubscribe.",
     "login": "Obtain an OAuth 2 token for a sender.",
     "smtp-test": "Send a test mail and say which step failed.",
 }

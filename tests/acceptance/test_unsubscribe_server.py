@@ -118,7 +118,7 @@ def test_opening_the_link_changes_nothing(project: Project, link: str, port: int
 
 
 def test_a_link_that_was_made_up_suppresses_nobody(project: Project, link: str, port: int) -> None:
-    """A cut or altered link is told to be incomplete; an earlier version's is answered alike with and without a buyer."""
+    """A cut or altered link is told to be incomplete; an earlier version's is answered alike for everybody."""
     for wrong in (link[:-3], "/u/abc", "/", "/u/" + "x" * 5000):
         assert ask(port, "POST", wrong)[0] == 404
     assert suppressed(project) == []

@@ -19,6 +19,7 @@ def listening(port: int) -> socket.socket:
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((HOST, port))
+        taken.listen()  # Whoever comes before the first answer waits, and is not refused.
     except OSError:
         taken.close()
         raise

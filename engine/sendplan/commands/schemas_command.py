@@ -12,7 +12,7 @@ from sendplan.commands.context import load_project, project_option
 from sendplan.commands.output import print_problems
 from sendplan.problems import Exit
 from sendplan.project import schema_files
-from sendplan.project.schema_files import Written
+from sendplan.project.schema_files import FileOutcome
 
 
 @click.command("schemas")
@@ -26,11 +26,11 @@ def command(project_dir: Path | None) -> int:
         print_problems(problems, "text", err=True)
     for file, outcome in schema_files.write_schemas(project):
         match outcome:
-            case Written.WRITTEN:
+            case FileOutcome.WRITTEN:
                 click.echo(f"written    {file}")
-            case Written.UNCHANGED:
+            case FileOutcome.UNCHANGED:
                 click.echo(f"unchanged  {file}")
-            case Written.KEPT:
+            case FileOutcome.KEPT:
                 click.echo(f"kept       {file}")
                 hint = "to have it written anew, delete it and run this again"
                 click.echo(f"`{file}` was changed by hand, or comes from another version: {hint}", err=True)

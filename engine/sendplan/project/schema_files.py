@@ -24,7 +24,7 @@ from sendplan.project.settings import TRANSACTIONAL
 from sendplan.reading.project_file import read_project_file
 from sendplan.units import Duration
 
-Schema: TypeAlias = dict[str, Any]
+SchemaNode: TypeAlias = dict[str, Any]
 
 FOLDER = "schemas"
 FILES = ("settings", "rules", "scenario", "snapshot", "mapping", "order")
@@ -35,7 +35,7 @@ _LABELS = ("title", "description", "default", "errorMessage", "x-type", "x-inste
 """What describes a value; everything else says what it may be."""
 
 
-class Written(Enum):
+class FileOutcome(Enum):
     """What became of one schema file."""
 
     WRITTEN = auto()
@@ -44,7 +44,7 @@ class Written(Enum):
     """Somebody else's: changed by a person, or of another version."""
 
 
-def write_schemas(project: Project) -> Iterator[tuple[str, Written]]:
+def write_schemas(project: Project) -> Iterator[tuple[str, FileOutcome]]:
     """Write each file, unless it is there and neither as it was shipped nor as it was written here; tells what became
     of each.
 
@@ -56,22 +56,22 @@ def write_schemas(project: Project) -> Iterator[tuple[str, Written]]:
         yield shown, _write(folder, shown, name, schema)
 
 
-def _write(folder: Path, shown: str, name: str, schema: Schema) -> Written:
+def _write(folder: Path, shown: str, name: str, schema: SchemaNode) -> FileOutcome:
     path = folder / shown
     wanted = {_MARK: _WRITTEN + _digest(schema), **schema}
     if os.path.lexists(path):
         present = _parsed(read_project_file(path, shown, folder))
         if present == wanted:
-            return Written.UNCHANGED
+            return FileOutcome.UNCHANGED
         if path.is_symlink() or not (present == resources.schema(name) or _is_own(present)):
-            return Written.KEPT
+            return FileOutcome.KEPT
     if not path.resolve().is_relative_to(folder.resolve()):  # `schemas` is a link to elsewhere
-        return Written.KEPT
+        return FileOutcome.KEPT
     path.parent.mkdir(exist_ok=True)
     with replaced(path, lambda _: True, "schema") as fresh:
         fresh.write_text(json.dumps(wanted, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         fresh.chmod(0o644)
-    return Written.WRITTEN
+    return FileOutcome.WRITTEN
 
 
 def _parsed(content: bytes | Problem) -> Any:
@@ -90,13 +90,13 @@ def _is_own(present: Any) -> bool:
     return bool(present.get(_MARK) == _WRITTEN + _digest(rest))
 
 
-def _digest(schema: Schema) -> str:
+def _digest(schema: SchemaNode) -> str:
     return hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def with_names(project: Project) -> Mapping[str, Schema]:
+def with_names(project: Project) -> Mapping[str, SchemaNode]:
     """Each of these schemas, by name, with this project's names in the place of the example shop's."""
-    schemas: dict[str, Schema] = {name: _without_examples(resources.schema(name)) for name in FILES}
+    schemas: dict[str, SchemaNode] = {name: _without_examples(resources.schema(name)) for name in FILES}
     _add_own_fields(schemas, project)
     for place, names in _values(project).items():
         _offer(_at(schemas, place), names)
@@ -183,9 +183,9 @@ def _params(project: Project, type_: type) -> list[str]:
     return [f"${{params.{name}}}" for name, value in project.settings.params.items() if type(value) is type_]
 
 
-def _add_own_fields(schemas: Mapping[str, Schema], project: Project) -> None:
+def _add_own_fields(schemas: Mapping[str, SchemaNode], project: Project) -> None:
     """The project's fields stand where those of the catalogue do, with the types of their kind."""
-    order: Schema = schemas["order"]["properties"]
+    order: SchemaNode = schemas["order"]["properties"]
     likes = {each["x-type"]: each for each in order.values()}
     changed = (_at(schemas, "scenario/definitions/change"), _at(schemas, "scenario/properties/imported/items"))
     for field in project.settings.fields.values():
@@ -197,7 +197,7 @@ def _add_own_fields(schemas: Mapping[str, Schema], project: Project) -> None:
             node["properties"][field.name] = {"$ref": f"order.schema.json#/properties/{field.name}"}
 
 
-def _offer(node: Schema, names: Iterable[str]) -> None:
+def _offer(node: SchemaNode, names: Iterable[str]) -> None:
     """Let an editor propose these names; whatever was allowed stays so, as names come and go."""
     node.pop("examples", None)
     choice = {"enum": list(names)}
@@ -207,7 +207,7 @@ def _offer(node: Schema, names: Iterable[str]) -> None:
     node["anyOf"] = [choice, *rest.pop("anyOf", ()), *([rest] if rest else ())]
 
 
-def _offer_regions(node: Schema, project: Project) -> None:
+def _offer_regions(node: SchemaNode, project: Project) -> None:
     """A single name is no mistake while it is typed; whoever takes a proposal gets the list that it has to be."""
     one = node["anyOf"][0]
     one["defaultSnippets"] = [{"label": each.name, "body": [each.name]} for each in project.settings.regions]
@@ -225,9 +225,9 @@ def _without_examples(schema: Any) -> Any:
     return found | ({"examples": kept} if kept else {})
 
 
-def _at(schemas: Mapping[str, Schema], place: str) -> Schema:
+def _at(schemas: Mapping[str, SchemaNode], place: str) -> SchemaNode:
     found: Any = schemas
     for part in place.split("/"):
         found = found[int(part) if isinstance(found, list) else part]
-    node: Schema = found
+    node: SchemaNode = found
     return node

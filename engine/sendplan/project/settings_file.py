@@ -61,6 +61,10 @@ def read_settings(folder: Path, *, thorough: bool = False) -> tuple[Settings | N
     return (settings if not any(each.is_error for each in problems) else None), document, problems
 
 
+_WRITTEN_PASSWORD = re.compile(r"\w+://[^/@:]*:(?!\$\{)[^/@]+@")
+"""An address with a password in it."""
+
+
 class _Reader:
     def __init__(self, folder: Path, document: Document, data: Mapping[str, Any], problems: list[Problem]) -> None:
         self.folder = folder
@@ -186,6 +190,9 @@ class _Reader:
         url: str = self.data.get("store", "")
         if "store" in self.data and store_kind(url) is None:
             self.note("wrong-value", ("store",), "sendplan has no such kind of store", HELP)
+        if _WRITTEN_PASSWORD.match(url):
+            help_ = "leave it out, and give it by PGPASSWORD or a pass file"
+            self.note("literal-password", ("store",), "a password must not be written in a file", help_)
         return url
 
     def _languages(self) -> Languages:

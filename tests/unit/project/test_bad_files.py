@@ -40,6 +40,7 @@ WITHOUT_FILE = {
         "unknown-order",
     ),
     "scenario",
+    "awaits-approval",
 }
 """No project shows these: they need a file system, an import, a store, an order, a plan, or a person."""
 

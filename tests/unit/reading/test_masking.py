@@ -73,7 +73,7 @@ def test_the_password_of_a_store_is_hidden_too(tmp_path: Path) -> None:
     text = SETTINGS.replace("sqlite:///var/shop.db", "postgresql://shop:hunter2@db.example.com/shop")
     (tmp_path / "sendplan.yaml").write_text(text.replace("SENDER", ""), encoding="utf-8")
     problems = checking.check(tmp_path)
-    assert [problem.code for problem in problems] == ["wrong-value"]
+    assert [problem.code for problem in problems] == ["literal-password"]
     assert SECRET not in problems_text(problems, False)
 
 

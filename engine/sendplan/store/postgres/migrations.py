@@ -23,7 +23,7 @@ from sendplan.store.sql.candidate_queries import index_names
 from sendplan.store.sql.database import SET_META, Transaction
 from sendplan.store.sql.encoding import Codec, column, quoted, stored_fields
 from sendplan.store.sql.forgetting import ALIAS
-from sendplan.store.sqlite.migrations import SQL_TYPES, STEPS, fresh_tables, layout
+from sendplan.store.sqlite.migrations import LASTING, SQL_TYPES, STEPS, fresh_tables, layout
 
 _STEPS = "steps"
 """The note of the changes that the tables have."""
@@ -227,11 +227,13 @@ def _ledger_statements() -> Iterator[str]:
         " FOR EACH ROW EXECUTE FUNCTION refuse_rewriting()"
     )
     yield _refusing("refuse_denial", "what people did is append-only")
-    for table in ("approvals", "acts"):
-        yield (
-            f"CREATE TRIGGER {table}_refused BEFORE UPDATE OR DELETE ON {table}"
-            " FOR EACH ROW EXECUTE FUNCTION refuse_denial()"
-        )
+    for table, lasting in LASTING.items():
+        same = " AND ".join(f"NEW.{each} = OLD.{each}" for each in lasting)
+        for event, condition in (("UPDATE", f" WHEN (NOT ({same}))"), ("DELETE", "")):
+            yield (
+                f"CREATE TRIGGER {table}_{event.lower()}_refused BEFORE {event} ON {table}"
+                f" FOR EACH ROW{condition} EXECUTE FUNCTION refuse_denial()"
+            )
 
 
 def _refusing(name: str, message: str) -> str:

@@ -354,16 +354,24 @@ def bounces(database: Database) -> None:
     database.conn.execute("INSERT INTO meta VALUES (?, ?)", (STORE_SECRET, secrets.token_hex(32)))
 
 
+LASTING: Mapping[str, tuple[str, ...]] = {
+    "approvals": ("id", "plan", "digest", "at", "who"),
+    "acts": ("id", "at", "who", "act"),
+}
+"""What of the notes on what people did nobody may change; whom they concern may be taken out, when forgotten."""
+
+
 def approvals(database: Database) -> None:
     """Plans that a person approved, and what people changed by hand: notes that nobody rewrites."""
     columns = {"id": int, "plan": str, "digest": str, "keys": str, "at": int, "who": str}
     _create(database, "approvals", columns, pk="id", not_null=columns)
     columns = {"id": int, "at": int, "who": str, "act": str, "subject": str, "detail": str}
     _create(database, "acts", columns, pk="id", not_null=columns)
-    for table in ("approvals", "acts"):
-        for event in ("UPDATE", "DELETE"):
+    for table, lasting in LASTING.items():
+        kept = " AND ".join(f"NEW.{each} IS OLD.{each}" for each in lasting)
+        for event, condition in (("UPDATE", f" WHEN NOT ({kept})"), ("DELETE", "")):
             database.conn.execute(
-                f"CREATE TRIGGER {table}_{event.lower()}_refused BEFORE {event} ON {table}"
+                f"CREATE TRIGGER {table}_{event.lower()}_refused BEFORE {event} ON {table}{condition}"
                 " BEGIN SELECT RAISE(ABORT, 'what people did is append-only'); END"
             )
 

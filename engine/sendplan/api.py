@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sendplan.comparing.difference import Difference
     from sendplan.deciding.decision import Decision
     from sendplan.dispatch import DispatchReport
-    from sendplan.importing.import_file import ImportReport
+    from sendplan.importing.import_report import ImportReport
     from sendplan.ledger import Move
     from sendplan.mail.preview import MessagePreview
     from sendplan.operating.imports import SourceImport

@@ -17,7 +17,7 @@ from sendplan.commands.output import print_json
 from sendplan.commands.reading import history_json, import_json, print_history, print_import
 from sendplan.deciding.candidates import indexes
 from sendplan.importing.files import FORMATS
-from sendplan.importing.import_file import ImportReport
+from sendplan.importing.import_report import ImportReport
 from sendplan.importing.mapping_file import shipped_names, shipped_path
 from sendplan.operating.histories import HistoryReport, take_history
 from sendplan.operating.imports import failures, read_imports, take_file

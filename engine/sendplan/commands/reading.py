@@ -9,7 +9,7 @@ import click
 
 from sendplan import report
 from sendplan.commands.output import print_problems
-from sendplan.importing.import_file import ImportReport, Preview
+from sendplan.importing.import_report import ImportReport, Preview
 from sendplan.importing.values import as_json
 from sendplan.operating.histories import HistoryReport
 from sendplan.text import clean, counted

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from sendplan.expressions.elements import BadValue
 from sendplan.expressions.evaluate import Meaning
@@ -12,16 +13,18 @@ from sendplan.importing.mapping import FileMapping
 from sendplan.importing.shapes import Group, RawOrder, Shape
 from sendplan.importing.tables import OddRow
 
+LeaveOut: TypeAlias = Callable[[RawOrder, bool], None]
+"""Told of each record that is not kept, and whether `only` passed it over; else it is bad."""
+
 
 @dataclass(slots=True)
 class Selection:
     """Passes on the records that are kept, and counts the others."""
 
     mapping: FileMapping
-    shape: Shape
     bad: BadRows
-    leave_out: Callable[[RawOrder, bool], None]
-    """Told of each record that is not kept, and whether `only` passed it over; else it is bad."""
+    shape: Shape = field(init=False)
+    leave_out: LeaveOut = field(init=False)
     passed_over: int = 0
     continuing: int = 0
     """Rows that `only` passed over although they continue an order that is kept."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sendplan.importing.mapping import ConstantSource, FieldSource
+from sendplan.importing.mapping import ConstantSource, FieldSource, importable
+from sendplan.importing.opened_file import OpenedFile
 from sendplan.importing.shapes import ABSENT, RawOrder
+from sendplan.problems import Problem, Severity, did_you_mean
 
 _LOOKED_AT = 1_000
 """Orders of JSON and XML whose keys are noted."""
+_COLUMNS_TOLD = 20
+"""Columns without a field that are told one by one."""
 
 
 @dataclass(slots=True)
@@ -54,3 +58,36 @@ class Suspicions:
         if never and self.stored:
             listed = ", ".join(f"`{name}`" for name in never)
             yield f"no order of the file has {listed}", "look whether the right column is read"
+
+
+def unused_columns(opened: OpenedFile, seen: Suspicions) -> tuple[str, ...]:
+    """Columns, or first keys of orders, that no field reads."""
+    names = opened.table.header if opened.table is not None else tuple(seen.keys)
+    used = importable(opened.settings).keys() if opened.mapping.own_names else opened.mapping.columns
+    return tuple(dict.fromkeys(name for name in names if name and name not in used))
+
+
+def warnings(opened: OpenedFile, seen: Suspicions) -> Iterator[Problem]:
+    """Everything suspicious about a file, to be told once it was read."""
+    line = opened.table.header_line if opened.table is not None else 1
+    if opened.mapping.own_names:
+        yield from _unknown_columns(opened, seen, line)
+        return
+    quiet, selection = opened.mapping.shipped, opened.selection
+    mapped = [s for s in (each.source for each in opened.readers) if not s.optional and s.field.name not in quiet]
+    for message, help in seen.told(mapped, selection.kept, selection.passed_over, selection.continuing):
+        yield Problem("import-suspicious", message, opened.file.span(line, 1), help, Severity.WARNING)
+
+
+def _unknown_columns(opened: OpenedFile, seen: Suspicions, line: int) -> Iterator[Problem]:
+    fields = importable(opened.settings)
+    unused = unused_columns(opened, seen)
+    for name in unused[:_COLUMNS_TOLD]:
+        help = did_you_mean(name, fields)
+        known = help if help.startswith("did") else "it is ignored; a mapping can say which field it belongs to"
+        problem = opened.file.header_problem(line, f"there is no field called `{name}`", known)
+        yield replace(problem, code="unknown-column", severity=Severity.WARNING)
+    if len(unused) > _COLUMNS_TOLD:
+        more = f"{len(unused) - _COLUMNS_TOLD:,} more columns belong to no field"
+        help = "a mapping can say which column is which field"
+        yield Problem("unknown-column", more, opened.file.span(line, 1), help, Severity.WARNING)

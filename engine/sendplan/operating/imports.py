@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sendplan.addresses import mask_all
-from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.import_file import import_file
+from sendplan.importing.import_report import ImportReport
 from sendplan.problems import Problem
 from sendplan.project.settings import ImportSource, Settings
 from sendplan.store.protocols import Imported, ImportProblem, ImportRecord, Store

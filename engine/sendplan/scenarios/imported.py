@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.import_file import import_file
+from sendplan.importing.import_report import ImportReport
 from sendplan.ledger import RefusedData
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project.settings import Settings

@@ -12,7 +12,8 @@ import pytest
 
 from sendplan.cli import run
 from sendplan.importing.drafting.writing import first_mapping
-from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.import_file import import_file
+from sendplan.importing.import_report import ImportReport
 from sendplan.importing.values import as_json
 from sendplan.project.settings import Settings
 from sendplan.project.settings_file import read_settings

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sendplan import resources
 from sendplan.fields import Value
-from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.import_file import import_file
+from sendplan.importing.import_report import ImportReport
 from sendplan.problems import Problem
 from sendplan.project.settings import Settings
 from sendplan.project.settings_file import read_settings

@@ -16,7 +16,8 @@ from sendplan import resources
 from sendplan.importing import json_trees
 from sendplan.importing.conversion import convert
 from sendplan.importing.files import OrderFile
-from sendplan.importing.import_file import ImportReport, import_file
+from sendplan.importing.import_file import import_file
+from sendplan.importing.import_report import ImportReport
 from sendplan.importing.json_trees import json_records
 from sendplan.importing.mapping_file import read_mapping
 from sendplan.importing.values import as_json

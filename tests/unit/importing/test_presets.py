@@ -14,7 +14,7 @@ from small_projects import ONE_ACCOUNT
 
 from sendplan.cli import cli, run
 from sendplan.commands.init_command import copy_example
-from sendplan.importing.import_file import ImportReport
+from sendplan.importing.import_report import ImportReport
 from sendplan.importing.mapping_file import read_mapping, shipped_names, shipped_path
 from sendplan.importing.values import as_json
 from sendplan.operating.imports import take_file

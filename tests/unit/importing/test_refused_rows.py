@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_projects import ONE_ACCOUNT
 
-from sendplan.importing.import_file import ImportReport
+from sendplan.importing.import_report import ImportReport
 from sendplan.ledger import RefusedData
 from sendplan.operating.imports import take_file
 from sendplan.project.settings import Settings

@@ -55,6 +55,9 @@ class Status(StrEnum):
     ERROR = "error"
 
 
+WOULD_LEAVE = frozenset({Status.SEND, Status.LATER, Status.HELD})
+"""What the plan lists because a mail may come of it."""
+
 STATUS_OF: Mapping[Reason, Status | None] = {
     Reason.ERROR: Status.ERROR,
     Reason.ACCOUNT_SKIPS_RULE: None,

@@ -14,7 +14,7 @@ import pytest
 from projects import Project, received
 
 from sendplan.sink import Sink
-from sendplan.unsubscribing import earlier_token
+from sendplan.unsubscribe_tokens import earlier_token
 
 SETTINGS = """\
 shop: {{name: Shop & Söhne, timezone: Europe/Berlin, country: DE, unsubscribe: "https://shop.example.com/u/{{token}}"}}

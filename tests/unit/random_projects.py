@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
 
-from sendplan.calendar import Calendar, Window
+from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
@@ -24,6 +24,7 @@ from sendplan.project.rules import Attached, Rule, Step
 from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
 from sendplan.store.protocols import StoredOrder
 from sendplan.units import Duration, Unit
+from sendplan.windows import Window
 
 FIELDS = with_own(
     {

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendplan.calendar import Calendar, Window, cron_error, joined_hours
+from sendplan.calendar import Calendar
+from sendplan.cron import cron_error, firings
 from sendplan.fields import Moment
 from sendplan.holiday_tables import holidays_error, public_holidays
 from sendplan.problems import UserError
 from sendplan.units import Duration, Unit
+from sendplan.windows import Window, closing, is_open, joined_hours, next_opening, openings
 
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"), "DE", "NW", ((date(2026, 12, 24), date(2027, 1, 3)),))
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
@@ -243,13 +245,13 @@ OFFICE = Window("office", frozenset(range(5)), ((8 * 60, 18 * 60),), holidays_cl
 )
 def test_office_hours(now: str, opening: str) -> None:
     """Open from the first minute to before the last, on its weekdays, not on holidays and closed days."""
-    assert BERLIN.next_opening(OFFICE, berlin(now)) == berlin(opening)
+    assert next_opening(BERLIN, OFFICE, berlin(now)) == berlin(opening)
 
 
 def test_holidays_count_only_when_closed() -> None:
     """Without `holidays: closed` the window opens on a public holiday."""
     always = Window("always", frozenset(range(5)), ((8 * 60, 18 * 60),))
-    assert BERLIN.next_opening(always, berlin("2026-06-04T09:00")) == berlin("2026-06-04T09:00")
+    assert next_opening(BERLIN, always, berlin("2026-06-04T09:00")) == berlin("2026-06-04T09:00")
 
 
 SHIFTS = Window("shifts", frozenset(range(6)), ((8 * 60, 12 * 60), (13 * 60, 18 * 60)))
@@ -274,31 +276,31 @@ NIGHT = Window("night", frozenset(range(5)), ((22 * 60, 30 * 60),), holidays_clo
 )
 def test_shifts_and_nights(window: Window, now: str, opening: str) -> None:
     """A window closes over lunch; a night belongs to the day it begins on, its weekday and its holidays."""
-    assert BERLIN.next_opening(window, berlin(now)) == berlin(opening)
+    assert next_opening(BERLIN, window, berlin(now)) == berlin(opening)
 
 
 def test_openings() -> None:
     """A window opens at each of its hours, not where one stretch goes on over midnight."""
     first, last = berlin("2026-08-21T00:00"), berlin("2026-08-24T23:59")
     days = [f"2026-08-{day}T{hour}:00" for day in (21, 22, 24) for hour in ("08", "13")]
-    assert list(BERLIN.openings(SHIFTS, first, last)) == [berlin(each) for each in days]
+    assert list(openings(BERLIN, SHIFTS, first, last)) == [berlin(each) for each in days]
     nights = [berlin("2026-08-21T22:00"), berlin("2026-08-24T22:00")]
-    assert list(BERLIN.openings(NIGHT, first, last)) == nights
+    assert list(openings(BERLIN, NIGHT, first, last)) == nights
     weekdays = Window("weekdays", frozenset(range(5)))
-    assert list(BERLIN.openings(weekdays, first, last)) == [berlin("2026-08-24T00:00")]
-    assert list(BERLIN.openings(Window("always"), first, last)) == []
+    assert list(openings(BERLIN, weekdays, first, last)) == [berlin("2026-08-24T00:00")]
+    assert list(openings(BERLIN, Window("always"), first, last)) == []
     cron = Window("cron", cron="0,1,5 9 * * mon")
-    assert list(BERLIN.openings(cron, first, last)) == [berlin("2026-08-24T09:00"), berlin("2026-08-24T09:05")]
+    assert list(openings(BERLIN, cron, first, last)) == [berlin("2026-08-24T09:00"), berlin("2026-08-24T09:05")]
 
 
 def test_a_window_over_the_clock_changes() -> None:
     """An hour that does not exist opens no window; one that comes twice is open twice."""
     night = Window("night", hours=((2 * 60, 3 * 60),))
-    assert BERLIN.next_opening(night, berlin("2026-03-29T01:30")) == berlin("2026-03-30T02:00")
-    assert BERLIN.next_opening(night, berlin("2026-03-29T03:30")) == berlin("2026-03-30T02:00")
+    assert next_opening(BERLIN, night, berlin("2026-03-29T01:30")) == berlin("2026-03-30T02:00")
+    assert next_opening(BERLIN, night, berlin("2026-03-29T03:30")) == berlin("2026-03-30T02:00")
     for fold in (0, 1):
-        assert BERLIN.next_opening(night, berlin("2026-10-25T02:59", fold)) == berlin("2026-10-25T02:59", fold)
-    assert BERLIN.next_opening(night, berlin("2026-10-25T03:00")) == berlin("2026-10-26T02:00")
+        assert next_opening(BERLIN, night, berlin("2026-10-25T02:59", fold)) == berlin("2026-10-25T02:59", fold)
+    assert next_opening(BERLIN, night, berlin("2026-10-25T03:00")) == berlin("2026-10-26T02:00")
 
 
 def test_a_window_that_begins_or_ends_in_a_clock_change() -> None:
@@ -306,9 +308,9 @@ def test_a_window_that_begins_or_ends_in_a_clock_change() -> None:
     again when that repeats."""
     late = Window("late", hours=((2 * 60 + 30, 5 * 60),))
     for now in ("2026-03-28T06:00", "2026-03-29T01:00"):
-        assert BERLIN.next_opening(late, berlin(now)) == berlin("2026-03-29T03:00")
+        assert next_opening(BERLIN, late, berlin(now)) == berlin("2026-03-29T03:00")
     early = Window("early", hours=((60, 2 * 60 + 30),))
-    assert BERLIN.next_opening(early, berlin("2026-10-25T02:40")) == berlin("2026-10-25T02:00", fold=1)
+    assert next_opening(BERLIN, early, berlin("2026-10-25T02:40")) == berlin("2026-10-25T02:00", fold=1)
 
 
 @pytest.mark.parametrize(
@@ -325,33 +327,33 @@ def test_a_window_that_begins_or_ends_in_a_clock_change() -> None:
 )
 def test_cron_is_the_set_of_its_minutes(cron: str, now: str, opening: str) -> None:
     """The window is open in each minute that the expression names; both day fields must match."""
-    assert BERLIN.next_opening(Window("cron", cron=cron), berlin(now)) == berlin(opening)
+    assert next_opening(BERLIN, Window("cron", cron=cron), berlin(now)) == berlin(opening)
 
 
 def test_cron_in_the_repeated_hour() -> None:
     """The minutes of the repeated hour are open both times, each once."""
     window = Window("cron", cron="30 2 * * *")
     first, second = berlin("2026-10-25T02:30"), berlin("2026-10-25T02:30", fold=1)
-    assert BERLIN.next_opening(window, first) == first
-    assert BERLIN.next_opening(window, first + timedelta(minutes=1)) == second
-    assert BERLIN.next_opening(window, second) == second
-    assert BERLIN.next_opening(window, second + timedelta(minutes=1)) == berlin("2026-10-26T02:30")
+    assert next_opening(BERLIN, window, first) == first
+    assert next_opening(BERLIN, window, first + timedelta(minutes=1)) == second
+    assert next_opening(BERLIN, window, second) == second
+    assert next_opening(BERLIN, window, second + timedelta(minutes=1)) == berlin("2026-10-26T02:30")
 
 
 def test_a_minute_is_open_to_its_end() -> None:
     """Within an open minute it is open, whatever the second."""
     now = berlin("2026-08-03T09:00:59")
-    assert BERLIN.next_opening(Window("cron", cron="0 9 * * *"), now) == now
+    assert next_opening(BERLIN, Window("cron", cron="0 9 * * *"), now) == now
 
 
 def test_a_window_that_never_opens() -> None:
     """The thirtieth of February never comes, and neither does a weekday that is always a holiday."""
-    assert BERLIN.next_opening(Window("never", cron="0 9 30 2 *"), berlin("2026-01-01T00:00")) is None
-    assert BERLIN.next_opening(Window("never", frozenset()), berlin("2026-01-01T00:00")) is None
+    assert next_opening(BERLIN, Window("never", cron="0 9 30 2 *"), berlin("2026-01-01T00:00")) is None
+    assert next_opening(BERLIN, Window("never", frozenset()), berlin("2026-01-01T00:00")) is None
 
 
 @pytest.mark.parametrize(
-    ("window", "now", "closing"),
+    ("window", "now", "closes"),
     [
         (OFFICE, "2026-08-21T09:00", "2026-08-21T18:00"),
         (Window("cron", cron="* 9 * * *"), "2026-08-21T09:17", "2026-08-21T10:00"),
@@ -363,9 +365,9 @@ def test_a_window_that_never_opens() -> None:
         (Window("late", hours=((20 * 60, 26 * 60 + 30),)), "2026-03-28T20:00", "2026-03-29T03:00"),
     ],
 )
-def test_closing(window: Window, now: str, closing: str) -> None:
+def test_closing(window: Window, now: str, closes: str) -> None:
     """An open window closes at the first minute that it does not name."""
-    assert BERLIN.closing(window, berlin(now)) == berlin(closing)
+    assert closing(BERLIN, window, berlin(now)) == berlin(closes)
 
 
 @pytest.mark.parametrize(
@@ -399,7 +401,7 @@ def test_both_kinds_of_window_agree(naive: datetime) -> None:
     """Hours and the cron expression with the same minutes open at the same instant, clock changes included."""
     now = naive.replace(microsecond=0, tzinfo=UTC)
     hours = Window("hours", frozenset({0, 6}), ((2 * 60, 4 * 60),))
-    assert BERLIN.next_opening(hours, now) == BERLIN.next_opening(Window("cron", cron="* 2-3 * * sun,mon"), now)
+    assert next_opening(BERLIN, hours, now) == next_opening(BERLIN, Window("cron", cron="* 2-3 * * sun,mon"), now)
 
 
 HOURS = st.builds(
@@ -413,14 +415,14 @@ def test_a_window_opens_as_soon_as_it_is_open(naive: datetime, hours: list[tuple
     """No open minute lies before the next opening, and no shut one before the closing."""
     now = naive.replace(second=0, microsecond=0, tzinfo=UTC)
     window = Window("half hours", hours=joined_hours(hours))
-    opening = BERLIN.next_opening(window, now)
+    opening = next_opening(BERLIN, window, now)
     assert opening is not None
-    closing = BERLIN.closing(window, opening)
+    closes = closing(BERLIN, window, opening)
     before = (now + timedelta(minutes=n) for n in range((opening - now) // timedelta(minutes=1)))
-    during = (opening + timedelta(minutes=n) for n in range((closing - opening) // timedelta(minutes=1)))
-    assert not any(BERLIN.is_open(window, each) for each in before)
-    assert all(BERLIN.is_open(window, each) for each in during)
-    assert BERLIN.is_open(window, closing) is (closing - opening > timedelta(weeks=1))
+    during = (opening + timedelta(minutes=n) for n in range((closes - opening) // timedelta(minutes=1)))
+    assert not any(is_open(BERLIN, window, each) for each in before)
+    assert all(is_open(BERLIN, window, each) for each in during)
+    assert is_open(BERLIN, window, closes) is (closes - opening > timedelta(weeks=1))
 
 
 # --- schedules ---
@@ -429,7 +431,7 @@ def test_a_window_opens_as_soon_as_it_is_open(naive: datetime, hours: list[tuple
 def test_firings() -> None:
     """A schedule fires between two instants, both included."""
     first, last = berlin("2026-08-21T06:00"), berlin("2026-08-23T06:00")
-    assert list(BERLIN.firings("0 6 * * *", first, last)) == [
+    assert list(firings(BERLIN, "0 6 * * *", first, last)) == [
         berlin("2026-08-21T06:00"),
         berlin("2026-08-22T06:00"),
         berlin("2026-08-23T06:00"),
@@ -439,17 +441,17 @@ def test_firings() -> None:
 def test_a_schedule_fires_once_in_the_repeated_hour() -> None:
     """In the autumn night a job at half past two runs once; in spring it runs when that time would be."""
     day = timedelta(days=1)
-    autumn = list(BERLIN.firings("30 2 * * *", berlin("2026-10-24T12:00"), berlin("2026-10-24T12:00") + 2 * day))
+    autumn = list(firings(BERLIN, "30 2 * * *", berlin("2026-10-24T12:00"), berlin("2026-10-24T12:00") + 2 * day))
     assert autumn == [berlin("2026-10-25T02:30"), berlin("2026-10-26T02:30")]
-    spring = list(BERLIN.firings("30 2 * * *", berlin("2026-03-28T12:00"), berlin("2026-03-28T12:00") + 2 * day))
+    spring = list(firings(BERLIN, "30 2 * * *", berlin("2026-03-28T12:00"), berlin("2026-03-28T12:00") + 2 * day))
     assert spring == [berlin("2026-03-29T03:30"), berlin("2026-03-30T02:30")]
 
 
 def test_a_schedule_never_goes_back() -> None:
     """Around the clock changes firings only go forward, each once."""
     for start in (berlin("2026-03-28T22:00"), berlin("2026-10-24T22:00")):
-        firings = list(BERLIN.firings("*/20 * * * *", start, start + timedelta(hours=10)))
-        assert firings == sorted(set(firings))
+        found = list(firings(BERLIN, "*/20 * * * *", start, start + timedelta(hours=10)))
+        assert found == sorted(set(found))
 
 
 # --- holidays ---

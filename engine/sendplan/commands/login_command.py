@@ -10,7 +10,7 @@ from sendplan.commands.context import load_settings, project_option, reader_for,
 from sendplan.mail.authorities import log_in
 from sendplan.mail.diagnosis import advice_for
 from sendplan.mail.dialing import SmtpError
-from sendplan.mail.tokens import keep
+from sendplan.mail.oauth_tokens import keep
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project.settings import Settings
 from sendplan.scopes import Scope

@@ -28,6 +28,7 @@ from sendplan.commands.output import print_json, print_problems, remark, warn
 from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
+from sendplan.cron import firings
 from sendplan.deciding.candidates import indexes
 from sendplan.dispatch.delivery import check_brake, interruptible, stopping
 from sendplan.operating.approving import check_approved, keep_waiting
@@ -197,7 +198,7 @@ def _next_firing(settings: Settings) -> datetime | None:
     if settings.schedule is None:
         raise UserError(_NO_SCHEDULE, Exit.USAGE)
     start = datetime.now(UTC) + timedelta(seconds=1)
-    return next(settings.calendar.firings(settings.schedule, start, start + timedelta(days=366 * 5)), None)
+    return next(firings(settings.calendar, settings.schedule, start, start + timedelta(days=366 * 5)), None)
 
 
 def _wait_until(moment: datetime, stop: threading.Event) -> bool:

@@ -18,6 +18,7 @@ from sendplan.planning.planner import Clock, decide_orders, make_plan
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import OrderSource
+from sendplan.windows import next_opening
 
 COMPARED = ("status", "step", "klass", "template", "sender", "language")
 """What makes a message another one, besides the day on which it leaves."""
@@ -217,5 +218,5 @@ def _leaves(decision: Decision, settings: Settings) -> str | None:
     calendar = settings.calendar
     due = calendar.instant(decision.due)
     window = settings.windows[decision.step.window] if decision.step.window else None
-    opening = calendar.next_opening(window, due) if window else due
+    opening = next_opening(calendar, window, due) if window else due
     return str(calendar.day(opening)) if opening is not None else None

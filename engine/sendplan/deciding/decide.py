@@ -11,7 +11,6 @@ from datetime import date, datetime
 from functools import partial
 
 from sendplan.addresses import address_error
-from sendplan.calendar import Window
 from sendplan.deciding.decision import OUTSIDE, Check, Decision, Sentence, Situation
 from sendplan.deciding.held_back import paused, snoozed, stale, suppressed
 from sendplan.deciding.progress import progress
@@ -23,6 +22,7 @@ from sendplan.plan import Reason
 from sendplan.project.regions import ADDRESS_FIELDS, locate
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Account, Hold, Settings
+from sendplan.windows import Window, next_opening
 
 
 def decide(rule: Rule, settings: Settings, situation: Situation) -> Decision:
@@ -329,7 +329,7 @@ class _Decider:
         assert self.step is not None
         assert self.due is not None
         self.window = self.settings.windows[self.step.window] if self.step.window else None
-        self.opening = self.calendar.next_opening(self.window, self.now) if self.window else self.now
+        self.opening = next_opening(self.calendar, self.window, self.now) if self.window else self.now
         expires, name = self.step.expires, self.step.window
         if expires is None:
             return None

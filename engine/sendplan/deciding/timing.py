@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sendplan.calendar import Calendar, Window
+from sendplan.calendar import Calendar
 from sendplan.units import Duration
+from sendplan.windows import Window, closing, next_opening
 
 MISSED_FOR = timedelta(days=7)
 """How long people are told of a message that was missed."""
@@ -36,8 +37,8 @@ def lookback_ends(calendar: Calendar, lookback: Duration, day: date) -> datetime
 
 def window_changes(calendar: Calendar, window: Window, now: datetime) -> datetime | None:
     """When a window opens or closes next, or may; None when it never opens again."""
-    opening = calendar.next_opening(window, now)
-    return calendar.closing(window, now) if opening == now else opening
+    opening = next_opening(calendar, window, now)
+    return closing(calendar, window, now) if opening == now else opening
 
 
 def last_chance(calendar: Calendar, window: Window, now: datetime, end: datetime) -> datetime:
@@ -46,7 +47,7 @@ def last_chance(calendar: Calendar, window: Window, now: datetime, end: datetime
     It is near the end, not the very last: whoever waits for it looks again then.
     """
     for before in _BEFORE_THE_END:
-        opening = calendar.next_opening(window, max(now, end - before))
+        opening = next_opening(calendar, window, max(now, end - before))
         if opening is not None and now < opening < end:
             return opening
     return min(end, window_changes(calendar, window, now) or now + _BEFORE_THE_END[0])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.model import Verdict
+from sendplan.dispatch.refusals_in_a_row import IN_A_ROW
 from sendplan.dispatch.retries import next_attempt
-from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
 from sendplan.ledger import MessageKey, State
 from sendplan.mail.replies import Reply

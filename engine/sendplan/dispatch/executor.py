@@ -19,8 +19,8 @@ from sendplan.dispatch.desk import Desk
 from sendplan.dispatch.job import Services
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
+from sendplan.dispatch.refusals_in_a_row import Streaks
 from sendplan.dispatch.reports import LOGIN_REST, Reports
-from sendplan.dispatch.streaks import Streaks
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record

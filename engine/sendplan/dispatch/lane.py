@@ -8,11 +8,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from sendplan.dispatch.breaker import Breaker
+from sendplan.dispatch.circuit_breaker import Breaker
+from sendplan.dispatch.minute_pace import Pace
 from sendplan.dispatch.model import CAUSES, Cause, Pauses
-from sendplan.dispatch.pacing import Pace
+from sendplan.dispatch.refusals_in_a_row import Streaks
 from sendplan.dispatch.reports import Reports
-from sendplan.dispatch.streaks import Streaks
 from sendplan.events import emit
 from sendplan.plan import Entry
 from sendplan.project.settings import Sender

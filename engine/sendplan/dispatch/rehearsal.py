@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, DecideAgain, composed, left_open
+from sendplan.dispatch.minute_pace import Pace
 from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
-from sendplan.dispatch.pacing import Pace
 from sendplan.mail.attachments import AttachmentError
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, mailbox

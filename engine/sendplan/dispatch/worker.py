@@ -17,8 +17,8 @@ from sendplan.dispatch.desk import Desk, UnrecordedError, recipients_of
 from sendplan.dispatch.job import Job, Services, composed, left_open
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import CAUSES, LEVELS, Cause, Ending, Result, Verdict
+from sendplan.dispatch.refusals_in_a_row import IN_A_ROW
 from sendplan.dispatch.retries import delay
-from sendplan.dispatch.streaks import IN_A_ROW
 from sendplan.events import emit
 from sendplan.ledger import State
 from sendplan.mail.dialing import SmtpError

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 
-from sendplan.calendar import Calendar, Window
+from sendplan.calendar import Calendar
+from sendplan.cron import firings, last_firing
 from sendplan.expressions import Node
 from sendplan.expressions.nodes import Add, Extreme
 from sendplan.lint.branches import branches
@@ -16,6 +17,7 @@ from sendplan.problems import Problem
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.units import Duration
+from sendplan.windows import Window, closing, last_minute, next_opening, openings
 
 _FIRST, _YEAR_LATER, _LAST = date(2024, 1, 1), date(2025, 2, 1), date(2028, 1, 1)
 """The days that are looked at: fixed ones, four years where holidays matter, so that `check` always says the same."""
@@ -25,7 +27,7 @@ def closed_windows(subject: Subject) -> Iterator[Problem]:
     """A window that never opens, such as on 30 February, or never while the project's schedule runs."""
     calendar = subject.project.settings.calendar
     for name, window in subject.project.settings.windows.items():
-        if calendar.next_opening(window, calendar.instant(_FIRST)) is None:
+        if next_opening(calendar, window, calendar.instant(_FIRST)) is None:
             message = f"window `{name}` never opens"
             help_ = "in a cron expression day and weekday must both match; use days that exist"
         elif subject.project.settings.schedule is not None and not any(_shut(subject.project.settings, name)):
@@ -85,12 +87,12 @@ def _between_runs(
     """The same gaps, from the last run before each to the first one after it."""
     last_run: datetime | None = None
     for (_, opens), (shut, _) in pairwise(gaps):
-        first = next(calendar.firings(schedule, opens, shut - timedelta(minutes=1)), None)
+        first = next(firings(calendar, schedule, opens, shut - timedelta(minutes=1)), None)
         if first is None:
             continue
         if last_run is not None:
             yield last_run + timedelta(minutes=1), first
-        last_run = calendar.last_firing(schedule, shut)
+        last_run = last_firing(calendar, schedule, shut)
 
 
 def _gaps(calendar: Calendar, window: Window) -> Iterator[tuple[datetime, datetime]]:
@@ -98,22 +100,22 @@ def _gaps(calendar: Calendar, window: Window) -> Iterator[tuple[datetime, dateti
     closed = calendar.closed if window.holidays_closed else ()
     first = min((_FIRST, *(start - timedelta(days=30) for start, _ in closed)))
     last = max((_LAST if window.holidays_closed else _YEAR_LATER, *(end + timedelta(days=30) for _, end in closed)))
-    opening = calendar.next_opening(window, calendar.instant(first))
+    opening = next_opening(calendar, window, calendar.instant(first))
     if opening is not None:
         yield from _pauses(calendar, window, opening)
     while opening is not None and calendar.day(opening) < last:
         day = calendar.day(opening)
-        shut = calendar.last_minute(window, day)
-        opening = calendar.next_opening(window, max(shut, calendar.instant(day + timedelta(days=1))))
+        shut = last_minute(calendar, window, day)
+        opening = next_opening(calendar, window, max(shut, calendar.instant(day + timedelta(days=1))))
         if opening is not None:
             yield shut, opening
 
 
 def _pauses(calendar: Calendar, window: Window, opening: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Where the window is shut between its hours of one day, such as over lunch."""
-    evening = calendar.last_minute(window, calendar.day(opening))
-    for later in calendar.openings(window, opening + timedelta(minutes=1), evening):
-        yield calendar.closing(window, opening), later
+    evening = last_minute(calendar, window, calendar.day(opening))
+    for later in openings(calendar, window, opening + timedelta(minutes=1), evening):
+        yield closing(calendar, window, opening), later
         opening = later
 
 

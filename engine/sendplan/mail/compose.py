@@ -17,7 +17,7 @@ from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.templates import Context, Templates, unsubscribe_links
 from sendplan.units import size_text
-from sendplan.unsubscribing import EVERY_REQUIRED, Unsubscribe, token_of
+from sendplan.unsubscribe_tokens import EVERY_REQUIRED, Unsubscribe, token_of
 
 if TYPE_CHECKING:
     from sendplan.templates import Rendered

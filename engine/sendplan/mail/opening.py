@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sendplan.mail.credentials import password_of
 from sendplan.mail.dialing import SmtpError, Timeouts
+from sendplan.mail.oauth_tokens import access_token, login_problem
 from sendplan.mail.smtp import Session
-from sendplan.mail.tokens import access_token, login_problem
 from sendplan.problems import Problem, UserError
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from sendplan.operating.unsubscribes import Unsubscribed, resolve, unsubscribe
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import Store
-from sendplan.unsubscribing import is_earlier
+from sendplan.unsubscribe_tokens import is_earlier
 
 PER_MINUTE = 60
 """Requests whose token this store has not made; those with one are always answered."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sendplan.project.settings import TRANSACTIONAL, Settings
 from sendplan.store.protocols import SECRET, Reader, Store
-from sendplan.unsubscribing import EVERY_REQUIRED, Unsubscribe, earlier_token, is_earlier, read_token
+from sendplan.unsubscribe_tokens import EVERY_REQUIRED, Unsubscribe, earlier_token, is_earlier, read_token
 
 REASON = "unsubscribed"
 

@@ -20,8 +20,9 @@ from sendplan.deciding.candidates import searches
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import Facts, facts_of
-from sendplan.deciding.otherwise import missed_at, waits_on
+from sendplan.deciding.missed import missed_at
 from sendplan.deciding.timing import MISSED_FOR
+from sendplan.deciding.waits_on_unknown import waits_on
 from sendplan.fields import Value, catalogue, decimal_text
 from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sendplan.calendar import Calendar, Window
+from sendplan.calendar import Calendar
 from sendplan.expressions import Condition, ParamValue
 from sendplan.fields import Field, Value
 from sendplan.project.regions import Region
 from sendplan.units import Duration
+from sendplan.windows import Window
 
 
 @dataclass(frozen=True, slots=True)

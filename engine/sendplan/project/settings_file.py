@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sendplan.addresses import address_error, address_of, names_several
-from sendplan.calendar import Window, cron_error
+from sendplan.cron import cron_error
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, kind_of_value
 from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
@@ -35,6 +35,7 @@ from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 from sendplan.store_kinds import HELP, store_kind
 from sendplan.units import Duration, parse_size
+from sendplan.windows import Window
 
 FILE = "sendplan.yaml"
 _NEEDED = {"senders": "from", "holds": "when", "imports": "file"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sendplan.calendar import Window, cron_error, joined_hours
+from sendplan.cron import cron_error
 from sendplan.project.shop_section import Note
 from sendplan.project.times import hours_of_day, weekdays
+from sendplan.windows import Window, joined_hours
 
 
 def window(name: str, given: Mapping[str, Any], note: Note) -> Window:

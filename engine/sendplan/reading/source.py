@@ -12,7 +12,7 @@ import yaml
 
 from sendplan.problems import CODES, Problem, Span, UserError, did_you_mean
 from sendplan.reading.composing import Branch, Composer, Leaf, Place, Plain, span_between
-from sendplan.reading.masking import masked, without_url_password
+from sendplan.reading.password_masking import masked, without_url_password
 from sendplan.reading.project_file import read_project_file
 from sendplan.reading.syntax import explain
 

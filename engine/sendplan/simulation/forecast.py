@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sendplan.calendar import Calendar, cron_error
+from sendplan.calendar import Calendar
 from sendplan.comparing.revisions import broken_there
+from sendplan.cron import cron_error, firings
 from sendplan.fields import Moment
 from sendplan.planning.planner import never_carried
 from sendplan.problems import Exit, Problem, UserError
@@ -163,7 +164,7 @@ def _runs(every: str | None, projects: Sequence[Project], span: TimeSpan) -> lis
     if every is None:
         runs = usual_runs(projects, span.begin, span.end)
     else:
-        runs = list(projects[0].settings.calendar.firings(every, span.begin, span.end))
+        runs = list(firings(projects[0].settings.calendar, every, span.begin, span.end))
     if not runs:
         raise _wrong("no run falls between the beginning and the end", "choose other times, or another rhythm")
     return runs

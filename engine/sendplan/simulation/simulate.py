@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain, islice
 
+from sendplan.cron import firings
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import stored_fields
 from sendplan.fields import EVENTS
@@ -22,6 +23,7 @@ from sendplan.planning.planner import Clock, OrderDecisions, decide_order
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
 from sendplan.store.protocols import Reader, StoredOrder
+from sendplan.windows import next_opening, openings
 
 _DAILY = "0 6 * * *"
 """On the shop's clock."""
@@ -102,11 +104,11 @@ def usual_runs(projects: Sequence[Project], first: datetime, last: datetime) -> 
     """
     settings = projects[0].settings
     if settings.schedule is not None:
-        return list(settings.calendar.firings(settings.schedule, first, last))
-    runs = set(settings.calendar.firings(_DAILY, first, last))
+        return list(firings(settings.calendar, settings.schedule, first, last))
+    runs = set(firings(settings.calendar, _DAILY, first, last))
     for project in projects:
         for window in _windows_used(project):
-            runs.update(project.settings.calendar.openings(project.settings.windows[window], first, last))
+            runs.update(openings(project.settings.calendar, project.settings.windows[window], first, last))
     return sorted(runs)
 
 
@@ -207,7 +209,7 @@ def _news_at(decision: Decision) -> datetime | None:
 
 def _is_open(project: Project, window: str, run: datetime) -> bool:
     settings = project.settings
-    return settings.calendar.next_opening(settings.windows[window], run) == run
+    return next_opening(settings.calendar, settings.windows[window], run) == run
 
 
 def closed_windows(project: Project, runs: Sequence[datetime]) -> dict[str, list[str]]:

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendplan.dispatch.breaker import Breaker
+from sendplan.dispatch.circuit_breaker import Breaker
 from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.lane import Lane
+from sendplan.dispatch.minute_pace import Pace
 from sendplan.dispatch.model import Cause, Pauses
-from sendplan.dispatch.pacing import Pace
+from sendplan.dispatch.refusals_in_a_row import Streaks
 from sendplan.dispatch.reports import Reports
 from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
-from sendplan.dispatch.streaks import Streaks
 from sendplan.events import emit
 from sendplan.ledger import History, MessageKey, Move, Record, State
 from sendplan.mail.credentials import password_of

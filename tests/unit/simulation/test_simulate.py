@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_projects import SETTINGS, fill, loaded, write_project
 
+from sendplan.cron import firings
 from sendplan.fields import EVENTS, Value
 from sendplan.ledger import History, MessageKey, Overrides, Record, Snooze, SnoozeSubject, Standing, State
 from sendplan.plan import Reason
@@ -31,7 +32,7 @@ DAYS = 45
 def runs_of(project: Project, cron: str = DAILY, first: date = FIRST, days: int = DAYS) -> list[datetime]:
     calendar = project.settings.calendar
     start, end = calendar.instant(first), calendar.instant(first + timedelta(days=days))
-    return list(calendar.firings(cron, start, end - timedelta(seconds=1)))
+    return list(firings(calendar, cron, start, end - timedelta(seconds=1)))
 
 
 def order(id_: str, **values: Value) -> StoredOrder:

@@ -1,57 +1,38 @@
-"""The dispatcher's half of a store: leases on plans, intents, outcomes, recovery, and a person's moves."""
+"""The dispatcher's half of a store: intents, outcomes, and a person's moves."""
 
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from sendplan.addresses import mailbox
-from sendplan.calendar import Calendar
-from sendplan.fields import Field
-from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, Record, SnoozeSubject, State, message_digest, person_may
-from sendplan.plan import Plan
+from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, SnoozeSubject, State, message_digest, person_may
 from sendplan.project.settings import TRANSACTIONAL
 from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
-from sendplan.store.protocols import REPEAT_AFTER_LEASE, SECRET, LeftOpen, PlanRecord
-from sendplan.store.sql.database import Database, Dialect, Transaction
+from sendplan.store.protocols import SECRET
+from sendplan.store.sql.database import Dialect, Transaction
 from sendplan.store.sql.encoding import encode_instant
-from sendplan.store.sql.quota import Quotas
-from sendplan.store.sql.reader import (
-    EXECUTIONS,
-    PLAN_COLUMNS,
-    RECENT,
-    RECORD_COLUMNS,
-    SqlReader,
-    plan_record,
-    record_of,
-)
+from sendplan.store.sql.plan_leases import SqlPlanLeases
+from sendplan.store.sql.reader import RECENT
+from sendplan.store.sql.sender_limits import Quotas
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
-_LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
 _ORIGINS = {
     to: ", ".join(f"'{state}'" for state in (State.SENDING, State.UNCERTAIN) if to in MOVES[state]) for to in State
 }
 """State → from which an outcome may bring a message there, as SQL."""
-_VANISHED = "whoever sent it vanished before the server's reply was recorded"
 
 
-class SqlLedger(SqlReader):
-    """Reads as `SqlReader`, and moves messages and plans."""
+class SqlLedger(SqlPlanLeases):
+    """Reads and hands out plans as its bases do, and moves messages."""
 
-    def __init__(
-        self, database: Database, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
-    ) -> None:
-        """`clock` gives the real time in seconds since 1970, for leases and limits."""
-        super().__init__(database, fields, calendar)
-        self._database = database
-        self._guards = _guards(database.dialect)
-        self._clock = clock
+    @cached_property
+    def _guards(self) -> str:
+        return _guards(self._database.dialect)
 
     @cached_property
     def _secret(self) -> str:
@@ -62,68 +43,6 @@ class SqlLedger(SqlReader):
         """What is changed within becomes durable at once, or not at all."""
         with self._database.transaction():
             yield
-
-    def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
-        with self._database.transaction() as connection:
-            wall = self._wall()
-            held = connection.execute(f"SELECT {PLAN_COLUMNS}, token FROM plans WHERE id = ?", (plan.id,)).fetchone()
-            if held:
-                *columns, old_token = held
-                if columns[1] == "finished" or (columns[-1] or 0) > wall:
-                    return plan_record(tuple(columns))
-                # Before the old lease is forgotten: its end decides when a person may repeat what it left in flight.
-                self._recover(connection, wall // 1000 * 1000, wall, old_token)
-            token = secrets.token_hex(12)
-            connection.execute(
-                "INSERT INTO plans (id, json, state, created, owner, token, lease_until, sent, failed, uncertain)"
-                " VALUES (:id, :json, 'executing', :wall, :owner, :token, :until, 0, 0, 0)"
-                " ON CONFLICT (id) DO UPDATE SET"
-                " state = 'executing', owner = :owner, token = :token, lease_until = :until",
-                {
-                    "id": plan.id,
-                    "json": json.dumps(plan.to_json(), ensure_ascii=False),
-                    "wall": wall,
-                    "owner": owner,
-                    "token": token,
-                    "until": wall + round(lease_seconds * 1000),
-                },
-            )
-            connection.execute(
-                "INSERT INTO meta (name, value) VALUES (?, '1') ON CONFLICT (name)"
-                " DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
-                (EXECUTIONS,),
-            )
-            return token
-
-    def renew_lease(self, token: str, lease_seconds: float) -> bool:
-        wall = self._wall()
-        until = wall + round(lease_seconds * 1000)
-        with self._database.transaction() as connection:
-            changed = connection.execute(
-                "UPDATE plans SET lease_until = ? WHERE token = ? AND lease_until > ?", (until, token, wall)
-            )
-            return changed.rowcount == 1
-
-    def finish_plan(
-        self,
-        token: str,
-        *,
-        state: str,
-        sent: int,
-        failed: int,
-        uncertain: int,
-        left_open: Sequence[LeftOpen] = (),
-        copies_refused: Sequence[str] = (),
-    ) -> bool:
-        texts = (json.dumps(list(map(astuple, left_open))), json.dumps(list(copies_refused)))
-        with self._database.transaction() as connection:
-            changed = connection.execute(
-                "UPDATE plans SET state = ?, sent = sent + ?, failed = failed + ?, uncertain = uncertain + ?,"
-                " left_open = ?, copies_refused = ?, lease_until = NULL"
-                " WHERE token = ? AND lease_until IS NOT NULL",
-                (state, sent, failed, uncertain, *texts, token),
-            )
-            return changed.rowcount == 1
 
     def claim(self, intents: Sequence[Intent]) -> tuple[ClaimResult, ...]:
         with self._database.transaction() as connection:
@@ -207,28 +126,6 @@ class SqlLedger(SqlReader):
             )
             return changed.rowcount == 1
 
-    def recover(self, at: datetime) -> tuple[Record, ...]:
-        with self._database.transaction() as connection:
-            return self._recover(connection, encode_instant(at), self._wall(), None)
-
-    def _recover(self, connection: Transaction, at: int, wall: int, token: str | None) -> tuple[Record, ...]:
-        """Recover the rows of one lease, or of all that have ended."""
-        lease_end = "(SELECT lease_until FROM plans WHERE plans.token = messages.token)"
-        rows = connection.execute(
-            f"UPDATE messages SET state = 'uncertain', at = :at, reply = :reply, wall = :wall,"
-            f" repeat_from = coalesce({lease_end}, :wall) + :patience"
-            f" WHERE state = 'sending' AND {_LEASE_ENDED} AND token = coalesce(:token, token)"
-            f" RETURNING {RECORD_COLUMNS}",
-            {
-                "at": at,
-                "reply": _VANISHED,
-                "wall": wall,
-                "patience": round(REPEAT_AFTER_LEASE * 1000),
-                "token": token,
-            },
-        ).fetchall()
-        return tuple(map(record_of, rows))
-
     def move(self, order: str, key: MessageKey, to: State | None, *, at: datetime, reply: str = "") -> bool:
         with self._database.transaction() as connection:
             wall = self._wall()
@@ -261,9 +158,6 @@ class SqlLedger(SqlReader):
     def trust_addresses_again(self, sender: str) -> int:
         with self._database.transaction() as connection:
             return sum(_lift_suppression(connection, *each) for each in self._failures("sender", sender, RECENT))
-
-    def _wall(self) -> int:
-        return int(self._clock() * 1000)
 
 
 _ASKED = ("token", "order_id", "rule", "step", "sender", "mailbox", "class", "classes", "today")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sendplan import checking
-from sendplan.reading.masking import masked
+from sendplan.reading.password_masking import masked
 from sendplan.report import problems_github, problems_json, problems_text
 
 SECRET = "hunter2"

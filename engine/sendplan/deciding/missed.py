@@ -1,4 +1,4 @@
-"""What a decision would be if one thing were otherwise: what was missed, and what waits on an unknown field."""
+"""Messages that were missed: they would have left, had they not expired or grown too old within the last days."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from sendplan.addresses import mailbox
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision
 from sendplan.deciding.timing import MISSED_FOR
-from sendplan.plan import Reason, Status
+from sendplan.plan import WOULD_LEAVE, Reason
 from sendplan.project.rules import Rule
 from sendplan.project.settings import Settings
-
-_LEAVES = frozenset({Status.SEND, Status.LATER, Status.HELD})
 
 
 def missed_at(
@@ -37,7 +35,7 @@ def missed_at(
         rule = _without_end(rule, decision.reason)
         decision = decide(rule, settings, decision.situation)
     known = ran is not None and ran < lost and (stored_at is None or stored_at < lost)
-    return lost if known and decision.status in _LEAVES else None
+    return lost if known and decision.status in WOULD_LEAVE else None
 
 
 def _was_snoozed(decision: Decision, settings: Settings, lost: datetime) -> bool:
@@ -50,23 +48,3 @@ def _without_end(rule: Rule, reason: Reason) -> Rule:
     if reason is Reason.TOO_OLD:
         return replace(rule, lookback=None)
     return replace(rule, steps=tuple(replace(step, expires=None) for step in rule.steps))
-
-
-def waits_on(decision: Decision, settings: Settings) -> tuple[str, ...]:
-    """The fields whose absence alone keeps a message from being listed."""
-    rule, names = decision.rule, list[str]()
-    while decision.unknown:
-        names += decision.unknown
-        rule, settings = _known(rule, settings, decision)
-        decision = decide(rule, settings, decision.situation)
-    return tuple(dict.fromkeys(names)) if decision.status in _LEAVES else ()
-
-
-def _known(rule: Rule, settings: Settings, decision: Decision) -> tuple[Rule, Settings]:
-    """The rule and settings without the question that met the unknown."""
-    if decision.reason is Reason.TRIGGER_UNKNOWN:
-        return replace(rule, steps=tuple(replace(step, triggers=()) for step in rule.steps)), settings
-    if decision.reason is Reason.REGION_EXCLUDED:
-        return replace(rule, steps=tuple(replace(step, regions=None) for step in rule.steps)), settings
-    classes = {name: replace(each, requires=None) for name, each in settings.classes.items()}
-    return rule, replace(settings, classes=classes)

@@ -15,10 +15,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from sendplan.board import orders, rule_files, signing_in, today
-from sendplan.board.board import FOLDER, Board
+from sendplan.board import acting, forecasting, orders, rule_files, signing_in, today
+from sendplan.board.board import FOLDER, LIVE, Board
 from sendplan.board.current import Current
-from sendplan.board.guard import SIGN_IN, Addresses, Guard
+from sendplan.board.guard import SEEN, SIGN_IN, Addresses, Guard
 from sendplan.board.sessions import Sessions
 from sendplan.problems import UserError
 
@@ -33,12 +33,30 @@ SHOWING: dict[str, Page] = {
     "/order": orders.order,
     "/message": orders.message,
     "/mail": orders.mail,
+    "/settling": acting.settle_page,
+    "/forecast": forecasting.forecast,
     "/rules": rule_files.rules,
     "/file": rule_files.file,
     "/tests": rule_files.tests,
 }
 """Pages that are read."""
-ACTING: dict[str, Page] = {"/sign-out": signing_in.sign_out, "/approve": today.approve_plan}
+ACTING: dict[str, Page] = {
+    "/sign-out": signing_in.sign_out,
+    "/approve": today.approve_plan,
+    **{
+        f"/{act.__name__}": acting.acting(act)
+        for act in (
+            acting.settle,
+            acting.snooze,
+            acting.wake,
+            acting.suppress,
+            acting.unsuppress,
+            acting.pause,
+            acting.resume,
+            acting.address,
+        )
+    },
+}
 """Forms that change something: only these, and only by POST."""
 
 
@@ -55,7 +73,7 @@ def application(
     board = Board(current, sessions, addresses, read_only, user_header)
     routes = [
         Route(SIGN_IN, partial(signing_in.sign_in, board), methods=["GET", "POST"]),
-        *(Route(path, partial(page, board), methods=["GET"]) for path, page in SHOWING.items()),
+        *(Route(path, partial(_shown, board, page), methods=["GET"]) for path, page in SHOWING.items()),
         *(Route(path, partial(page, board), methods=["POST"]) for path, page in ACTING.items()),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]
@@ -64,8 +82,16 @@ def application(
     return Guard(pages, addresses, sessions, read_only=read_only), sessions
 
 
+def _shown(board: Board, page: Page, request: Request) -> Response:
+    """A page; nothing for a live one that shows the present state already."""
+    if request.url.path in LIVE and request.headers.get(SEEN) == board.current.seen():
+        return Response(status_code=204)
+    return page(board, request)
+
+
 def _user_error(board: Board, request: Request, error: UserError) -> Response:
-    return board.page(request, "problem.html", status=404, problems=error.problems)
+    status = 404 if request.method in ("GET", "HEAD") else 409
+    return board.page(request, "problem.html", status=status, problems=error.problems)
 
 
 def _http_error(board: Board, request: Request, error: HTTPException) -> Response:

@@ -15,13 +15,16 @@ from starlette.responses import HTMLResponse, Response
 from sendplan.board.current import Current
 from sendplan.board.guard import Addresses
 from sendplan.board.sessions import Sessions, Visitor
-from sendplan.board.words import REASON_WORDS, STATUS_WORDS, translator
+from sendplan.board.words import REASON_WORDS, STATE_WORDS, STATUS_WORDS, translator
 from sendplan.problems import Problem
+from sendplan.simulation.simulation_page import figure
 from sendplan.text import clean, minute
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+LIVE = frozenset({"/rules", "/changes", "/file"})
+"""Pages that show a saved file by themselves."""
 FOLDER = Path(__file__).parent
 PER_PAGE = 50
 
@@ -39,6 +42,7 @@ class Board:
 
     def page(self, request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:
         """An HTML page in the visitor's language."""
+        live = self._live(request)
         words = translator(request.headers.get("accept-language", ""))
         session = session_of(request)
         common = {
@@ -49,9 +53,23 @@ class Board:
             "path": request.url.path,
             "shop": self.current.project.settings.shop.name,
             "broken": session is not None and not self.current.files().loaded,
+            "acts": request.method == "POST",
             "can_act": session is not None and not self.read_only,
         }
-        return HTMLResponse(_environment().get_template(template).render(common | values), status)
+        return HTMLResponse(_environment().get_template(template).render(common | live | values), status)
+
+    def _live(self, request: Request) -> dict[str, str | None]:
+        """What a live page asks for again, and how it pauses."""
+        if request.url.path not in LIVE or session_of(request) is None:
+            return {"seen": None, "paused_address": None, "address": None}
+        query = {name: text for name, text in request.query_params.items() if name != "live"}
+        paused = request.query_params.get("live") == "off"
+        here = f"{request.url.path}?{urlencode(query)}"
+        return {
+            "seen": None if paused else self.current.seen(),
+            "address": here,
+            "paused_address": f"{request.url.path}?{urlencode({**query, 'live': 'off'})}",
+        }
 
 
 def session_of(request: Request) -> Visitor | None:
@@ -113,6 +131,7 @@ def place_of(problem: Problem) -> str:
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
@@ -123,5 +142,10 @@ def _environment() -> Environment:
         finalize=lambda value: clean(value) if type(value) is str else value,
     )
     environment.filters |= {"minute": minute, "number": "{:,}".format, "place": place_of, "query": urlencode}
-    environment.globals |= {"reason_words": REASON_WORDS, "status_words": STATUS_WORDS}
+    environment.globals |= {
+        "figure": lambda *given: Markup(figure(*given)),
+        "reason_words": REASON_WORDS,
+        "state_words": STATE_WORDS,
+        "status_words": STATUS_WORDS,
+    }
     return environment

@@ -5,6 +5,7 @@ While a file is broken, the last good state stays and the problems are told besi
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Generic, TypeVar
 from sendplan.checking import check
 from sendplan.comparing.difference import Difference, of_rules
 from sendplan.comparing.revisions import project_at
+from sendplan.git import commit_of
 from sendplan.operating.overview import Overview, overview_of
 from sendplan.planning.planner import Clock
 from sendplan.problems import Problem, UserError
@@ -24,6 +26,7 @@ from sendplan.project import project as projects
 from sendplan.project.project import Project
 from sendplan.project.settings_file import FILE
 from sendplan.scenarios import tests
+from sendplan.simulation.forecast import Forecast, forecast
 from sendplan.store import Reader, Store, open_reader, open_store
 
 REVISION = "HEAD"
@@ -92,6 +95,7 @@ class Current:
         self._files: _Kept[str, Files] = _Kept()
         self._overview: _Kept[tuple[object, ...], Overview] = _Kept(FRESH_SECONDS)
         self._difference: _Kept[tuple[object, ...], Difference | UserError] = _Kept(FRESH_SECONDS)
+        self._forecast: _Kept[tuple[object, ...], Forecast] = _Kept()
         self._tests: _Kept[str, tuple[FailedTest, ...]] = _Kept()
         self.files()
 
@@ -150,6 +154,19 @@ class Current:
             key = (files.version, *_state_of(reader))
             return self._overview.get(key, lambda: overview_of(files.project, reader, self.clock(), real_time()))
 
+    def seen(self) -> str:
+        """Another text whenever a page would show something else."""
+        with self.reader() as reader:
+            state = (self.files().version, self._commit(), *_state_of(reader))
+        minute = int(self.clock().now.timestamp() // FRESH_SECONDS)
+        return hashlib.sha256(repr((minute, *state)).encode("utf-8", "replace")).hexdigest()[:16]
+
+    def _commit(self) -> str | None:
+        try:
+            return commit_of(self.folder, REVISION)
+        except FileNotFoundError:
+            return None
+
     def forget(self) -> None:
         """Make the plan again at the next look: somebody changed something here."""
         self._overview = _Kept(FRESH_SECONDS)
@@ -158,7 +175,7 @@ class Current:
         """What the files as they are now change beside the last commit, or why that cannot be told."""
         files = self.files()
         with self.reader() as reader:
-            key = (files.version, *_state_of(reader))
+            key = (files.version, self._commit(), *_state_of(reader))
         return self._difference.get(key, lambda: self._compared(files.project))
 
     def _compared(self, project: Project) -> Difference | UserError:
@@ -167,6 +184,13 @@ class Current:
                 return of_rules(before, project, self.clock(), (REVISION, "now"))
         except UserError as error:
             return error
+
+    def forecast(self, first: str, last: str) -> Forecast:
+        """What the rules would send from a day to a day of the shop; raises UserError for wrong ones."""
+        files = self.files()
+        with self.reader() as reader:
+            key = (first, last, files.version, *_state_of(reader))
+        return self._forecast.get(key, lambda: forecast(files.project, first, last))
 
     def failed_tests(self) -> tuple[FailedTest, ...]:
         """The project's scenarios and snapshots that do not hold."""

@@ -19,6 +19,8 @@ from sendplan.board.sessions import Sessions, Visitor, same
 LONGEST_FORM = 200_000
 """Bytes; more than any form of the board."""
 SIGN_IN = "/sign-in"
+SEEN = "x-seen"
+"""The header in which a live page says what it shows: it is answered only when there is something else."""
 STATIC = "/static/"
 """Style sheet and script, which need no session either."""
 
@@ -91,14 +93,15 @@ class Guard:
         if scope["type"] != "http":
             return  # a WebSocket is closed unanswered
         headers = Headers(scope=scope)
-        session = self._sessions.find(_cookie(headers, self._addresses.cookie))
+        # A page that looks for news is not a person at work: it keeps no session alive.
+        session = self._sessions.find(_cookie(headers, self._addresses.cookie), used=SEEN not in headers)
         form: Mapping[str, str] = {}
         refusal = self._refused_address(headers) or self._refused_method(scope, headers)
         if refusal is None and scope["method"] == "POST":
             body = await _body(receive)
             form = _form(body) if body is not None else {}
             refusal = _refuse(413, "The form is too long.") if body is None else None
-        refusal = refusal or self._refused_session(scope, session, form)
+        refusal = refusal or self._refused_session(scope, headers, session, form)
         scope["state"] = {**scope.get("state", {}), "session": session, "form": form}
         answer: ASGIApp = refusal if refusal is not None else self._pages
         await answer(scope, receive, _with_headers(send))
@@ -123,12 +126,16 @@ class Guard:
             return _refuse(415, "Only forms are taken.")
         return None
 
-    def _refused_session(self, scope: Scope, session: Visitor | None, form: Mapping[str, str]) -> Response | None:
+    def _refused_session(
+        self, scope: Scope, headers: Headers, session: Visitor | None, form: Mapping[str, str]
+    ) -> Response | None:
         path, posts = scope["path"], scope["method"] == "POST"
         if path == SIGN_IN or path.startswith(STATIC):
             return None
         if session is None:
-            return _refuse(403, "Sign in first.") if posts else RedirectResponse(SIGN_IN, 303)
+            if posts or SEEN in headers:
+                return _refuse(403, "Sign in first.")
+            return RedirectResponse(SIGN_IN, 303)
         if not posts:
             return None
         if not same(form.get("form_token", ""), session.form_token):

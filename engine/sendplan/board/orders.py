@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from sendplan.addresses import mask_all, masked
+from sendplan.addresses import mailbox, mask_all, masked
 from sendplan.board.board import Board
+from sendplan.board.current import Current
 from sendplan.board.guard import MAIL_POLICY
 from sendplan.calendar import Calendar
 from sendplan.deciding.facts import Facts
-from sendplan.ledger import History, MessageKey, Move
+from sendplan.ledger import History, MessageKey, Move, SnoozeSubject
 from sendplan.mail.preview import MessagePreview, preview
 from sendplan.plan import key_of, parse_key
 from sendplan.planning.explain import explanation_json, next_change
@@ -20,6 +22,7 @@ from sendplan.planning.finding import MOST, find
 from sendplan.planning.lookup import decided_order, unknown_key
 from sendplan.planning.planner import fact_json
 from sendplan.problems import UserError
+from sendplan.project.languages import canonical
 from sendplan.store import Reader
 
 _HIDDEN = frozenset({"email", "street", "lines"})
@@ -59,12 +62,19 @@ def search(board: Board, request: Request) -> Response:
 
 def order(board: Board, request: Request) -> Response:
     """One order: what each rule says of it and why, and what happened."""
-    current, id_ = board.current, request.query_params.get("id", "")
+    return order_page(board, request, request.query_params.get("id", ""))
+
+
+def order_page(board: Board, request: Request, id_: str, *, show_address: bool = False) -> Response:
+    """The page of an order, with its buyer's address in full for somebody whose look was noted."""
+    current = board.current
     project = current.project
     settings, calendar = project.settings, project.settings.calendar
     with current.reader() as reader:
         decided = decided_order(project, reader, id_, current.clock())
         story = _story(reader, id_, decided.history, calendar)
+        overrides = reader.overrides()
+    address = mailbox(str(decided.facts.values.get("email", "")))
     decisions = []
     for each in decided.decisions:
         told = explanation_json(each, next_change(each, settings), calendar)
@@ -76,6 +86,17 @@ def order(board: Board, request: Request) -> Response:
         "order.html",
         id=id_,
         facts=_known(decided.facts, calendar),
+        address=str(decided.facts.values.get("email", "")) if show_address else None,
+        suppressed=sorted(overrides.suppressed.get(address, ())) if address else (),
+        snoozes=[
+            each
+            for subject in ((SnoozeSubject.ORDER, id_), (SnoozeSubject.ADDRESS, address))
+            for each in overrides.snoozes.get(subject, ())
+            if each.until > calendar.day(current.clock().now)
+        ],
+        classes=sorted(settings.classes),
+        rules=[rule.id for rule in project.rules],
+        tomorrow=calendar.day(current.clock().now) + timedelta(days=1),
         decisions=sorted(decisions, key=lambda told: (told["status"] is None, told["rule"])),
         broken=project.broken,
         story=story,
@@ -85,7 +106,7 @@ def order(board: Board, request: Request) -> Response:
 
 def message(board: Board, request: Request) -> Response:
     """One message as it would arrive, and its story."""
-    current, key = board.current, request.query_params.get("key", "")
+    current, key, language = _asked(board, request)
     calendar = current.project.settings.calendar
     shown: MessagePreview | None = None
     problems: tuple[object, ...] = ()
@@ -94,7 +115,7 @@ def message(board: Board, request: Request) -> Response:
         facts = decided_order(current.project, reader, id_, current.clock()).facts
         story = _moves(reader, id_, message_key, calendar)
         try:
-            shown = preview(current.project, reader, key, current.clock())
+            shown = preview(current.project, reader, key, current.clock(), language)
         except UserError as error:
             problems = error.problems
     return board.page(
@@ -107,6 +128,8 @@ def message(board: Board, request: Request) -> Response:
         subject=_masked(shown.subject, facts) if shown else "",
         text=_masked(shown.text, facts) if shown else "",
         mail_language=shown.language if shown else "",
+        languages=shown.languages if shown else (),
+        mail={"key": key, **({"language": language} if language else {})},
         problems=problems,
         story=story,
     )
@@ -114,13 +137,19 @@ def message(board: Board, request: Request) -> Response:
 
 def mail(board: Board, request: Request) -> Response:
     """A message's HTML part alone, for its frame: a path of its own whose answers can run and load nothing."""
-    current, key = board.current, request.query_params.get("key", "")
+    current, key, language = _asked(board, request)
     with current.reader() as reader:
         id_, _ = _parsed(board, key)
         facts = decided_order(current.project, reader, id_, current.clock()).facts
-        shown = preview(current.project, reader, key, current.clock())
+        shown = preview(current.project, reader, key, current.clock(), language)
     headers = {"content-security-policy": MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
     return HTMLResponse(_masked(shown.html, facts), headers=headers)
+
+
+def _asked(board: Board, request: Request) -> tuple[Current, str, str | None]:
+    """The message that a page shows, and the language when it is not the buyer's own."""
+    language = request.query_params.get("language", "")
+    return board.current, request.query_params.get("key", ""), canonical(language) if language else None
 
 
 def _parsed(board: Board, key: str) -> tuple[str, MessageKey]:

@@ -9,14 +9,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sendplan.board.board import Board
+from sendplan.comparing.diff import ChangeKind
+from sendplan.problems import UserError
 from sendplan.project.settings_file import FILE
 
 _SHOWN = (FILE, "rules/*.yaml", "templates/**/*.md", "templates/layout.html", "mappings/*.yaml")
 
 
+_MOST_CHANGES = 10
+
+
 def rules(board: Board, request: Request) -> Response:
     """Every rule and file, with what is wrong."""
-    files = board.current.files()
+    files, difference = board.current.files(), board.current.difference()
     wrong: dict[str, int] = {}
     for problem in files.problems:
         if problem.span is not None:
@@ -27,6 +32,10 @@ def rules(board: Board, request: Request) -> Response:
         rules=files.project.rules,
         problems=sorted(files.problems, key=lambda each: (not each.is_error, str(each.span))),
         names=_names(board),
+        difference=None if isinstance(difference, UserError) else difference,
+        kinds=list(ChangeKind),
+        most=_MOST_CHANGES,
+        failed=board.current.failed_tests(),
         wrong=wrong,
     )
 

@@ -53,7 +53,7 @@ class Sessions:
             self._sessions[session.id] = session
         return session
 
-    def find(self, id_: str | None) -> Visitor | None:
+    def find(self, id_: str | None, *, used: bool = True) -> Visitor | None:
         """The live session of a cookie; using it keeps it from ending for want of use."""
         now = self._clock()
         with self._lock:
@@ -63,7 +63,8 @@ class Sessions:
             if now - session.used > IDLE_SECONDS or now - session.begun > LONGEST_SECONDS:
                 del self._sessions[session.id]
                 return None
-            session.used = now
+            if used:
+                session.used = now
             return session
 
     def end(self, session: Visitor) -> None:

@@ -10,11 +10,15 @@ from itertools import islice
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from sendplan.board.acting import state_of, targets
 from sendplan.board.board import PER_PAGE, Board, form_of, pages_of, session_of
 from sendplan.board.current import real_time
+from sendplan.board.forecasting import last_days
 from sendplan.comparing.diff import ChangeKind
 from sendplan.ledger import Record
 from sendplan.operating.approving import approve
+from sendplan.operating.by_hand import EVERYTHING
+from sendplan.operating.settling import Selected
 from sendplan.plan import Entry, Plan, Status, key_of
 from sendplan.problems import UserError
 from sendplan.store import Reader
@@ -39,6 +43,7 @@ def today(board: Board, request: Request) -> Response:
         overview=overview,
         summary=summary,
         missed=Counter(each.rule for each in plan.missed),
+        volumes=last_days(board),
         concerns=overview.concerns,
         filters=filters,
         rules=sorted(summary["by_rule"]),
@@ -75,8 +80,16 @@ def approve_plan(board: Board, request: Request) -> Response:
 
 def needs_you(board: Board, request: Request) -> Response:
     """What needs a person, the gravest first."""
-    overview = board.current.overview()
+    overview, project = board.current.overview(), board.current.project
     held = [each for each in overview.plan.with_status(Status.HELD) if each.key in overview.kept]
+    filters = {name: request.query_params.get(name, "").strip() for name in ("state", "rule", "sender")}
+    chosen = Selected(sender=filters["sender"] or None, rule=filters["rule"] or None)
+    unsettled = [
+        each
+        for each in overview.unsettled
+        if chosen.means(each) and (not filters["state"] or filters["state"] == state_of(each))
+    ]
+    pages = pages_of(request, len(unsettled), filters)
     return board.page(
         request,
         "needs_you.html",
@@ -84,8 +97,15 @@ def needs_you(board: Board, request: Request) -> Response:
         held=held,
         errors=overview.plan.errors,
         most=PER_PAGE,
-        unsettled=[(_key(each), each) for each in overview.unsettled],
-        text=board.current.project.settings.calendar.text,
+        filters=filters,
+        pages=pages,
+        waiting=len(overview.unsettled),
+        rules=sorted({each.rule for each in overview.unsettled}),
+        senders=sorted({each.sender for each in overview.unsettled if each.sender}),
+        unsettled=[(_key(each), each, state_of(each)) for each in unsettled[pages.start : pages.stop]],
+        targets=targets(project),
+        everything=EVERYTHING,
+        text=project.settings.calendar.text,
     )
 
 

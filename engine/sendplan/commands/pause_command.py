@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from sendplan.commands.context import format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
-from sendplan.commands.person import note
+from sendplan.commands.person import person
+from sendplan.operating.by_hand import EVERYTHING
 from sendplan.problems import Exit, did_you_mean
 from sendplan.project.project import Project
-
-EVERYTHING = "*"
 
 
 @click.command("pause")
@@ -25,11 +23,7 @@ def command(name: str | None, format_: str, project_dir: Path | None) -> int:
     project, _ = load_project(project_dir)
     target = checked(project, name)
     store = store_of(project.settings)
-    with store.together():
-        changed = store.pause(target, at=datetime.now(UTC))
-        if changed:
-            note(store, "pause", target)
-    _tell(target, "paused" if changed else "already paused", format_)
+    _tell(target, "paused" if person(store).pause(target) else "already paused", format_)
     return Exit.DONE
 
 
@@ -42,11 +36,7 @@ def resume(name: str | None, format_: str, project_dir: Path | None) -> int:
     project, _ = load_project(project_dir)
     target = checked(project, name)
     store = store_of(project.settings)
-    with store.together():
-        changed = store.resume(target)
-        if changed:
-            note(store, "resume", target)
-    _tell(target, "resumed" if changed else "was not paused", format_)
+    _tell(target, "resumed" if person(store).resume(target) else "was not paused", format_)
     return Exit.DONE
 
 

@@ -1,10 +1,9 @@
-"""Who acts on the command line, and the note of it that `status --audit` prints."""
+"""Who acts on the command line."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from sendplan.store.protocols import Act, Store
+from sendplan.operating.by_hand import Person
+from sendplan.store.protocols import Store
 
 
 def who() -> str:
@@ -17,6 +16,6 @@ def who() -> str:
         return "unknown"
 
 
-def note(store: Store, act: str, subject: str, detail: str = "") -> None:
-    """Note what somebody did by hand."""
-    store.note_act(Act(datetime.now(UTC).replace(microsecond=0), who(), act, subject, detail))
+def person(store: Store) -> Person:
+    """The person at the terminal, at work on a store."""
+    return Person(who(), store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +13,15 @@ import click
 from sendplan.calendar import Calendar
 from sendplan.commands.context import clock_of, format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
-from sendplan.commands.person import note
-from sendplan.dispatch import recover
+from sendplan.commands.person import person
 from sendplan.ledger import MessageKey, State
-from sendplan.operating.settling import Selected, Settled, Verb, missed, settle, waiting
+from sendplan.operating.settling import Selected, Settled, Verb, missed, waiting
 from sendplan.planning.finding import named
 from sendplan.planning.lookup import known_rules, message_named, unknown_message
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project.project import Project
 from sendplan.store import Store
-from sendplan.store.adoption import JOURNALS, checked
 from sendplan.text import clean, counted
 
 _NAME_ONE = "name one message to settle it whatever became of it: ORDER/RULE, or ORDER/RULE/STEP"
@@ -79,21 +77,16 @@ def command(
         click.echo(f"warning: --at {at} is in the future", err=True)
     store = store_of(project.settings)
     found = _named(project, store, names)
-    with checked(project.settings, store) as marks:
-        # What a run that vanished left in flight is a person's as soon as its lease has ended, before any other run.
-        recover(store, project.settings.folder / JOURNALS, datetime.now(UTC))
-        freed = [order for order in found.orders if meant is Verb.DROP and store.unmark(order)]
-        orders = frozenset(found.orders).difference(freed)
+
+    def choose(freed: Collection[str]) -> Iterable[tuple[str, MessageKey]]:
         if state == _MISSED:
             # Sent may have been a day on which it was not too late yet.
             looked = clock if meant is Verb.DROP else Clock(datetime.now(UTC))
-            messages = list(missed(make_plan(project, store, looked), chosen))
-        else:
-            messages = [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
-        settled = settle(store, dict.fromkeys(messages), meant, at=moment)
-        for done in (*freed, *(each.key for each in settled if each.done)):
-            note(store, "resolve", done, meant.value)
-        marks.rise(store.high_water())
+            return missed(make_plan(project, store, looked), chosen)
+        orders = frozenset(found.orders).difference(freed)
+        return [*found.messages, *waiting(store, replace(chosen, orders=orders if names else None))]
+
+    settled, freed = person(store).settle(project, choose, meant, at=moment, marked=found.orders)
     alone = len(names) == len(settled) + len(freed) == 1
     if names and not settled and not freed:
         problem = Problem("illegal-move", f"nothing of {', '.join(names)} waits for a person", None, _NAME_ONE)

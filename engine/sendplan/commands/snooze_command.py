@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from sendplan.addresses import address_error, mailbox, masked
+from sendplan.addresses import address_error, mailbox
 from sendplan.commands.context import format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
-from sendplan.commands.person import note
-from sendplan.ledger import Snooze, SnoozeSubject
+from sendplan.commands.person import person
+from sendplan.ledger import SnoozeSubject
 from sendplan.planning.lookup import known_rules, unknown_order
 from sendplan.problems import Exit
 from sendplan.store import Store
@@ -37,14 +37,11 @@ def command(
     day = _day(until, project.settings.calendar.day(datetime.now(UTC))) if until is not None else None
     store = store_of(project.settings)
     subject, name = _subject(store, what)
-    with store.together():
-        if day is None:
-            said = "goes on" if store.wake(subject, name, rule) else "was not snoozed"
-        else:
-            store.snooze(Snooze(subject, name, day, datetime.now(UTC), rule or "", reason))
-            said = f"snoozed until {day}"
-        about = masked(name) if subject is SnoozeSubject.ADDRESS else name
-        note(store, "wake" if day is None else "snooze", about, " ".join(filter(None, (said, rule, reason))))
+    if day is None:
+        said = "goes on" if person(store).wake(subject, name, rule) else "was not snoozed"
+    else:
+        person(store).snooze(subject, name, day, rule or "", reason)
+        said = f"snoozed until {day}"
     if format_ == "json":
         print_json({subject.value: name, "rule": rule, "until": str(day) if day else None, "state": said})
     else:

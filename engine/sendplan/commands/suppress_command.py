@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import click
 
-from sendplan.addresses import address_error, mailbox, masked
+from sendplan.addresses import address_error, mailbox
 from sendplan.commands.context import format_option, load_settings, project_option, store_of
 from sendplan.commands.output import print_json, print_table
-from sendplan.commands.person import note
+from sendplan.commands.person import person
 from sendplan.ledger import EVERY_CLASS
+from sendplan.operating.by_hand import BY_HAND
 from sendplan.operating.unsubscribes import REASON, resolve
 from sendplan.problems import Exit, Problem, Span, UserError, did_you_mean
 from sendplan.project.settings import Settings
@@ -25,7 +25,6 @@ from sendplan.store.protocols import Suppression
 from sendplan.text import clean
 
 ALL_MAIL = "all mail"
-BY_HAND = "by hand"
 
 
 class _Read(Protocol):
@@ -168,9 +167,7 @@ def _entries(
 
 
 def _added(store: Store, entry: _Entry) -> str:
-    added = store.suppress(entry.address, at=datetime.now(UTC), reason=entry.reason, klass=entry.klass)
-    if added:
-        note(store, "suppress", masked(entry.address), " ".join(filter(None, (entry.klass, entry.reason))))
+    added = person(store).suppress(entry.address, entry.klass, entry.reason)
     return "suppressed" if added else "already suppressed"
 
 
@@ -184,9 +181,7 @@ def _removed(store: Store, entries: Iterable[_Entry]) -> list[str]:
 
 
 def _unsuppress(store: Store, entry: _Entry) -> str:
-    removed = store.unsuppress(entry.address, entry.klass)
-    if removed:
-        note(store, "unsuppress", masked(entry.address), entry.klass)
+    removed = person(store).unsuppress(entry.address, entry.klass)
     return "removed" if removed else "was not on the list"
 
 

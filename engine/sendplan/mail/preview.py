@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sendplan.addresses import mailbox
 from sendplan.deciding.facts import Facts
@@ -14,6 +14,7 @@ from sendplan.plan import parse_key
 from sendplan.planning.lookup import decided_order, unknown_key
 from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError
+from sendplan.project.languages import language_of
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule, Step
 from sendplan.store import Reader
@@ -31,6 +32,8 @@ class MessagePreview:
     key: str
     message: Message
     rendered: Rendered
+    languages: tuple[str, ...] = ()
+    """The languages that its template is written in (BCP 47)."""
 
     @property
     def subject(self) -> str:
@@ -68,15 +71,23 @@ class MessagePreview:
         return self.message.head.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")
 
 
-def preview(project: Project, reader: Reader, key: str, clock: Clock) -> MessagePreview:
+def preview(project: Project, reader: Reader, key: str, clock: Clock, language: str | None = None) -> MessagePreview:
     """The message KEY (ORDER/RULE or ORDER/RULE/STEP) as it would leave, whether or not it is due.
 
-    Raises UserError for an unknown order or message, and for a template that cannot be rendered.
+    `language` (BCP 47) shows it as a buyer would get it who reads that. Raises UserError for an unknown order or
+    message, and for a template that cannot be rendered.
     """
     facts, rule, step = _found(project, reader, key, clock)
+    if language is not None:
+        facts = replace(facts, values={**facts.values, "language": language})
     secret = reader.meta(SECRET) or ""
     composed = compose(project, templates_of(project), facts, rule, step, now=clock.now, secret=secret)
-    return MessagePreview(key, *composed)
+    return MessagePreview(key, *composed, _languages(project, step.template))
+
+
+def _languages(project: Project, template: str) -> tuple[str, ...]:
+    files = (path for path in project.templates if path.rpartition("/")[2].partition(".")[0] == template)
+    return tuple(sorted(set(filter(None, map(language_of, files)))))
 
 
 def send_preview(project: Project, reader: Reader, key: str, clock: Clock, to: str) -> TestResult:

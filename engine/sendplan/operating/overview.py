@@ -133,7 +133,6 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
     """How the project stands at `clock`; `real_now` (UTC) tells which runs are at work."""
     plan = _tried(project, reader, clock, make_plan(project, reader, clock))
     pauses, senders = reader.pauses(), project.settings.senders
-    at_work = reader.live_leases(real_now)
     known = {"", *(each.name for each in project.settings.imports)}
     approval = approval_of(plan, project, reader, real_now) if project.settings.approval else None
     return Overview(
@@ -146,9 +145,7 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
             for each in reader.sender_reports()
             if each.sender in senders
         ),
-        unsettled=tuple(
-            each for each in reader.records(UNSETTLED) if each.state is not State.SENDING or each.token not in at_work
-        ),
+        unsettled=unsettled_of(reader, real_now),
         kept=_kept(project, reader, clock, plan, pauses),
         imports=tuple(each for each in reader.last_imports() if each.source in known),
         pauses=pauses,
@@ -157,6 +154,14 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
         bounces=reader.bounce_counts(),
         last_bounces=reader.last_bounces(BOUNCES),
         calendar=project.settings.calendar,
+    )
+
+
+def unsettled_of(reader: Reader, real_now: datetime) -> tuple[Record, ...]:
+    """The messages that a person settles, oldest first; `real_now` (UTC) tells which runs are at work."""
+    at_work = reader.live_leases(real_now)
+    return tuple(
+        each for each in reader.records(UNSETTLED) if each.state is not State.SENDING or each.token not in at_work
     )
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from sendplan.ledger import MessageKey, Record, State
 from sendplan.plan import Plan, key_of
-from sendplan.store.protocols import Store
+from sendplan.store.protocols import Reader, Store
 
 
 class Verb(StrEnum):
@@ -73,9 +73,9 @@ class Settled:
         return self.present.state.value if self.present is not None else "not sent"
 
 
-def waiting(store: Store, chosen: Selected) -> tuple[tuple[str, MessageKey], ...]:
+def waiting(reader: Reader, chosen: Selected) -> tuple[tuple[str, MessageKey], ...]:
     """The messages that wait for a person and are meant, oldest first."""
-    records: Iterable[Record] = store.records(chosen.states)
+    records: Iterable[Record] = reader.records(chosen.states)
     return tuple((each.order, (each.rule, each.step)) for each in records if chosen.means(each))
 
 

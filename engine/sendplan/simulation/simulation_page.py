@@ -55,19 +55,14 @@ def page(
     warnings: Sequence[str],
 ) -> str:
     """The whole page; `messages` are the rows of rules and their steps."""
-    series = _series(compared.present, periods)
-    other = None
-    if compared.other is not None:
-        other = Series(f"all rules with {compared.other_name}", periods.totals(compared.other.by_day))
-    labels = [str(day) for day in periods.starts]
-    described = f"Messages by rule; the table “{periods.span}” below holds the same numbers."
-    chart = svg(labels, series, other, f"{title}: {counted(compared.present.total, 'message')}", described)
     total = compared.present.total
+    headline = f"{title}: {counted(total, 'message')}"
+    described = f"Messages by rule; the table “{periods.span}” below holds the same numbers."
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(subtitle)}</p>",
         _warnings(warnings),
-        f"<figure>{chart}{_legend(series, other)}</figure>" if total or other else "<p>Nothing would be sent.</p>",
+        figure(headline, described, compared, periods) if total or compared.other else "<p>Nothing would be sent.</p>",
         _table("Rule", compared, messages),
         _table("Region", compared, region_rows(compared)),
         _table(periods.span, compared, period_rows(compared, periods)),
@@ -82,11 +77,24 @@ def page(
     )
 
 
-def _series(volumes: Volumes, periods: Periods) -> list[Series]:
+def figure(title: str, description: str, compared: ComparedVolumes, periods: Periods, others: str = OTHERS) -> str:
+    """The chart with its legend; its colours are the classes of `chart.svg`, in the page's style sheet.
+
+    `others` is how the least frequent of many rules are called together.
+    """
+    series = _series(compared.present, periods, others)
+    other = None
+    if compared.other is not None:
+        other = Series(f"all rules with {compared.other_name}", periods.totals(compared.other.by_day))
+    chart = svg([str(day) for day in periods.starts], series, other, title, description)
+    return f"<figure>{chart}{_legend(series, other)}</figure>"
+
+
+def _series(volumes: Volumes, periods: Periods, others: str) -> list[Series]:
     ranked = sorted(volumes.by_rule, key=lambda rule: (-volumes.by_rule[rule], rule))
     own, rest = ranked[:COLOURS], frozenset(ranked[COLOURS:])
     series = [Series(rule, periods.totals(_days_of(volumes, frozenset({rule})))) for rule in own]
-    return [*series, Series(OTHERS, periods.totals(_days_of(volumes, rest)))] if rest else series
+    return [*series, Series(others, periods.totals(_days_of(volumes, rest)))] if rest else series
 
 
 def _days_of(volumes: Volumes, rules: frozenset[str]) -> dict[date, int]:

@@ -194,7 +194,7 @@ class Act:
     """When (UTC, the real clock)."""
     who: str
     act: str
-    """`approve`, `resolve`, `pause`, `resume`, `suppress`, `unsuppress`, `snooze` or `wake`."""
+    """`approve`, `resolve`, `pause`, `resume`, `suppress`, `unsuppress`, `snooze`, `wake` or `look`."""
     subject: str
     """What it was done to; an address is masked."""
     detail: str = ""

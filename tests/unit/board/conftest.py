@@ -42,8 +42,9 @@ def visitor(stranger: Browser) -> Browser:
 
 
 @pytest.fixture
-def folder(example: Path, tmp_path: Path) -> Path:
-    """A copy of the example shop, to be changed."""
+def folder(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the example shop, to be changed; what it has sent is noted apart from other copies."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     shutil.copytree(example, tmp_path, dirs_exist_ok=True)
     return tmp_path
 

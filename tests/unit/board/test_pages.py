@@ -12,6 +12,7 @@ from board_browser import Browser, browser
 import sendplan
 from sendplan.board import words
 from sendplan.board.board import FOLDER, PER_PAGE
+from sendplan.board.german import GERMAN
 from sendplan.plan import Reason
 
 MONDAY = "2026-08-24 12:00"
@@ -157,12 +158,13 @@ def test_the_browser_chooses_the_language(visitor: Browser, accepted: str, langu
 
 def test_every_sentence_has_its_german() -> None:
     """No page mixes languages, and no German is left over from a sentence that is gone."""
-    pages = "".join(path.read_text(encoding="utf-8") for path in (FOLDER / "templates").glob("*.html"))
-    used = {found[1] or found[2] for found in re.finditer(r"""_\((?:"([^"]*)"|'([^']*)')""", pages)}
-    used |= {*words.STATUS_WORDS.values(), *words.REASON_WORDS.values()}
-    assert used == set(words.GERMAN)
+    files = (*(FOLDER / "templates").glob("*.html"), *FOLDER.glob("*.py"))
+    pages = "".join(path.read_text(encoding="utf-8") for path in files)
+    used = {found[1] or found[2] for found in re.finditer(r"""\b_\((?:"([^"]*)"|'([^']*)')""", pages)}
+    used |= {*words.STATE_WORDS.values(), *words.STATUS_WORDS.values(), *words.REASON_WORDS.values()}
+    assert used == set(GERMAN)
     assert set(words.REASON_WORDS) == {reason.value for reason in Reason}
-    for english, german in words.GERMAN.items():
+    for english, german in GERMAN.items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", german)), english
 
 

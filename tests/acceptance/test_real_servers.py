@@ -16,6 +16,8 @@ from sendplan.commands.context import load_settings, reader_for
 from sendplan.ledger import State
 from sendplan.scopes import Scope
 
+pytestmark = pytest.mark.servers
+
 NOW = ("--now", "2026-08-24 12:00")
 SETTINGS = """\
 shop: {{name: MeinShop, timezone: Europe/Berlin, country: DE}}

@@ -13,7 +13,7 @@ from sendplan.store import Store
 
 __all__ = ["fresh_schema", "postgres_url"]
 
-KINDS = ("sqlite", "postgresql")
+KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgres))
 
 
 @pytest.fixture(params=KINDS)

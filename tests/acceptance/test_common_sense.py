@@ -338,6 +338,36 @@ def test_what_waits_on_a_country(shop: Shop) -> None:
     assert told in shop("diff", "--rules-from", str(shop.path("before")), "--now", "2026-01-13 10:00").out
 
 
+def test_what_waits_on_a_country_in_a_due_date(shop: Shop) -> None:
+    """A conditional that hangs on a missing country is counted once either branch would be due."""
+    shop.rules(LADDER | {"due": 'payment_due + (14 days if country == "CH" else 7 days)'})
+    shop.order()
+    told = "dunning: 1 order waits because `country` is missing"
+    assert told not in shop("plan", "--now", "2026-01-11 10:00").err
+    for now in ("2026-01-12 10:00", "2026-01-20 10:00"):
+        assert told in shop("plan", "--now", now).err
+        assert told in shop("status", "--now", now).out
+    assert shop.reason("2026-01-12 10:00") == "a waiting"
+    shop.order(country="CH")
+    assert told not in shop("plan", "--now", "2026-01-12 10:00").err
+    assert shop.reason("2026-01-12 10:00") == "a not_due"
+
+
+def test_a_scenario_takes_away_any_field(shop: Shop) -> None:
+    """`null` removes what an order has, also under a field of the project's own; quoted it is a word."""
+    shop.edit("sendplan.yaml", "warranty_ends: moment}", "warranty_ends: moment, size: text, fee: decimal, vip: flag}")
+    shop.rules({"id": "hello", "trigger": "warranty_ends is set or size is set or fee is set or vip or country is set"})
+    own = {"warranty_ends": "2026-02-01", "size": "L", "fee": "1.00", "vip": True, "country": "DE"}
+    shop.write(
+        "fixtures/scenarios/s.yaml",
+        f"scenario: Nothing is left\norders: [{json.dumps(ORDER | own)}]\nsteps:\n"
+        f"  - {{at: 2026-01-06 10:00, change: {json.dumps({'A': dict.fromkeys(own)})}, expect: none,"
+        " because: trigger_false}\n"
+        "  - {at: 2026-01-06 11:00, change: {A: {size: 'null'}}, expect: [{order: A, rule: hello}]}\n",
+    )
+    assert shop("test").code == 0
+
+
 def test_a_comment_that_cuts_a_date(shop: Shop) -> None:
     """A comment that follows an expression and holds an operator is warned of: YAML has cut it off silently."""
     shop.write(

@@ -166,6 +166,12 @@ class Maker:
         ]
         return f"{self.random.choice(('max', 'max', 'min'))}({', '.join(arguments)})"
 
+    def due(self, sent: tuple[str, ...]) -> str:
+        if self.chance(0.15):
+            chosen = f"{self.duration()} if {self.condition(0)} else {self.duration()}"
+            return f"{self.random.choice(('ordered', 'payment_due'))} + ({chosen})"
+        return self.moment(self.random.choice((0, 1, 1, 2)), sent)
+
     def number(self, depth: int) -> str:
         kind = self.random.random()
         if depth == 0 or kind < 0.6:
@@ -293,7 +299,7 @@ class Maker:
     def rule(self, id_: str, settings: Settings, messages: Mapping[str, tuple[MessageKey, ...]]) -> Rule:
         sent = tuple(messages)
         trigger = self.compiled(self.condition(self.random.choice((0, 0, 1, 2)), sent), Kind.CONDITION, messages)
-        due = self.compiled(self.moment(self.random.choice((0, 1, 1, 2)), sent), Kind.MOMENT, messages)
+        due = self.compiled(self.due(sent), Kind.MOMENT, messages)
         ladder = self.chance(0.4)
         written = tuple(
             self.step(id_, number if ladder else None, trigger, settings, messages)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from sendplan.addresses import address_error, mailbox
 from sendplan.commands.context import format_option, load_project, project_option, store_of
 from sendplan.commands.output import print_json
 from sendplan.commands.person import person
-from sendplan.ledger import SnoozeSubject
-from sendplan.planning.lookup import known_rules, unknown_order
+from sendplan.operating.meant import day_ahead, order_or_buyer
+from sendplan.planning.lookup import known_rules
 from sendplan.problems import Exit
-from sendplan.store import Store
 from sendplan.text import clean
 
 
@@ -29,14 +27,17 @@ from sendplan.text import clean
 def command(
     what: str, until: str | None, rule: str | None, reason: str, remove: bool, format_: str, project_dir: Path | None
 ) -> int:
-    """Hold all messages of an order, or to an address, until a day begins; also for runs under way."""
+    """Hold all messages of an order, or to an address, until a day begins; also for runs under way.
+
+    ORDER is an id or a number.
+    """
     if remove is (until is not None):
         raise click.UsageError("give the day with --until, or end a snooze with --remove")
     project, _ = load_project(project_dir)
     known_rules(project, (rule,) if rule else ())
-    day = _day(until, project.settings.calendar.day(datetime.now(UTC))) if until is not None else None
+    day = day_ahead(until, project.settings.calendar.day(datetime.now(UTC))) if until is not None else None
     store = store_of(project.settings)
-    subject, name = _subject(store, what)
+    subject, name = order_or_buyer(store, what)
     if day is None:
         said = "goes on" if person(store).wake(subject, name, rule) else "was not snoozed"
     else:
@@ -47,24 +48,3 @@ def command(
     else:
         click.echo(clean(f"{name}{f', {rule}' if rule else ''}: {said}"))
     return Exit.DONE
-
-
-def _day(text: str, today: date) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"--until: `{text}` is not a valid date; write 2026-09-01") from None
-    if day <= today:
-        raise click.UsageError(f"--until: {day} has already begun; give a later day")
-    return day
-
-
-def _subject(store: Store, what: str) -> tuple[SnoozeSubject, str]:
-    """An order's id comes first, should it look like an address."""
-    if next(iter(store.orders_by_id([what])), None) is not None:
-        return SnoozeSubject.ORDER, what
-    if "@" not in what:
-        raise unknown_order(store, what, "")
-    if wrong := address_error(what):
-        raise click.UsageError(f"`{what}` is neither an order nor an e-mail address: {wrong}")
-    return SnoozeSubject.ADDRESS, mailbox(what)

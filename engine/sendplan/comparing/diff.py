@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from sendplan.comparing.sent_again import sent_again
+from sendplan.comparing.sent_again import RuleSet, sent_again
 from sendplan.deciding.decision import Decision
 from sendplan.plan import Entry, Plan, Reason
 from sendplan.planning.planner import Clock, decide_orders, make_plan
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
-from sendplan.store.protocols import OrderSource
+from sendplan.store.protocols import OrderSource, Reader
 from sendplan.windows import next_opening
 
 COMPARED = ("status", "step", "klass", "template", "sender", "language")
@@ -164,21 +164,20 @@ def _day(entry: Entry) -> str | None:
 
 
 def compare_rules(
-    old: Project, old_source: OrderSource, new: Project, new_source: OrderSource, clock: Clock
+    old: Project, old_reader: Reader, new: Project, new_reader: Reader, clock: Clock
 ) -> tuple[Plan, Plan, Diff]:
-    """Both rule sets' plans and their difference; each source reads the same store, with its project's own fields."""
-    old_plan, new_plan = make_plan(old, old_source, clock), make_plan(new, new_source, clock)
+    """Both rule sets' plans and their difference; each reader reads the same store, with its project's own fields."""
+    old_plan, new_plan = make_plan(old, old_reader, clock), make_plan(new, new_reader, clock)
     renamed = _renamed(old, new)
     back = {now: was for was, now in renamed.items()}
     difference = compare(
         old_plan,
         new_plan,
-        in_new=lambda places: _unlisted(new, new_source, clock, places, {}),
-        in_old=lambda places: _unlisted(old, old_source, clock, places, back),
+        in_new=lambda places: _unlisted(new, new_reader, clock, places, {}),
+        in_old=lambda places: _unlisted(old, old_reader, clock, places, back),
         renamed=renamed,
     )
-    listed = {(entry.order, renamed.get(entry.rule, entry.rule)) for entry in old_plan.entries}
-    again = tuple(sent_again(old, new, new_source, new_plan, listed))
+    again = tuple(sent_again(RuleSet(old, old_reader, clock), RuleSet(new, new_reader, clock), renamed))
     return old_plan, new_plan, replace(difference, warnings=(*again, *difference.warnings))
 
 

@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from sendplan.deciding.decision import Decision
 from sendplan.ledger import ANY_STEP, MessageKey, Record, State
-from sendplan.plan import Entry, Plan
+from sendplan.plan import STATUS_OF, Reason
+from sendplan.planning.planner import Clock, decide_orders
+from sendplan.problems import Span
 from sendplan.project.project import Project
-from sendplan.store.protocols import OrderSource
+from sendplan.project.rules import Rule, Step
+from sendplan.store.protocols import Reader
 from sendplan.text import counted
 
 _MAY_HAVE_LEFT = frozenset({State.SENT, State.SENDING, State.UNCERTAIN})
+_NOWHERE = Span("", 0, 0, 0)
 
 
-def sent_again(
-    old: Project, new: Project, source: OrderSource, plan: Plan, listed: Collection[tuple[str | None, str]]
-) -> Iterator[str]:
-    """A sentence for each message of the new plan that comes to orders which had one that is gone, and is not named.
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A project's rules over the store that both share."""
 
-    Gone is what the old rules know and the new ones do not, also not as an earlier name. What the old plan lists too
-    (`listed`: order, present rule) would have come anyway, under this name or as the message of another rule that is
-    gone, unless it is a new step of the ladder that sent the other.
+    project: Project
+    reader: Reader
+    """With the project's own fields."""
+    clock: Clock
+
+    def messages(self) -> Mapping[MessageKey, frozenset[MessageKey]]:
+        """Every message by its present name, with its present and earlier ones."""
+        return {step.keys[0]: frozenset(step.keys) for rule in self.project.rules for step in rule.written}
+
+    def decisions(
+        self, orders: Collection[str], rules: Collection[str] | None = None
+    ) -> Iterator[tuple[str, tuple[Decision, ...]]]:
+        """Each of these orders (ids) with what will come to it: now, later, or once a date is there or reached."""
+        stored = self.reader.orders_by_id(orders)
+        for each in decide_orders(self.project, self.reader, self.clock, rules=rules, orders=stored):
+            coming = tuple(one for one in each.decisions if one.step is not None and _comes(one.reason))
+            if coming:
+                yield each.facts.id, coming
+
+
+def sent_again(old: RuleSet, new: RuleSet, renamed: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each message that would come to orders which had one that is gone, and is not named.
+
+    Gone is what the old rules know and the new ones do not, also not as an earlier name. `renamed` leads from a rule's
+    earlier id to its present one, where it says so itself.
     """
-    before, now = _keys(old), _keys(new)
-    replaced: dict[str | None, set[str]] = {}
-    for order, rule in listed:
-        if new.rule(rule) is None:
-            replaced.setdefault(order, set()).add(rule)
-    histories = source.histories({each.order for each in plan.entries if each.order is not None})
-
-    def is_new(entry: Entry, row: Record) -> bool:
-        if row.rule == entry.rule:
-            return (entry.rule, entry.step or "") not in before
-        others = replaced.get(entry.order, set()) - {row.rule}
-        return (entry.order, entry.rule) not in listed and not others
-
+    messages = old.messages()
+    before, now = (frozenset[MessageKey]().union(*each.values()) for each in (messages, new.messages()))
+    if before <= now:
+        return
+    gone: dict[str, list[Record]] = {}
+    for row in new.reader.records(_MAY_HAVE_LEFT):
+        if _knows(before, row.rule, row.step) > _knows(now, row.rule, row.step):
+            gone.setdefault(row.order, []).append(row)
+    coming = dict(new.decisions(gone, _changed(old.project, new.project)))
+    came = {
+        order: {renamed.get(each.rule.id, each.rule.id): each.reason for each in decisions}
+        for order, decisions in old.decisions(coming)
+    }
     found: Counter[tuple[str, str]] = Counter()
-    for entry in plan.entries:
-        history = histories.get(entry.order or "")
-        rows = history.records.values() if history is not None else ()
-        gone = (each for each in rows if each.state in _MAY_HAVE_LEFT and _knows(before, each) > _knows(now, each))
-        found.update({(_message(entry), _name(each, entry)) for each in gone if is_new(entry, each)})
+    for order, decisions in coming.items():
+        known = _Known(new.project, messages, came.get(order, {}))
+        found.update(
+            {
+                (_message(each.rule, step), _name(row, each.rule))
+                for each in decisions
+                for row in gone[order]
+                for step in known.news(each, row)
+            }
+        )
     for (message, earlier), count in sorted(found.items()):
         yield (
             f"{message} would go to {counted(count, 'order')} that had {earlier}, which is gone: "
@@ -49,21 +81,78 @@ def sent_again(
         )
 
 
-def _keys(project: Project) -> frozenset[MessageKey]:
-    """The present and earlier names of all messages."""
-    return frozenset(key for rule in project.rules for step in rule.written for key in step.keys)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the old rules had in store for one order."""
+
+    project: Project
+    messages: Mapping[MessageKey, frozenset[MessageKey]]
+    came: Mapping[str, Reason]
+    """By present rule, what would have come to the order anyway."""
+
+    def news(self, decision: Decision, row: Record) -> Iterator[Step]:
+        """The steps of a coming message's rule that may be a gone message, without saying so.
+
+        What came under the old rules too is not, under its own name or as the message of another rule that is gone;
+        but a new step of a ladder may be, of the one that sent the other or of one that was there and has grown.
+        """
+        rule, step = decision.rule, decision.step
+        assert step is not None
+        if any(_knows(keys, row.rule, row.step) for keys in self._earlier(step)):
+            yield step  # it was this very message, under a name that it does not have any more
+        elif row.rule in rule.ids:
+            yield from () if self._earlier(step) else (step,)
+        else:
+            others = [id_ for id_ in self.came if self.project.rule(id_) is None and id_ != row.rule]
+            if not any(self._came_anyway(id_, decision.reason) for id_ in (rule.id, *others)):
+                yield step
+            if self._has_grown(rule):
+                yield from (each for each in rule.steps[rule.steps.index(step) :] if not self._earlier(each))
+
+    def _has_grown(self, rule: Rule) -> bool:
+        """Whether it has all that it had, so that what is new is not one of its own under another name."""
+        names = {key for step in rule.written for key in step.keys}
+        own = [key for key in self.messages if key[0] in rule.ids]
+        return bool(own) and all(_knows(names, *key) for key in own)
+
+    def _earlier(self, step: Step) -> list[frozenset[MessageKey]]:
+        """The messages of the old rules that a step is or continues, each with its names."""
+        return [keys for (rule, id_), keys in self.messages.items() if _knows(step.keys, rule, id_)]
+
+    def _came_anyway(self, rule: str, reason: Reason) -> bool:
+        """What waits for a date is less than what has one."""
+        earlier = self.came.get(rule)
+        return earlier is not None and (earlier is not Reason.WAITING or reason is Reason.WAITING)
 
 
-def _knows(keys: frozenset[MessageKey], row: Record) -> bool:
-    return (row.rule, row.step) in keys or (row.rule, ANY_STEP) in keys
+def _comes(reason: Reason) -> bool:
+    return STATUS_OF[reason] is not None or reason in (Reason.NOT_DUE, Reason.WAITING)
 
 
-def _message(entry: Entry) -> str:
-    return f"{entry.rule}/{entry.step}" if entry.step else entry.rule
+def _changed(old: Project, new: Project) -> frozenset[str]:
+    """The rules that say something else than before."""
+    accounts = new.settings.accounts
+    before = {(name, rule.id): _placeless(rule) for name in accounts for rule in old.rules_for(name)}
+    return frozenset(
+        rule.id for name in accounts for rule in new.rules_for(name) if before.get((name, rule.id)) != _placeless(rule)
+    )
 
 
-def _name(row: Record, entry: Entry) -> str:
+def _placeless(rule: Rule) -> Rule:
+    """A rule wherever it stands."""
+    return replace(rule, span=_NOWHERE, attach=())
+
+
+def _knows(keys: Collection[MessageKey], rule: str, step: str) -> bool:
+    return (rule, step) in keys or (rule, ANY_STEP) in keys
+
+
+def _message(rule: Rule, step: Step) -> str:
+    return f"{rule.id}/{step.id}" if step.id else rule.id
+
+
+def _name(row: Record, rule: Rule) -> str:
     """The earlier message as `formerly` takes it there: a bare word is a step of this ladder, else a rule."""
-    if row.rule == entry.rule:
+    if row.rule in rule.ids:
         return row.step or f"{row.rule}/"
     return f"{row.rule}/{row.step}" if row.step else row.rule

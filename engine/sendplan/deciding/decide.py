@@ -192,6 +192,8 @@ class _Decider:
         if self.last is None:
             name, day = self._beginning(earliest)
             said = f"{name} on"
+            if day < earliest:
+                self._unknown(self.rule.due.undecided(self.environment.seen))
         else:
             due = self._due_now()
             if not isinstance(due, date):
@@ -274,7 +276,7 @@ class _Decider:
 
     def _unknown(self, names: Iterable[str]) -> None:
         """Note the fields; a message that has not gone out is not one of them."""
-        self.unknown = tuple(name for name in names if name in self.settings.fields)
+        self.unknown = tuple(sorted(name for name in names if name in self.settings.fields))
 
     def _suppressed(self) -> Check | None:
         assert self.step is not None
@@ -296,6 +298,7 @@ class _Decider:
             return Check(Reason.WAITING, False, lambda: f"{_quoted(pending)} has not gone out yet", asked)
         if isinstance(due, Missing):
             names = due.names
+            self._unknown(self.rule.due.undecided(self.environment.seen))
             return Check(Reason.WAITING, False, lambda: f"the due date waits for {_quoted(names)}", asked)
         assert isinstance(due, date)
         self.due = due

@@ -118,7 +118,8 @@ class Decision:
     hold: Hold | None = None
     """What holds it."""
     unknown: tuple[str, ...] = ()
-    """The missing fields that stop it, where a trigger, a region or a class is neither met nor not."""
+    """The missing fields that stop it, where a trigger, a region, a class or a condition of the due date is neither met
+    nor not."""
     lost_at: datetime | None = None
     """When it expired or grew too old (UTC), if that is what stops it; `now` when it cannot leave in time any more."""
 

@@ -6,8 +6,9 @@ Cost follows what is due, not what is stored (docs/architecture.md#rules). The i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sendplan.deciding.region_bounds import in_regions, unknown_region
 from sendplan.deciding.timing import MISSED_FOR, earliest_day
@@ -32,7 +33,7 @@ from sendplan.expressions.bounds import (
     parts_of,
 )
 from sendplan.expressions.inverse import before_adding
-from sendplan.expressions.nodes import Add, And, Literal, Node, ParamValue, walk
+from sendplan.expressions.nodes import Add, And, Conditional, Literal, Node, ParamValue, walk
 from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
 from sendplan.fields import FieldType
 from sendplan.ledger import ANY_STEP, MessageKey
@@ -97,7 +98,11 @@ def narrowings(
     asked = frozenset(each.name for each in known if not each.closed and rule.id not in each.skip)
     if not rule.enabled or not asked:
         return ()
-    return tuple(_Narrower(rule, settings, asked, params, now, hide_after).narrowings())
+    return tuple(
+        found
+        for narrower in (_Narrower, _UndecidedNarrower)
+        for found in narrower(rule, settings, asked, params, now, hide_after).narrowings()
+    )
 
 
 def everything(accounts: Iterable[str]) -> Narrowing:
@@ -222,7 +227,7 @@ class _Narrower:
             return ALWAYS
         due = self.rule.due.root
         end = Add(due.start, due.end, due, Literal(due.start, due.end, step.expires), 1)
-        return self.pushdown.compared(end, ">", self._ends_after(step.expires))
+        return self.pushdown.compared(end, ">=", self._ends_after(step.expires))
 
     def _ends_after(self, expires: Duration) -> datetime:
         """Of a calendar unit it is the end's day that is compared, and the end lies somewhere in it."""
@@ -230,18 +235,25 @@ class _Narrower:
 
     def _variants(self, step: Step) -> Iterator[tuple[Bound, Index | None]]:
         """Trigger, region, class and address: all of them met; or none shut out, and one unknown."""
-        requires = self.settings.classes[step.klass].requires
-        conditions = [each.root for each in step.triggers] + ([] if requires is None else [requires.root])
-        regions = self.settings.regions
-        allowed, unclear = in_regions(regions, step.regions), unknown_region(regions, step.regions)
+        conditions, unclear = self._conditions_of(step), unknown_region(self.settings.regions, step.regions)
+        allowed = in_regions(self.settings.regions, step.regions)
         met = all_of((*map(self.pushdown.true, conditions), allowed, Present("email")))
         yield met, self._open_index(step)
         unknown = self._unknown(self.pushdown, conditions, unclear)
-        parts = [part for each in conditions for part in _conjunct_nodes(each)]
-        possible = all_of((*map(self.pushdown.not_false, parts), any_of((allowed, unclear)), Present("email")))
         lasting = unknown == self._unknown(self.present_day, conditions, unclear)
         index = Index(("ordered",), unknown) if lasting and _is_lasting(unknown, self.present_day) else None
-        yield all_of((possible, unknown)), index
+        yield all_of((self._not_shut_out(step), unknown)), index
+
+    def _conditions_of(self, step: Step) -> list[Node]:
+        requires = self.settings.classes[step.klass].requires
+        return [each.root for each in step.triggers] + ([] if requires is None else [requires.root])
+
+    def _not_shut_out(self, step: Step) -> Bound:
+        """Trigger, region and class are met or unknown, and there is an address."""
+        regions = self.settings.regions
+        parts = [part for each in self._conditions_of(step) for part in _conjunct_nodes(each)]
+        somewhere = any_of((in_regions(regions, step.regions), unknown_region(regions, step.regions)))
+        return all_of((*map(self.pushdown.not_false, parts), somewhere, Present("email")))
 
     @staticmethod
     def _unknown(pushdown: Pushdown, conditions: Sequence[Node], unclear: Bound) -> Bound:
@@ -251,7 +263,7 @@ class _Narrower:
         """The bounds on the last message for which what is counted from it is neither expired nor too old."""
         if step.expires is not None:
             limit = self._ends_after(step.expires)
-            bound = before_adding(self.calendar, ">", limit, step.expires, 1)
+            bound = before_adding(self.calendar, ">=", limit, step.expires, 1)
             yield self._sent_bound(step, *bound)
         if self.rule.lookback is not None:
             yield self._sent_bound(step, ">=", self._lookback_start(self.rule.lookback))
@@ -294,6 +306,21 @@ class _Narrower:
 
     def _conditions(self, pushdown: Pushdown, step: Step) -> tuple[Bound, ...]:
         return conjuncts(all_of(pushdown.true(trigger.root) for trigger in step.triggers))
+
+
+class _UndecidedNarrower(_Narrower):
+    """Finds what would be listed if one knew which branch of a conditional counts in its due date."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.pushdown = replace(self.pushdown, undecided=True)
+
+    def _variants(self, step: Step) -> Iterator[tuple[Bound, Index | None]]:
+        """None is shut out, and the due date hangs on an unknown."""
+        asked = [each.condition for each in walk(self.rule.due.root) if isinstance(each, Conditional)]
+        unknown = any_of(map(self.pushdown.unknown, asked))
+        if not isinstance(unknown, Never):
+            yield all_of((self._not_shut_out(step), unknown)), None
 
 
 def _is_lasting(bound: Bound, pushdown: Pushdown) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from sendplan.expressions.evaluate import Environment, Evaluated, Meaning, Missing, Seen, Traced, condition, meaning
 from sendplan.expressions.evaluate import traced as _traced
+from sendplan.expressions.evaluate import undecided as _undecided
 from sendplan.expressions.grammar import parse
-from sendplan.expressions.nodes import And, FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, walk
+from sendplan.expressions.nodes import And, FieldRef, Kind, Node, ParamRef, ParamValue, Sent, children, replaced, walk
 from sendplan.expressions.types import Names, check, kind_of_value
 from sendplan.fields import Field
 from sendplan.problems import Problem, Span
@@ -71,6 +72,18 @@ class Expression:
     def traced(self, seen: Seen) -> Traced:
         """Its value with the value of every part, as they were seen."""
         return _traced(self.root, seen, asked=self.kind is Kind.CONDITION)
+
+    def undecided(self, seen: Seen) -> frozenset[str]:
+        """The fields (or sent messages) whose absence left it open which branch of a conditional counts."""
+        found = _undecided(self.root, seen)
+        return frozenset(name for _, missing in found for name in missing.names)
+
+    def branches(self, seen: Seen) -> tuple[Expression, ...]:
+        """What it would be with either branch of a conditional that was left open; none where nothing was."""
+        node = next((each for each, _ in _undecided(self.root, seen)), None)
+        if node is None or node.otherwise is None:
+            return ()
+        return tuple(replace(self, root=replaced(self.root, node, each)) for each in (node.value, node.otherwise))
 
     def fields(self) -> frozenset[str]:
         """The fields that it names."""

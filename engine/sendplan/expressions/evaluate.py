@@ -5,7 +5,7 @@ See docs/language.md#what-is-missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -31,6 +31,7 @@ from sendplan.expressions.nodes import (
     ParamValue,
     Sent,
     children,
+    walk,
 )
 from sendplan.expressions.types import item_values, number
 from sendplan.fields import Moment, Value
@@ -275,6 +276,15 @@ def _missing(values: Iterable[Evaluated]) -> Missing | None:
 def ordinal(value: Evaluated, calendar: Calendar) -> Any:
     """A value in comparable form: a date counts from its local start."""
     return calendar.instant(value) if isinstance(value, date) else value
+
+
+def undecided(node: Node, seen: Seen) -> Iterator[tuple[Conditional, Missing]]:
+    """The conditionals in it whose condition was unknown, with what made it so."""
+    for each in walk(node):
+        if isinstance(each, Conditional) and id(each) in seen:
+            answer = _asked(each.condition, seen[id(each.condition)])
+            if isinstance(answer, Missing):
+                yield each, answer
 
 
 @dataclass(frozen=True, slots=True)

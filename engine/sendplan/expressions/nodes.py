@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sendplan.ledger import MessageKey
 from sendplan.units import Duration
@@ -232,6 +232,20 @@ def children(node: Node) -> tuple[Node, ...]:
             return called
         case _:
             return ()
+
+
+def replaced(node: Node, old: Node, new: Node) -> Node:
+    """The tree with `new` in the place of one of its nodes."""
+    if node is old:
+        return new
+    changed: dict[str, Any] = {}
+    for each in fields(node):
+        value = getattr(node, each.name)
+        if isinstance(value, Node):
+            changed[each.name] = replaced(value, old, new)
+        elif isinstance(value, tuple):
+            changed[each.name] = tuple(replaced(part, old, new) if isinstance(part, Node) else part for part in value)
+    return replace(node, **changed)
 
 
 def walk(node: Node) -> Iterator[Node]:

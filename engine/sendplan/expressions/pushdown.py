@@ -69,6 +69,8 @@ class Pushdown:
     """Account as stored orders name it → its present name, and the portal of its orders that name none."""
     hide_after: datetime | None = None
     """Under time travel, the clock after which events are hidden (docs/project.md#orders)."""
+    undecided: bool = False
+    """Whether a conditional may take either branch where its condition is unknown."""
 
     # --- conditions ---
 
@@ -188,9 +190,10 @@ class Pushdown:
 
     def _branches(self, node: Conditional, bound: Callable[[Node], Bound]) -> Bound:
         """Met by every order of which the branch taken meets the bound."""
-        parts = [all_of((self._truth(node.condition, True), bound(node.value)))]
+        either = self.unknown(node.condition) if self.undecided else NEVER
+        parts = [all_of((any_of((self._truth(node.condition, True), either)), bound(node.value)))]
         if node.otherwise is not None:
-            parts.append(all_of((self._truth(node.condition, False), bound(node.otherwise))))
+            parts.append(all_of((any_of((self._truth(node.condition, False), either)), bound(node.otherwise))))
         return any_of(parts)
 
     def duration(self, node: Node) -> Duration | None:

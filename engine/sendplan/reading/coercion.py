@@ -17,8 +17,8 @@ Schema: TypeAlias = tuple[str, Mapping[str, Any]]
 
 def coerced(data: Any, name: str) -> Any:
     """The data by the schema `name`: an unquoted scalar becomes its core value where the schema takes that type,
-    text where it takes only text (or an order's exact decimal), and stays `Plain` where the schema says nothing.
-    A value left empty is None.
+    text where it takes only text (or an order's exact decimal), and stays `Plain` where the schema says nothing, as of
+    a field of the project's own. `null` is None there, and wherever the schema takes it; so is a value left empty.
     """
     return _coerced(data, list(alternatives(name, resources.schema(name))))
 
@@ -61,7 +61,7 @@ def _coerced(data: Any, schemas: Sequence[Schema]) -> Any:
 def _scalar(plain: Plain, allowed: Sequence[str]) -> Any:
     value = plain.value
     if not allowed:
-        return plain
+        return None if value is None else plain
     if value is None:
         return None if "null" in allowed or not plain else str(plain)
     fits = {bool: ("boolean",), int: ("integer", "number"), Decimal: ("number",)}[type(value)]

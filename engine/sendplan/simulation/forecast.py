@@ -182,9 +182,12 @@ def _reader(rules: Project, at: Project) -> Reader:
 def _simulated(
     rules: Project, reader: Reader, runs: Sequence[datetime], span: TimeSpan, progress: Callable[[int], None]
 ) -> Simulation:
+    # What people decide on the first day counts from its beginning: a forecast from today knows what is decided.
+    calendar = rules.settings.calendar
+    decided = calendar.instant(calendar.day(span.begin) + timedelta(days=1))
     overrides = overrides_of(
-        (each for each in reader.suppressions() if each.at < span.begin),
-        (each for each in reader.snoozes() if each.at < span.begin),
+        (each for each in reader.suppressions() if each.at < decided),
+        (each for each in reader.snoozes() if each.at < decided),
     )
     return simulate(rules, starts_of(reader, span.begin), runs, overrides=overrides, progress=progress)
 

@@ -207,6 +207,63 @@ def test_another_shape_is_warned_of_too(
     assert f"{told} would go to 1 order that had {named}, which is gone" in capsys.readouterr().out
 
 
+GROWN = "steps: [{id: reminder, template: mail}, {id: first, template: mail}, {id: third, template: mail}]"
+
+
+@pytest.mark.parametrize(
+    ("had", "edits", "told"),
+    [
+        (("E5", "feedback"), {"id: feedback": "id: thanks"}, ["thanks would go to 1 order that had feedback"]),
+        (("E3", "feedback"), {"id: feedback": "id: thanks"}, ["thanks would go to 1 order that had feedback"]),
+        (
+            ("E3", "dunning", "reminder"),
+            {"id: reminder": "id: gentle", "payment_due + 7 days": "payment_due + 30 days"},
+            ["dunning/gentle would go to 1 order that had reminder"],
+        ),
+        (
+            ("E3", "dunning", "reminder"),
+            {"id: dunning": "id: collect\n    formerly: [dunning]", "id: reminder": "id: gentle"},
+            ["collect/gentle would go to 1 order that had reminder"],
+        ),
+        (
+            ("E3", "welcome"),
+            {WELCOME: "", DUNNING[DUNNING.index("steps") :]: GROWN},
+            ["dunning/third would go to 1 order that had welcome"],
+        ),
+        (("E3", "welcome"), {WELCOME: ""}, []),
+        (("E3", "dunning", "first"), {", {id: first, template: mail}": ""}, []),
+    ],
+    ids=["not due", "waiting", "step not due", "rule and step", "goes over into a ladder", "rule gone", "step gone"],
+)
+def test_what_would_come_later_is_warned_of_too(
+    folder: Path,
+    edit: Edit,
+    capsys: pytest.CaptureFixture[str],
+    had: tuple[str, str],
+    edits: dict[str, str],
+    told: list[str],
+) -> None:
+    """A mail that went out would go again next week, or once a date is there; what is only gone is no danger."""
+    sent(folder, *had)
+    for old, new in edits.items():
+        edit(old, new)
+    diff(folder, "--format", "json")
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert [each.split(", which is gone")[0] for each in warnings] == told
+
+
+def test_an_earlier_name_that_is_taken_out_is_warned_of(
+    folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who had a step under its earlier name would get it again when `formerly` goes."""
+    sent(folder, "E3", "dunning", "old")
+    edit("{id: reminder", "{id: reminder, formerly: [old]")
+    git(folder, "commit", "-q", "-a", "-m", "Rename a step")
+    edit(", formerly: [old]", "")
+    diff(folder)
+    assert "dunning/reminder would go to 1 order that had old, which is gone" in capsys.readouterr().out
+
+
 def test_what_waits_on_an_unknown_is_counted(folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
     """A condition on a field that orders lack stops them silently: `diff` counts them by rule and field."""
     edit("trigger: items < 6", 'trigger: items < 6 and language != "fr"')

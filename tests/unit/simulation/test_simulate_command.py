@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from datetime import date, timedelta
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,8 +17,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from sendplan import cli
 from sendplan.fields import Value
+from sendplan.ledger import Snooze, SnoozeSubject
 from sendplan.simulation.chart import text_bar
 from sendplan.simulation.volumes import PeriodLength, periods
+from sendplan.store import open_store
 
 RULES = """\
 rules:
@@ -92,6 +95,24 @@ def test_json_is_what_the_language_says(folder: Path, capsys: pytest.CaptureFixt
         "sends": [{**send, "key": "E0/dunning/reminder", "order": "E0", "region": None}],
         "volumes": {"by_rule": {"dunning": 1}, "by_day": {"2026-03-09": 1}, "by_region": {"unknown": 1}},
     }
+
+
+def test_what_was_put_off_on_the_first_day_is_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A snooze and a suppression of the first day count from its beginning; what came later is not known yet."""
+    read = loaded(folder).settings
+    snooze = Snooze(SnoozeSubject.ORDER, "E0", date(2026, 3, 11), datetime(2026, 3, 9, 15, tzinfo=UTC))
+    with closing(open_store(read.store, read.folder, read.fields, read.calendar)) as store:
+        store.snooze(snooze)
+        store.suppress("b@example.com", at=datetime(2026, 3, 10, 8, tzinfo=UTC))
+
+    def dunned(first: str) -> dict[str, str]:
+        assert simulate(folder, "--from", first, "--to", "2026-03-12", *DAILY, "--format", "json") == 0
+        sends = json.loads(capsys.readouterr().out)["sends"]
+        return {each["order"]: each["at"][:10] for each in sends if each["step"] == "reminder"}
+
+    assert dunned("2026-03-08") == {"E0": "2026-03-09", "E3": "2026-03-12"}
+    assert dunned("2026-03-09") == {"E0": "2026-03-11", "E3": "2026-03-12"}
+    assert dunned("2026-03-10") == {}
 
 
 def test_other_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,7 @@ _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f
 
 def _text(raw: object) -> str | None:
     """The characters as they are, those of HTML decoded; a text of blanks is empty."""
-    text = plain_text(raw)
+    text = raw if type(raw) is str else plain_text(raw)
     if not text or text.isspace():
         return None
     if "&" in text:
@@ -99,7 +99,7 @@ def _text(raw: object) -> str | None:
 
 def _word(raw: object) -> str | None:
     """A text on one line without blanks around it, such as an id or an address."""
-    text = plain_text(raw).strip()
+    text = (raw if type(raw) is str else plain_text(raw)).strip()
     if not text.isprintable() and (found := _ALL_CONTROLS.search(text)):
         raise ConversionError(f"contains the control character U+{ord(found.group()):04X}", help="remove it")
     return text or None

@@ -24,7 +24,7 @@ WORDS = (ISO, EPOCH, RFC2822)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|z|[+-]\d\d(?::?\d\d)?))?)?", re.ASCII
 )
-_YEARS = range(1900, 3000)
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _TIME = re.compile(r"%[HIMSpcXfzZ]")
 _DIRECTIVE = re.compile(r"%(.)")
 _KNOWN = frozenset("aAbBcdfHIjmMpSUwWxXyYzZ%GuV")
@@ -102,13 +102,14 @@ def moment_reader(
     help = "write it as 2026-08-11 or 2026-08-11 10:00" if tuple(formats) == (ISO,) else f"such as {formats[0]}"
 
     def read(raw: object) -> Moment | None:
-        if raw is None:
-            return None
-        if isinstance(raw, date):
-            return finished(raw, raw)
-        if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
-            raise ConversionError("is not a date", raw)
-        text = raw.strip() if isinstance(raw, str) else format(raw, "f")
+        if type(raw) is not str:
+            if raw is None:
+                return None
+            if isinstance(raw, date):
+                return finished(raw, raw)
+            if isinstance(raw, bool) or not isinstance(raw, int | Decimal):
+                raise ConversionError("is not a date", raw)
+        text = raw.strip() if type(raw) is str else format(raw, "f")
         if not text:
             return None
         for each in readers:
@@ -118,12 +119,14 @@ def moment_reader(
         raise ConversionError("is not a date", raw, help)
 
     def finished(moment: Naive, raw: object) -> Moment:
-        if moment.year not in _YEARS:
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             raise ConversionError(f"is in the year {moment.year}", raw)
         if not isinstance(moment, datetime):
             return moment
         if moment.microsecond:
             moment = moment.replace(microsecond=0)
+        if moment.tzinfo is UTC:
+            return moment
         return moment.astimezone(UTC) if moment.tzinfo else clock.localize(moment)
 
     return read

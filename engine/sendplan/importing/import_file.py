@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -29,6 +31,8 @@ from sendplan.text import clean
 BATCH = 2_000
 """Records converted and stored at once."""
 REQUIRED = ("id", "account", "ordered")
+_ALLOCATIONS = 100_000
+"""After so many containers Python looks for circles among them."""
 
 
 def import_file(
@@ -49,7 +53,8 @@ def import_file(
     `data_from` (UTC) is how old the data is, for freshness (docs/mapping.md#refused-rows); None: as old as `at`.
     Good rows are stored together, bad ones are told; with `strict` one bad row refuses the file. With `dry_run`
     nothing is stored, and the report has so many orders. `name` is how messages name the file. `progress` is told the
-    number of rows read so far.
+    number of rows read so far. Marks of refused rows are stored together with the rest, or alone with the refusal of
+    a whole file. Raises StoreError for a store that cannot be written; nothing is stored then.
     """
     if isinstance(mapping, Path):
         read, problems = read_mapping(mapping, settings, path)
@@ -59,46 +64,45 @@ def import_file(
     mapping = mapping or _without(settings)
     file = OrderFile(path, name or str(path), mapping.encoding, mapping.format)
     work = _Import(OpenedFile(file, mapping, settings), at, dry_run)
-    report = _run(work, store, data_from or at, strict, progress or (lambda rows: None))
-    if not report.stored and dry_run is None:
-        _mark_all(work.opened, store, at)
+    with store.importing(clean(path.name), data_from or at, settings.account_names) as run:
+        report = _tried(work, run, strict, progress or (lambda rows: None))
+        if not report.stored:
+            run.undo()
+            if dry_run is None:
+                _mark_all(work.opened, run)
     return report
 
 
-def _run(
-    work: _Import, store: Store, data_from: datetime, strict: bool, progress: Callable[[int], None]
-) -> ImportReport:
-    """One transaction: everything that is good, or nothing and why."""
+def _tried(work: _Import, run: ImportRun, strict: bool, progress: Callable[[int], None]) -> ImportReport:
+    """What came of the file, or what keeps all of it out."""
     file = work.opened.file
     try:
-        with store.importing(clean(file.path.name), data_from, work.opened.settings.account_names) as run:
-            return work.run(run, strict, progress)
+        return work.run(run, strict, progress)
     except UserError as error:
-        return replace(work.report(), problems=(*work.report().problems, *error.problems))
-    except _Undone as undone:
-        return undone.report
+        problems = tuple(error.problems)
     except UnicodeDecodeError as error:
-        return replace(work.report(), problems=(file.undecodable(error),))
+        problems = (file.undecodable(error),)
     except (OSError, EOFError, ZlibError) as error:
         known = error if isinstance(error, OSError | EOFError) else EOFError(str(error))
-        return replace(work.report(), problems=(file.unreadable(known),))
+        problems = (file.unreadable(known),)
+    report = work.report()
+    return replace(report, problems=(*report.problems, *problems))
 
 
-def _mark_all(refused: OpenedFile, store: Store, at: datetime) -> None:
+def _mark_all(refused: OpenedFile, run: ImportRun) -> None:
     """Mark every order of a refused file whose id can be read: nothing that the file says of it was stored."""
     mapping, file = refused.mapping, refused.file
     # What a file that was refused carries, or would if its columns were there.
     fields = refused.fields or frozenset(each.field.name for each in mapping.sources or ()) - {"id", "account"}
     naming = tuple(each for each in mapping.sources or () if each.field.name == (mapping.match or "id"))
     again = OpenedFile(file, replace(mapping, sources=naming, needs=(), only=None), refused.settings)
-    with store.importing(clean(file.path.name), at) as run:
-        orders = RefusedOrders(again, run)
-        try:
-            for record in again.records(orders.leave_out):
-                orders.leave_out(record, passed_over=False)
-        except (UserError, OSError, EOFError, ZlibError, UnicodeDecodeError):
-            pass  # The refusal itself has told it; what was read so far is marked.
-        orders.mark(fields)
+    orders = RefusedOrders(again, run)
+    try:
+        for record in again.records(orders.leave_out):
+            orders.leave_out(record, passed_over=False)
+    except (UserError, OSError, EOFError, ZlibError, UnicodeDecodeError):
+        pass  # The refusal itself has told it; what was read so far is marked.
+    orders.mark(fields)
 
 
 def _without(settings: Settings) -> FileMapping:
@@ -107,12 +111,15 @@ def _without(settings: Settings) -> FileMapping:
     return FileMapping(sources=unmapped(settings, convert), own_names=True)
 
 
-class _Undone(Exception):  # noqa: N818 - it undoes the transaction, it is no error
-    """Nothing shall be stored: a dry run, or bad rows of a strict import."""
-
-    def __init__(self, report: ImportReport) -> None:
-        self.report = report
-        super().__init__()
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Rows are very many small containers without circles: Python need not look for those all the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(_ALLOCATIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @dataclass(slots=True)
@@ -127,14 +134,15 @@ class _Import:
     storing: Storing | None = None
 
     def run(self, run: ImportRun, strict: bool, progress: Callable[[int], None]) -> ImportReport:
-        """Everything between the transaction's begin and end."""
+        """Store what is good; the report says whether that is to stay."""
         opened = self.opened
         self.refused = RefusedOrders(opened, run)
         self.storing = storing = Storing(opened, run, self.refused, self.suspicions, self.at, self.dry_run)
         records = opened.records(self.refused.leave_out, run.encoder if self.dry_run is None else None)
-        while batch := list(islice(records, BATCH)):
-            self._take(storing, batch)
-            progress(opened.rows)
+        with _few_collections():
+            while batch := list(islice(records, BATCH)):
+                self._take(storing, batch)
+                progress(opened.rows)
         self.refused.mark(opened.fields)
         if opened.selection.kept:
             opened.needed.check_met()
@@ -148,9 +156,9 @@ class _Import:
             unchanged=imported.unchanged,
             passed_over=told.passed_over + imported.forgotten,
         )
-        if self.dry_run is not None or (strict and opened.bad.lines):
-            raise _Undone(counts if self.dry_run is not None else self.report())
-        return replace(counts, stored=True)
+        if self.dry_run is not None:
+            return counts
+        return told if strict and opened.bad.lines else replace(counts, stored=True)
 
     def report(self) -> ImportReport:
         """What is known without the store: the counts of rows, the bad ones, the warnings."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sendplan.importing.files import OrderFile
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
 Cells: TypeAlias = list[Any]
-RawRow: TypeAlias = tuple[int, int, Cells]
-"""The lines on which a row starts and ends, and its cells."""
-
 _LONGEST_CELL = 16 * 1024 * 1024
+_AT_ONCE = 1_000
+"""Rows that are read at once."""
 _SEPARATOR_LINE = re.compile(r"\ufeff?[\"']?sep=(.)[\"']?[,;\t]*\s*", re.IGNORECASE)
 
 
@@ -63,28 +62,30 @@ class Table:
 
     def rows(self) -> Iterator[tuple[int, Cells] | OddRow]:
         """Every row that is not blank, with its line, as wide as the header. The header is read with the first one."""
-        raw = _xlsx(self.file, self.layout) if self.file.format == "xlsx" else self._csv()
         width = needed = 0
-        for start, end, cells in raw:
-            if isinstance(cells, csv.Error):
-                yield self._unreadable(start, end, cells)
-            elif not self.header:
-                if self._is_header(cells):
-                    self._take_header(cells, start)
-                    width, needed = len(self.header), self._width()
-            elif len(cells) == width:
-                first = cells[0]
-                if (type(first) is str and first and not first.isspace()) or not _blank(cells):
-                    yield start, cells
-            elif not _blank(cells):
-                yield self._fitted(start, end, cells, width, needed)
+        texts = self.file.format == "csv"
+        for block in self._blocks():
+            if texts and self.header and block.is_plain(width):
+                yield from zip(block.starts, block.rows, strict=True)
+                continue
+            for start, end, cells in zip(block.starts, block.ends, block.rows, strict=True):
+                if not self.header:
+                    if self._is_header(cells):
+                        self._take_header(cells, start)
+                        width, needed = len(self.header), self._width()
+                elif len(cells) == width:
+                    if not _blank(cells):
+                        yield start, cells
+                elif not _blank(cells):
+                    yield self._fitted(start, end, cells, width, needed)
+            if block.error is not None:
+                yield self._unreadable(block.error_start, block.error_end, block.error)
         if not self.header:
             raise UserError(self.no_header())
 
     def lines(self) -> Iterator[Cells]:
         """Every line as cells, from the first one on, also above the header; what cannot be read is left out."""
-        raw = _xlsx(self.file, self.layout) if self.file.format == "xlsx" else self._csv()
-        return (cells for _, _, cells in raw if not isinstance(cells, csv.Error))
+        return (cells for block in self._blocks() for cells in block.rows)
 
     def start(self) -> Iterator[tuple[int, Cells] | OddRow]:
         """The rows, after the header has been read."""
@@ -95,8 +96,6 @@ class Table:
     # --- the header ---
 
     def _is_header(self, cells: Cells) -> bool:
-        if isinstance(cells, csv.Error):
-            return False
         names = {str(each).strip() for each in cells}
         return names.issuperset(self.layout.header) if self.layout.header else not _blank(cells)
 
@@ -158,7 +157,10 @@ class Table:
         lines = "" if end == start else f"; it reaches from line {start} to {end}, so a quote may not be closed"
         return OddRow(start, None, f"cannot be read: {error}{lines}", 'write a quote inside quotes as ""')
 
-    def _csv(self) -> Iterator[Any]:
+    def _blocks(self) -> Iterator[_Block]:
+        return _xlsx(self.file, self.layout) if self.file.format == "xlsx" else self._csv()
+
+    def _csv(self) -> Iterator[_Block]:
         csv.field_size_limit(_LONGEST_CELL)
         with closing(self.file.open_text()) as text:
             first = text.readline()
@@ -176,16 +178,55 @@ class Table:
             )
             start = skipped + 1
             while True:
+                rows: list[Cells] = []
+                failure: Exception | None = None
                 try:
-                    for cells in reader:
-                        end = reader.line_num + skipped
-                        yield start, end, cells
-                        start = end + 1
+                    rows.extend(islice(reader, _AT_ONCE))
+                except Exception as error:
+                    failure = error
+                end = reader.line_num + skipped
+                if rows or failure is not None:
+                    yield _block(rows, start, end, failure if isinstance(failure, csv.Error) else None)
+                if failure is not None and not isinstance(failure, csv.Error):
+                    raise failure
+                if not rows and failure is None:
                     return
-                except csv.Error as error:
-                    end = reader.line_num + skipped
-                    yield start, end, error
-                    start = end + 1
+                start = end + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows that were read at once, with the lines on which each starts and ends."""
+
+    rows: list[Cells]
+    starts: Sequence[int]
+    ends: Sequence[int]
+    error: csv.Error | None = None
+    """What is wrong with the row behind them."""
+    error_start: int = 0
+    error_end: int = 0
+
+    def is_plain(self, width: int) -> bool:
+        """Whether each row, of nothing but texts, is certainly whole and not blank."""
+        if self.error is not None or set(map(len, self.rows)) != {width}:
+            return False
+        firsts = [cells[0] for cells in self.rows]
+        return all(firsts) and not any(map(str.isspace, firsts))
+
+
+def _block(rows: list[Cells], start: int, end: int, error: csv.Error | None) -> _Block:
+    """Rows of a CSV that begin on a line; the last of them, or what is wrong, ends on another."""
+    if error is None and end - start + 1 == len(rows):
+        lines = range(start, end + 1)
+        return _Block(rows, lines, lines)
+    starts, ends = [], []
+    for cells in rows:
+        starts.append(start)
+        # A row goes over as many more lines as there are line ends in its cells.
+        start += sum(each.count("\n") + each.count("\r") - each.count("\r\n") for each in cells)
+        ends.append(start)
+        start += 1
+    return _Block(rows, starts, ends, error, start, end)
 
 
 def _blank(cells: Sequence[Any]) -> bool:
@@ -203,7 +244,7 @@ def workbook(file: OrderFile) -> CalamineWorkbook:
         raise UserError(file.problem(1, f"the file is not a workbook: {error}", "save it as .xlsx")) from error
 
 
-def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[RawRow]:
+def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[_Block]:
     opened = workbook(file)
     names = opened.sheet_names
     name = layout.sheet or (names[0] if names else "")
@@ -212,8 +253,11 @@ def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[RawRow]:
     sheet = opened.get_sheet_by_name(name)
     first = sheet.start[0] + 1 if sheet.start else 1
     left = [""] * (sheet.start[1] if sheet.start else 0)
-    for number, cells in enumerate(sheet.iter_rows(), start=first):
-        yield number, number, left + [_typed(each) for each in cells]
+    rows = sheet.iter_rows()
+    while block := [left + [_typed(each) for each in cells] for cells in islice(rows, _AT_ONCE)]:
+        lines = range(first, first + len(block))
+        yield _Block(block, lines, lines)
+        first += len(block)
 
 
 def _typed(cell: Any) -> Any:

@@ -31,23 +31,42 @@ Mistakes: TypeAlias = dict[int, list[BadRow]]
 
 _REMEMBERED = 50_000
 """Different texts of a column whose values are kept."""
+_OFTEN = 1.2
+"""How often each must have come on average, for others to be worth remembering."""
 
 
-class _Memo(dict[Any, Any]):
-    """Text → value, each converted once."""
+class _Memo(dict[str, Any]):
+    """Text → value, each read once."""
 
-    __slots__ = ("_convert", "_empty")
+    __slots__ = ("_read", "was_full")
 
-    def __init__(self, convert: Callable[[object], Any], empty: frozenset[str]) -> None:
-        self._convert = convert
-        self._empty = empty
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+        self.was_full = False
 
     def __missing__(self, raw: str) -> Any:
         if len(self) >= _REMEMBERED:
             self.clear()
-        text = filled(raw, self._empty)
-        value = self[raw] = None if text is None else self._convert(text)
+            self.was_full = True
+        value = self[raw] = self._read(raw)
         return value
+
+
+def _text_reader(
+    convert: Converter, encode: Callable[[Any], Any] | None, empty: frozenset[str]
+) -> Callable[[str], Any]:
+    """From a text of the file to the value, or to what the store keeps of it."""
+
+    def read(raw: str) -> Any:
+        text = raw.strip()
+        if not text or text in empty:
+            return None
+        if text[0] == "=":
+            text = filled(text, empty)  # type: ignore[assignment]
+        value = None if text is None else convert(text)
+        return value if encode is None or value is None else encode(value)
+
+    return read
 
 
 @dataclass(slots=True)
@@ -61,7 +80,12 @@ class FieldReader:
     """Whether the file holds nothing but texts."""
     encode: Callable[[Any], Any] | None = None
     """How the store keeps the field's values, where they go there as they come."""
+    _read: Callable[[str], Any] = field(init=False)
     _memo: _Memo = field(init=False)
+    _repeats: bool = True
+    """Whether texts come again, so that it pays to remember them."""
+    _seen: int = 0
+    """Texts since the memory was empty."""
     _convert: Callable[[object], Any] = field(init=False)
     _parts: tuple[FieldReader, ...] = ()
     """The readers of an order line's fields."""
@@ -70,7 +94,8 @@ class FieldReader:
         if isinstance(self.source.source, LinesSource):
             self._parts = tuple(FieldReader(each, self.shape, self.empty) for each in self.source.source.fields)
         self._convert = self.source.convert if self.encode is None else _encoding(self.source.convert, self.encode)
-        self._memo = _Memo(self._convert, self.empty)
+        self._read = _text_reader(self.source.convert, self.encode, self.empty)
+        self._memo = _Memo(self._read)
 
     def column(
         self, batch: Sequence[RawOrder], environments: Sequence[Environment], mistakes: Mistakes
@@ -104,11 +129,23 @@ class FieldReader:
         memo = self._memo
         try:
             if self.texts:
-                empty = raws.count("") == len(raws)  # as whole columns of an export often are
-                return [None] * len(raws) if empty else list(map(memo.__getitem__, raws))
+                return self._from_texts(raws)  # type: ignore[arg-type]
             return [memo[raw] if type(raw) is str else self._other(raw) for raw in raws]
         except BadValue:
             return [self._one(self._value, raw, position, batch, mistakes) for position, raw in enumerate(raws)]
+
+    def _from_texts(self, raws: Sequence[str]) -> Sequence[Any]:
+        if raws.count("") == len(raws):  # as whole columns of an export often are
+            return [None] * len(raws)
+        if not self._repeats:
+            return list(map(self._read, raws))
+        values = list(map(self._memo.__getitem__, raws))
+        self._seen += len(raws)
+        if self._memo.was_full:
+            # Ids, addresses and moments are hardly ever the same twice.
+            self._repeats = self._seen > _REMEMBERED * _OFTEN
+            self._seen, self._memo.was_full = 0, False
+        return values
 
     def _one(
         self, read: Callable[[Any], Any], given: Any, position: int, batch: Sequence[RawOrder], mistakes: Mistakes

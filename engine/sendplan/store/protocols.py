@@ -238,6 +238,9 @@ class ImportRun(Protocol):
         An order that is marked already waits for the fields of both.
         """
 
+    def undo(self) -> None:
+        """Take back everything since the import began, which goes on: of a refused file only the marks are stored."""
+
     def finish(self, bad: int) -> Imported:
         """What this import changed."""
 

@@ -16,6 +16,7 @@ from sendplan.operating.imports import take_file
 from sendplan.project.settings import Settings
 from sendplan.project.settings_file import read_settings
 from sendplan.store import Store, open_store
+from sendplan.store.sql.imports import SqlImport
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 ORDERS = "id,account,ordered,country\n1001,web,2026-08-01,DE\n1002,web,2026-08-01,DE\n"
@@ -40,6 +41,10 @@ class Shop:
         return take_file(
             path, described, self.settings, self.store, NOW, name=name, strict=strict, dry_run=10 if dry else None
         )
+
+    def state(self) -> object:
+        """Everything that an import may change."""
+        return list(self.store.orders()), self.marks(), self.store.imported()
 
     def marks(self) -> dict[str, RefusedData]:
         """The marked orders."""
@@ -154,3 +159,20 @@ def test_a_row_that_is_not_whole_holds_its_order(shop: Shop, row: str) -> None:
     shop(ORDERS)
     shop(f"id,account,ordered,country\n{row}\n1002,web,2026-08-01,DE\n", "payments.csv")
     assert {id_: mark.line for id_, mark in shop.marks().items()} == {"1001": 2}
+
+
+def test_a_refused_file_leaves_its_marks_or_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while the orders of a refused file are marked leaves the store as it was before the file."""
+    shop(ORDERS)
+    bad = "id,account,ordered,country\n1001,web,2026-08-05,FR\n1002,web,2026-08-01,Atlantis\n1003,web,2026-08-01,DE\n"
+    before = shop.state()
+    with monkeypatch.context() as patch:
+        patch.setattr(SqlImport, "mark", lambda *_: exit("killed"))
+        with pytest.raises(SystemExit):
+            shop(bad, strict=True)
+    assert shop.state() == before
+
+    report = shop(bad, strict=True)
+    assert not report.stored
+    assert list(shop.marks()) == ["1001", "1002", "1003"]
+    assert [(each.id, each.values["country"]) for each in shop.store.orders()] == [("1001", "DE"), ("1002", "DE")]

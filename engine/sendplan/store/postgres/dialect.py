@@ -14,6 +14,7 @@ class PostgresDialect:
 
     differs = "IS DISTINCT FROM"
     like = "ILIKE"
+    by_key = ""
 
     def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
         value = "CAST(value AS bigint)" if numbers else "value"

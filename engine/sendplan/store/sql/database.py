@@ -50,6 +50,8 @@ class Dialect(Protocol):
     """Between two values that may be NULL: they are not the same."""
     like: str
     """A pattern that takes ASCII letters for the same in either case."""
+    by_key: str
+    """Behind a table's columns: its rows are in its primary key, and nowhere else."""
 
     def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
         """Whether a column is in the list, of texts or of whole numbers, that one parameter holds as JSON."""

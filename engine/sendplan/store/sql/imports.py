@@ -53,7 +53,14 @@ class SqlImport:
         self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
         # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
         connection.execute("DROP TABLE IF EXISTS import_seen")
-        connection.execute("CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number BIGINT)")
+        keyed = dialect.by_key
+        connection.execute(f"CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number BIGINT){keyed}")
+        connection.execute("SAVEPOINT import_began")
+
+    def undo(self) -> None:
+        self._connection.execute("ROLLBACK TO import_began")
+        self._accounts.clear()
+        self._taken = self._inserted = self._written = self._passed_over = 0
 
     def encoder(self, field: str) -> Callable[[Any], Cell] | None:
         return self._codec.encoder(self._fields[field].type)
@@ -69,10 +76,10 @@ class SqlImport:
         )
         id_at = names.index("id")
         self._taken += len(good)
-        self._inserted += sum(values[id_at] not in accounts for values in good)
+        self._inserted += sum(values[id_at] not in accounts for values in good) if accounts else len(good)
         if "account" in names:
             account_at = names.index("account")
-            self._accounts.update(str(values[account_at]) for values in good)
+            self._accounts |= {str(values[account_at]) for values in good}
         else:
             self._accounts.update(accounts[str(values[id_at])] for values in good)
         statement = self._statement(names)

@@ -10,6 +10,7 @@ class SqliteDialect:
 
     differs = "IS NOT"
     like = "LIKE"
+    by_key = " WITHOUT ROWID"
 
     def among(self, column: str, parameter: str, *, numbers: bool = False) -> str:
         return f"{column} IN (SELECT value FROM json_each({parameter}))"

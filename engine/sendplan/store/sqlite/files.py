@@ -21,6 +21,9 @@ _Mark: TypeAlias = tuple[int, int, int]
 _Found = TypeVar("_Found")
 
 
+# The driver asks None for a way to adapt it, in vain and at length, each time it is bound: half of what binding costs.
+sqlite3.register_adapter(type(None), lambda none: None)
+
 BUSY_SECONDS = 60
 """How long a writer waits for another, such as a long import."""
 

@@ -14,7 +14,18 @@ from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import Expression, Kind, Names, ParamValue, compile_expression, stored_fields
 from sendplan.fields import EVENTS, FieldType, Value, with_own
-from sendplan.ledger import ANY_STEP, History, MessageKey, Overrides, Record, Snooze, SnoozeSubject, Standing, State
+from sendplan.ledger import (
+    ANY_STEP,
+    History,
+    MessageKey,
+    Overrides,
+    Record,
+    RefusedData,
+    Snooze,
+    SnoozeSubject,
+    Standing,
+    State,
+)
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.problems import Span
 from sendplan.project.postcodes import parse_postcodes
@@ -87,6 +98,8 @@ class World:
     first_runs: Mapping[str, datetime]
     arrivals: tuple[datetime | None, ...]
     """When each order first came."""
+    refused: Mapping[str, RefusedData]
+    """By order, a row that an import could not take."""
 
 
 def decisions(world: World) -> Iterator[Decision]:
@@ -96,7 +109,8 @@ def decisions(world: World) -> Iterator[Decision]:
         imported.setdefault(account, {})[name] = at
     for values in world.orders:
         id_ = str(values["id"])
-        history = History({(each.rule, each.step): each for each in world.records if each.order == id_})
+        rows = {(each.rule, each.step): each for each in world.records if each.order == id_}
+        history = History(records=rows, refused=world.refused.get(id_))
         order = StoredOrder(id_, str(values["account"]), 1, values)
         standing = Standing(imported, world.overrides)
         decided = decide_order(world.project, order, history, standing, world.clock)
@@ -430,7 +444,9 @@ class Maker:
                 until = self.calendar.day(self.now) + timedelta(days=self.random.randint(-9, 3))
                 rule = self.random.choice(("", *rules[0].ids))
                 snoozes[subject] = (Snooze(*subject, until, self.now, rule),)
-        return Overrides(suppressed, snoozes)
+        paused = [name for name in ("main", rules[0].id, "*") if self.chance(0.03)]
+        adopted = self.now - timedelta(days=self.random.randint(0, 30)) if self.chance(0.05) else None
+        return Overrides(suppressed=suppressed, snoozes=snoozes, paused=frozenset(paused), orders_from=adopted)
 
     def first_runs(self, rules: tuple[Rule, ...]) -> Mapping[str, datetime]:
         return {rule.ids[0]: self.now - timedelta(days=self.random.choice((1, 8, 90))) for rule in rules}
@@ -466,4 +482,9 @@ class Maker:
             self.overrides(shared, len(orders)),
             self.first_runs(shared),
             tuple(self.random.choice((None, self.now - timedelta(days=2), self.now)) for _ in orders),
+            {
+                f"O{number}": RefusedData("orders.csv", 2, frozenset({"paid"}))
+                for number in range(len(orders))
+                if self.chance(0.05)
+            },
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -98,6 +99,14 @@ def write(world: World, path: Path, *, indexed: bool) -> None:
             for each in snoozes:
                 put_off = (each.subject, each.name, each.rule, each.until.isoformat())
                 connection.execute("INSERT INTO snoozes VALUES (?, ?, ?, ?, 0, '')", put_off)
+        for name in world.overrides.paused:
+            connection.execute("INSERT INTO pauses VALUES (?, 0, '', 0)", (name,))
+        if world.overrides.orders_from is not None:
+            adopted = ("orders_from", world.overrides.orders_from.isoformat())
+            connection.execute("INSERT INTO meta VALUES (?, ?)", adopted)
+        for id_, data in world.refused.items():
+            refused = (id_, data.file, data.line, json.dumps(sorted(data.fields)))
+            connection.execute("INSERT INTO refused_rows (order_id, file, line, fields) VALUES (?, ?, ?, ?)", refused)
         for rule, at in world.first_runs.items():
             connection.execute("INSERT INTO rule_runs VALUES (?, ?)", (rule, encode_instant(at)))
         if indexed:

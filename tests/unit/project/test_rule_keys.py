@@ -12,6 +12,7 @@ import random_projects
 from import_graph import sources
 
 from sendplan import resources
+from sendplan.ledger import History, Overrides
 from sendplan.project.rules import Rule, Step
 
 RULES = resources.schema("rules")
@@ -52,9 +53,9 @@ def test_defaults_take_every_optional_key() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [Rule, Step])
+@pytest.mark.parametrize("kind", [Rule, Step, Overrides, History])
 def test_random_projects_have_every_key(kind: type) -> None:
-    """What holds whatever the rules say is tried with every key that a rule or step can have."""
+    """What holds whatever the rules say is tried with all that a rule or step, a person or the ledger can say."""
     tree = ast.parse(Path(random_projects.__file__).read_text(encoding="utf-8"))
     calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and ast.unparse(each.func) == kind.__name__]
     named = {keyword.arg for call in calls for keyword in call.keywords}

@@ -102,6 +102,16 @@ def did_you_mean(name: str, known: Iterable[str], *, listing: bool = True) -> st
     return "known: " + ", ".join(names) if names and listing else ""
 
 
+def wrong_value(message: str, help_: str) -> UserError:
+    """The error for an argument that cannot be meant."""
+    return UserError(Problem("wrong-value", message, None, help_), Exit.USAGE)
+
+
+def unknown_name(message: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for an argument that names nothing, with the names that are like it."""
+    return UserError(Problem("unknown-name", message, None, did_you_mean(name, known)), Exit.USAGE)
+
+
 CODES: dict[str, str] = {
     "absent-column": "A column that the mapping names and the file lacks",
     "advertising": "A transactional message that looks like advertising",

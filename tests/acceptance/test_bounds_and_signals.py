@@ -23,14 +23,14 @@ def filled(shop: Project) -> Project:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("phase", ["_prepare", "make_plan"])
+@pytest.mark.parametrize("phase", ["prepare", "make_plan"])
 def test_a_signal_ends_a_run_that_sends_nothing_yet(
     filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, phase: str
 ) -> None:
     """While it imports or plans, Ctrl-C and a service's stop end it at once, with a word; nothing leaves."""
     before = signal.getsignal(number)
 
-    def interrupted(*arguments: object) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
         os.kill(os.getpid(), number)
         raise AssertionError("it went on")
 

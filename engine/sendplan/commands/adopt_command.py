@@ -8,10 +8,8 @@ import click
 
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, store_of
 from sendplan.commands.output import print_json, print_table
-from sendplan.plan import Status
-from sendplan.planning.planner import make_plan
+from sendplan.operating.adopting import adopt
 from sendplan.problems import Exit
-from sendplan.store import adoption
 
 
 @click.command("adopt")
@@ -26,16 +24,15 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     project, _ = load_project(project_dir)
     clock = clock_of(now, project.settings.calendar)
     store = store_of(project.settings)
-    why = adoption.doubt(project.settings, store)
-    again = make_plan(project, store, clock).with_status(Status.SEND)
-    adoption.adopt(project.settings, store, clock.now)
-    start = project.settings.calendar.text(clock.now)
+    done = adopt(project, store, clock)
+    again = done.would_have_sent
     if format_ == "json":
-        print_json({"why": why, "orders_from": start, "would_have_sent": [entry.key for entry in again]})
+        keys = [entry.key for entry in again]
+        print_json({"why": done.why, "orders_from": done.orders_from, "would_have_sent": keys})
         return Exit.DONE
-    click.echo(f"Reason: {why}" if why else "Nothing was wrong with this store.")
+    click.echo(f"Reason: {done.why}" if done.why else "Nothing was wrong with this store.")
     if again:
         rows = [(entry.key, entry.to or "", entry.why) for entry in again]
         print_table(("Message", "To", "Why"), rows, title=f"It would have sent, perhaps again ({len(again)})")
-    click.echo(f"Adopted: only orders from {start} on get mail from now on.")
+    click.echo(f"Adopted: only orders from {done.orders_from} on get mail from now on.")
     return Exit.DONE

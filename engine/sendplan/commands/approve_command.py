@@ -9,8 +9,8 @@ import click
 
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, store_of
 from sendplan.commands.output import print_json
-from sendplan.commands.person import who
 from sendplan.operating.approving import approve, waiting_plan
+from sendplan.operating.by_hand import user_name
 from sendplan.plan import Plan
 from sendplan.planning.plan_file import check_fresh, read_plan
 from sendplan.problems import Exit, Problem, UserError
@@ -33,7 +33,7 @@ def command(plan_name: str, now: str | None, format_: str, project_dir: Path | N
     store = store_of(project.settings)
     plan = _plan(store, plan_name)
     check_fresh(plan, project, clock_of(now, project.settings.calendar).now)
-    approval = approve(store, plan, who(), datetime.now(UTC).replace(microsecond=0))
+    approval = approve(store, plan, user_name(), datetime.now(UTC).replace(microsecond=0))
     if format_ == "json":
         print_json({"plan": plan.id, "who": approval.who, "at": approval.at.isoformat(), "keys": sorted(approval.keys)})
     else:

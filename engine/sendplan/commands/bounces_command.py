@@ -77,7 +77,7 @@ def _beginning(file: Path) -> bytes:
         return opened.read(READ_BYTES)
 
 
-def print_readings(readings: list[Reading]) -> None:
+def print_readings(readings: Sequence[Reading]) -> None:
     """What became of each mail that said something, and how many there were of each kind."""
     rows = [(each.source, each.found.value, each.message, clean(each.why)) for each in readings if each.found in _TOLD]
     if rows:
@@ -87,7 +87,7 @@ def print_readings(readings: list[Reading]) -> None:
     click.echo(f"bounces: {told or 'no new mail'}")
 
 
-def readings_json(readings: list[Reading]) -> dict[str, Any]:
+def readings_json(readings: Sequence[Reading]) -> dict[str, Any]:
     """The same for machines."""
     counts = tally(readings)
     return {

@@ -10,8 +10,8 @@ from sendplan.commands.context import format_option, load_project, project_optio
 from sendplan.commands.output import print_json
 from sendplan.commands.person import person
 from sendplan.operating.by_hand import EVERYTHING
-from sendplan.problems import Exit, did_you_mean
-from sendplan.project.project import Project
+from sendplan.operating.meant import pausable
+from sendplan.problems import Exit
 
 
 @click.command("pause")
@@ -21,7 +21,7 @@ from sendplan.project.project import Project
 def command(name: str | None, format_: str, project_dir: Path | None) -> int:
     """Hold the messages of a sender or rule, or all of them; read before each mail, also by runs under way."""
     project, _ = load_project(project_dir)
-    target = checked(project, name)
+    target = pausable(project, name)
     store = store_of(project.settings)
     _tell(target, "paused" if person(store).pause(target) else "already paused", format_)
     return Exit.DONE
@@ -34,20 +34,10 @@ def command(name: str | None, format_: str, project_dir: Path | None) -> int:
 def resume(name: str | None, format_: str, project_dir: Path | None) -> int:
     """End a pause of a sender, a rule, or everything."""
     project, _ = load_project(project_dir)
-    target = checked(project, name)
+    target = pausable(project, name)
     store = store_of(project.settings)
     _tell(target, "resumed" if person(store).resume(target) else "was not paused", format_)
     return Exit.DONE
-
-
-def checked(project: Project, name: str | None) -> str:
-    """The name of a sender or rule; without one, everything."""
-    if name is None:
-        return EVERYTHING
-    known = {*project.settings.senders, *(rule.id for rule in project.rules), *(rule.id for rule in project.broken)}
-    if name not in known and name != EVERYTHING:
-        raise click.UsageError(f"there is no sender or rule `{name}`; {did_you_mean(name, known)}")
-    return name
 
 
 def _tell(target: str, state: str, format_: str) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,20 +21,15 @@ from sendplan.commands.context import (
     progress_bar,
     project_option,
     reader_of,
-    store_for,
 )
 from sendplan.commands.output import print_json, print_problems, remark, warn
 from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.cron import firings
-from sendplan.deciding.candidates import indexes
-from sendplan.dispatch.delivery import check_brake, interruptible, stopping
-from sendplan.operating.approving import check_approved, keep_waiting
-from sendplan.operating.forgetting import forget_old
-from sendplan.operating.imports import SourceImport, failures, read_imports
-from sendplan.operating.returned_mail import Reading, read_mailboxes, with_mailbox
-from sendplan.plan import Plan
+from sendplan.dispatch.delivery import interruptible, stopping
+from sendplan.operating.imports import failures
+from sendplan.operating.running import prepare, read_returned, ready
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -98,14 +92,17 @@ def _run_once(options: _Options, stop: threading.Event) -> int:
 def _import_and_send(
     project: Project, problems: Sequence[Problem], clock: Callable[[], Clock], options: _Options, stop: threading.Event
 ) -> int:
-    with interruptible():
-        imports = _prepare(project, clock, options.with_imports)
+    with interruptible(), progress_bar("Importing", "rows") as progress:
+        done = prepare(project, clock().now, _real_time(), with_imports=options.with_imports, progress=progress)
+    if done.forgotten:
+        remark(f"{counted(done.forgotten, 'order')} older than {project.settings.retention} forgotten")
+    imports = done.imports
     if options.format_ == "text":
         for each in imports:
             print_import(each.file, each.report)
     else:
         _tell(failures(imports))
-    returned, unread = _read_returned(project)
+    returned, unread = read_returned(project.settings, _real_time())
     if returned and options.format_ == "text":
         print_readings(returned)
     _tell(unread)
@@ -113,11 +110,7 @@ def _import_and_send(
         plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         warn(warning)
-    check_brake(plan, project, None)
-    _wait_for_approval(plan, project)
-    # No plan file that could be sent twice: what an equal plan left open, or a person opened again, may leave now.
-    plan = replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
-    report = deliver_with_progress(plan, project, clock, stop)
+    report = deliver_with_progress(ready(plan, project, _real_time()), project, clock, stop)
     if options.format_ == "json":
         read = {
             "imports": {each.name: import_json(each.report) for each in imports},
@@ -131,41 +124,8 @@ def _import_and_send(
     return report.exit_code or (Exit.FINDINGS if broken or unread or failures(imports) else Exit.DONE)
 
 
-def _read_returned(project: Project) -> tuple[list[Reading], Sequence[Problem]]:
-    """What came back to the senders' mailboxes; one that cannot be read keeps no mail from leaving."""
-    names = with_mailbox(project.settings)
-    if not names:
-        return [], ()
-    with store_for(project.settings) as store:
-        return read_mailboxes(names, project.settings, store, datetime.now(UTC).replace(microsecond=0))
-
-
-def _wait_for_approval(plan: Plan, project: Project) -> None:
-    """Keep a plan that nobody has approved, so that somebody can, and raise UserError."""
-    if not project.settings.approval:
-        return
-    try:
-        check_approved(plan, project, reader_of(project), datetime.now(UTC))
-    except UserError:
-        with store_for(project.settings) as store:
-            keep_waiting(store, plan)
-        raise
-
-
-def _prepare(project: Project, clock: Callable[[], Clock], with_imports: bool) -> tuple[SourceImport, ...]:
-    """Read the imports and have the indexes that planning wants."""
-    settings = project.settings
-    with store_for(settings) as store:
-        imports: tuple[SourceImport, ...] = ()
-        if with_imports and settings.imports:
-            with progress_bar("Importing", "rows") as progress:
-                imports = read_imports(settings, store, datetime.now(UTC).replace(microsecond=0), progress=progress)
-        # By the real clock: what is forgotten does not come back.
-        if gone := forget_old(store, settings, datetime.now(UTC)):
-            remark(f"{counted(gone, 'order')} older than {settings.retention} forgotten")
-        store.ensure_indexes(indexes(project, clock().now))
-        store.note_run([rule.id for rule in project.rules if rule.enabled], clock().now)
-    return imports
+def _real_time() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def _tell(problems: Sequence[Problem]) -> None:

@@ -113,5 +113,15 @@ class Person:
         self.note("look", order, "the buyer's address")
 
 
+def user_name() -> str:
+    """The name of whoever works on this computer, as it knows it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
 def _real_time() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)

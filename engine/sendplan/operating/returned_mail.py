@@ -144,6 +144,6 @@ def missing_extra(error: ImportError) -> Problem:
     return Problem("missing-extra", f"reading bounces needs the package {error.name or 'imap-tools'}", None, help_)
 
 
-def tally(readings: list[Reading]) -> Mapping[Found, int]:
+def tally(readings: Iterable[Reading]) -> Mapping[Found, int]:
     """How many mails of each kind."""
     return Counter(each.found for each in readings)

@@ -1,0 +1,86 @@
+"""One run: the imports, what came back, the plan, and its mails (docs/commands.md#sendplan-run)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sendplan.deciding.candidates import indexes
+from sendplan.dispatch.delivery import check_brake
+from sendplan.operating.approving import check_approved, keep_waiting
+from sendplan.operating.forgetting import forget_old
+from sendplan.operating.imports import SourceImport, read_imports
+from sendplan.operating.returned_mail import Reading, read_mailboxes, with_mailbox
+from sendplan.plan import Plan
+from sendplan.problems import Problem, UserError
+from sendplan.project.project import Project
+from sendplan.project.settings import Settings
+from sendplan.store import Store, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run did before it planned."""
+
+    imports: tuple[SourceImport, ...]
+    forgotten: int
+    """Orders that were older than `retention`."""
+
+
+def prepare(
+    project: Project,
+    now: datetime,
+    at: datetime,
+    *,
+    with_imports: bool = True,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> Prepared:
+    """Read the files under `imports:`, forget what is old, and have the indexes that planning wants.
+
+    `now` is the run's time, `at` the real one (both UTC): what is forgotten does not come back.
+    """
+    settings = project.settings
+    with _store(settings) as store:
+        imports: tuple[SourceImport, ...] = ()
+        if with_imports and settings.imports:
+            imports = read_imports(settings, store, at, progress=progress)
+        forgotten = forget_old(store, settings, at)
+        store.ensure_indexes(indexes(project, now))
+        store.note_run([rule.id for rule in project.rules if rule.enabled], now)
+    return Prepared(imports, forgotten)
+
+
+def read_returned(settings: Settings, at: datetime) -> tuple[tuple[Reading, ...], Sequence[Problem]]:
+    """What came back to the senders' mailboxes by `at` (UTC); one that cannot be read keeps no mail from leaving."""
+    names = with_mailbox(settings)
+    if not names:
+        return (), ()
+    with _store(settings) as store:
+        readings, problems = read_mailboxes(names, settings, store, at)
+    return tuple(readings), problems
+
+
+def ready(plan: Plan, project: Project, at: datetime) -> Plan:
+    """The plan as a run sends it: what an equal plan left open, or a person opened again, may leave now.
+
+    Raises UserError for a plan over `limits.per_run`, and for one that nobody has approved at `at` (the real time,
+    UTC): that is kept, so that somebody can.
+    """
+    check_brake(plan, project, None)
+    if project.settings.approval:
+        with _store(project.settings) as store:
+            try:
+                check_approved(plan, project, store, at)
+            except UserError:
+                keep_waiting(store, plan)
+                raise
+    return replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store]:
+    with closing(open_store(settings.store, settings.folder, settings.fields, settings.calendar)) as store:
+        yield store

@@ -18,7 +18,7 @@ from sendplan.board.sessions import Sessions, Visitor
 from sendplan.board.words import REASON_WORDS, STATE_WORDS, STATUS_WORDS, translator
 from sendplan.problems import Problem
 from sendplan.simulation.simulation_page import figure
-from sendplan.text import clean, minute
+from sendplan.text import clean, minute, readable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -61,13 +61,13 @@ class Board:
     def _live(self, request: Request) -> dict[str, str | None]:
         """What a live page asks for again, and how it pauses."""
         if request.url.path not in LIVE or session_of(request) is None:
-            return {"seen": None, "paused_address": None, "address": None}
+            return {"shown_state": None, "live_address": None, "paused_address": None}
         query = {name: text for name, text in request.query_params.items() if name != "live"}
         paused = request.query_params.get("live") == "off"
         here = f"{request.url.path}?{urlencode(query)}"
         return {
-            "seen": None if paused else self.current.seen(),
-            "address": here,
+            "shown_state": None if paused else self.current.seen(),
+            "live_address": here,
             "paused_address": f"{request.url.path}?{urlencode({**query, 'live': 'off'})}",
         }
 
@@ -141,7 +141,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: clean(value) if type(value) is str else value,
     )
-    environment.filters |= {"minute": minute, "number": "{:,}".format, "place": place_of, "query": urlencode}
+    environment.filters |= {"minute": minute, "number": "{:,}".format, "place": place_of, "readable": readable, "query": urlencode}
     environment.globals |= {
         "figure": lambda *given: Markup(figure(*given)),
         "reason_words": REASON_WORDS,

@@ -163,7 +163,7 @@ def _parsed(board: Board, key: str) -> tuple[str, MessageKey]:
 def _known(facts: Facts, calendar: Calendar) -> dict[str, str]:
     """What is known of an order, for reading; its buyer's address only masked."""
     shown = {
-        name: mask_all(str(fact_json(value, calendar)))
+        name: "true" if value is True else mask_all(str(fact_json(value, calendar)))
         for name, value in facts.values.items()
         if value is not None and name not in _HIDDEN and value not in ("", (), False)
     }

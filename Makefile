@@ -23,7 +23,7 @@ lint: $(VENV)/test ## Ruff and mypy
 	@$(BIN)/mypy
 	@for each in tests/*/conftest.py; do $(BIN)/mypy $$each || exit 1; done
 
-browser: $(VENV)/test ## Look at the example mails in Chromium, on a phone and a wide screen, light and dark (skipped without one)
+browser: $(VENV)/test ## The board and the example mails in Chromium, on a phone and a wide screen, light and dark (skipped without one)
 	@$(PIP) --editable ".[browser]"
 	@$(BIN)/python -m pytest -rs -m browser tests/browser
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from board_browser import fail
 from visitors import Running
 
 import sendplan
@@ -81,6 +82,7 @@ def make_shop(folder: Path, sink: Sink) -> None:
     shop.import_orders("fixtures/orders.csv")
     for now in ("2026-08-11 12:00", "2026-08-24 12:00"):
         shop.send(shop.plan(now), now)
+    fail(folder, "E-2061")
     (folder / "new.csv").write_text(NEW_ORDER, encoding="utf-8")
     shop.import_orders("new.csv")
     settings.write_text(text.replace("\nsenders:", "\napproval: required\nsenders:"), encoding="utf-8")

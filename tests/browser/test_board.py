@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import sendplan
 from conftest import TUESDAY, serve
 from sendplan import cli
 
+ROOT = Path(__file__).parents[2]
 PAGES = [
     "/",
     "/needs-you",
@@ -52,6 +54,7 @@ def test_every_page_is_accessible_on_every_screen(signed_in: Any, board: Running
     signed_in.on("console", lambda message: noise.append(message.text))
     signed_in.on("request", lambda request: asked.append(request.url))
     signed_in.goto(board.address + path)
+    signed_in.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     for width, scheme in SCREENS:
         signed_in.set_viewport_size({"width": width, "height": 800})
         signed_in.emulate_media(color_scheme=scheme)
@@ -134,6 +137,33 @@ def test_hostile_names_stay_text(browser: Any, hostile: Running) -> None:
     assert "<script>document.title" in tab.inner_text("h1")
     assert violations(tab) == []
     assert dialogs == []
+    tab.close()
+
+
+PICTURES = {
+    "board-today": ("/", 1280, "light"),
+    "board-order": ("/order?id=E-2050", 1280, "light"),
+    "board-today-phone": ("/", 375, "dark"),
+    "board-changes": ("/rules?live=off", 1280, "light"),
+}
+
+
+def test_the_pictures_of_the_docs(browser: Any, own_board: Running, request: pytest.FixtureRequest) -> None:
+    """docs/board.md shows pages as they are; `--snapshot-update` takes its pictures anew."""
+    edit(own_board.folder, "feedback_wait: 7 days", "feedback_wait: 10 days")
+    tab = browser.new_page(locale="en-GB")
+    sign_in(tab, own_board)
+    docs = ROOT / "docs"
+    assert set(re.findall(r"pictures/(board-[a-z-]+)\.png", (docs / "board.md").read_text("utf-8"))) == set(PICTURES)
+    for name, (path, width, scheme) in PICTURES.items():
+        tab.set_viewport_size({"width": width, "height": 700})
+        tab.emulate_media(color_scheme=scheme)
+        tab.goto(own_board.address + path)
+        taken = tab.screenshot(animations="disabled")
+        picture = docs / "pictures" / f"{name}.png"
+        if request.config.getoption("--snapshot-update"):
+            picture.write_bytes(taken)
+        assert picture.stat().st_size < 150_000
     tab.close()
 
 

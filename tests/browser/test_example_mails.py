@@ -17,14 +17,6 @@ from mail_samples import MODEL, ORDER, context, settings
 from sendplan import resources
 from sendplan.templates import Templates
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser` brings it")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
-    # Of the browser's driver, which Python closes in its own time.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-
 FOLDER = resources.shipped() / "templates"
 MAILS = [
     *(
@@ -86,15 +78,6 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium, without a window."""
-    with sync_api.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: f"{screen[0]}px-{screen[1]}")

@@ -6,6 +6,7 @@ import asyncio
 import html
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,11 @@ from sendplan.board.application import application
 from sendplan.board.current import Current
 from sendplan.board.guard import Addresses
 from sendplan.board.sessions import Sessions
+from sendplan.ledger import State
+from sendplan.project import project as projects
+from sendplan.store import open_store
+from sendplan.store.adoption import checked
+from sendplan.store.protocols import Store
 
 PORT = 8642
 MONDAY = datetime(2026, 8, 24, 10, tzinfo=UTC)
@@ -135,3 +141,29 @@ def visitor_of(
 def browser(folder: Path) -> Browser:
     """A visitor, not signed in, of a board on the project in a folder on a Monday in August 2026."""
     return visitor_of(Current(folder, MONDAY))
+
+
+def store_of(folder: Path) -> Store:
+    """The store of the project in a folder."""
+    project, _ = projects.load(folder)
+    assert project is not None
+    settings = project.settings
+    return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
+
+
+def fail(folder: Path, *orders: str) -> None:
+    """Messages that a server refused."""
+    project, _ = projects.load(folder)
+    assert project is not None
+    with closing(store_of(folder)) as store, checked(project.settings, store) as marks:
+        for order in orders:
+            store.refuse(
+                order,
+                ("feedback-reminder", ""),
+                State.FAILED,
+                token="",
+                sender="main",
+                at=MONDAY,
+                reply="550 5.1.1 no such user",
+            )
+        marks.rise(store.high_water())

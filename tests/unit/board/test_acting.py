@@ -7,27 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from board_browser import MONDAY, Browser, visitor_of
+from board_browser import Browser, fail, store_of, visitor_of
 
 import sendplan
 from sendplan.board.current import Current
 from sendplan.board.sessions import IDLE_SECONDS
-from sendplan.ledger import State
-from sendplan.project import project as projects
-from sendplan.store import open_store
-from sendplan.store.adoption import checked
-from sendplan.store.protocols import Store
 
 ORDER = "E-2050"
 KEY = f"{ORDER}/feedback-reminder"
-
-
-def store_of(folder: Path) -> Store:
-    """The store of the project in a folder."""
-    project, _ = projects.load(folder)
-    assert project is not None
-    settings = project.settings
-    return open_store(settings.store, settings.folder, settings.fields, settings.calendar)
 
 
 def acts(folder: Path) -> list[tuple[str, str, str]]:
@@ -41,24 +28,6 @@ def form(page: str, action: str) -> dict[str, str]:
     found = re.search(rf'<form method="post" action="{action}".*?</form>', page, re.S)
     assert found is not None, f"there is no form for {action}"
     return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found[0]))
-
-
-def fail(folder: Path, *orders: str) -> None:
-    """Messages that a server refused."""
-    project, _ = projects.load(folder)
-    assert project is not None
-    with closing(store_of(folder)) as store, checked(project.settings, store) as marks:
-        for order in orders:
-            store.refuse(
-                order,
-                ("feedback-reminder", ""),
-                State.FAILED,
-                token="",
-                sender="main",
-                at=MONDAY,
-                reply="550 5.1.1 no such user",
-            )
-        marks.rise(store.high_water())
 
 
 def test_an_order_is_snoozed_until_a_day(editor: Browser, folder: Path) -> None:

@@ -230,8 +230,8 @@ def test_from_the_link_to_the_mails(browser: Any, own_board: Running, hands: typ
     assert "2026-08-28" in moved.inner_text()
 
     visitor.follow("Today")
-    tab.get_by_text("wait until somebody approves").wait_for()
-    visitor.press("Approve these")
+    tab.get_by_text("Mails that wait until somebody approves").wait_for()
+    visitor.press("Approve these mails")
     assert "Approved by Mia Muster" in tab.inner_text("main")
     assert cli.run(["run", "--no-import", "--now", TUESDAY.isoformat(), "--project", str(own_board.folder)]) == 0
 

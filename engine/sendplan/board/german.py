@@ -15,7 +15,7 @@ GERMAN: Mapping[str, str] = {
     "All files": "Alle Dateien",
     "All scenarios hold.": "Alle Szenarien stimmen.",
     "Answer": "Antwort",
-    "Approve these {number} mails": "Diese {number} Mails freigeben",
+    "Approve these mails ({number})": "Diese Mails freigeben ({number})",
     "Approved by {who}.": "Freigegeben von {who}.",
     "As it would arrive now. Pictures from the internet are not loaded here, and nothing in it can run.": (
         "So käme sie jetzt an. Bilder aus dem Internet werden hier nicht geladen, und nichts in ihr wird ausgeführt."
@@ -72,6 +72,7 @@ GERMAN: Mapping[str, str] = {
     "Mails": "Mails",
     "Mails by day and rule": "Mails nach Tag und Regel",
     "Mails that left, by day and rule": "Abgegangene Mails nach Tag und Regel",
+    "Mails that wait until somebody approves them: {number}": "Mails, die auf eine Freigabe warten: {number}",
     "Message": "Nachricht",
     "Message {key}": "Nachricht {key}",
     "Messages": "Nachrichten",
@@ -280,7 +281,6 @@ GERMAN: Mapping[str, str] = {
     "{number} found": "{number} gefunden",
     "{number} mails": "{number} Mails",
     "{number} mails left in the last {days} days": "{number} Mails gingen in den letzten {days} Tagen ab",
-    "{number} mails wait until somebody approves them.": "{number} Mails warten, bis sie jemand freigibt.",
     "Messages settled: {number}": "Erledigte Nachrichten: {number}",
     "Messages to settle: {number}": "Zu erledigende Nachrichten: {number}",
     "{number} problems": "{number} Probleme",

@@ -197,7 +197,7 @@ def test_a_plan_is_approved_where_it_is_seen(editor: Browser, folder: Path) -> N
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("\nsenders:", "\napproval: required\nsenders:"), encoding="utf-8")
     page = editor.get("/")
-    assert "mails wait until somebody approves them" in page.text
+    assert "Mails that wait until somebody approves them: 14" in page.text
     shown = re.search(r'name="plan" value="(\w+)"', page.body)
     assert shown is not None
     editor.post("/approve", {"form_token": editor.form_token(), "plan": "another"})

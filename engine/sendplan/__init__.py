@@ -3,7 +3,8 @@
 The public API, covered by semantic versioning (docs/python.md).
 """
 
-from sendplan.api import Explanation, FoundOrder, OpenProject, ProblemsError, check, diff_plans, open_project, read_plan
+from sendplan.api import Explanation, FoundOrder, OpenProject, check, diff_plans, open_project, read_plan
+from sendplan.api.opened import ProblemsError
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Problem, Span
 

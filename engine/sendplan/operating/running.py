@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sendplan.deciding.candidates import indexes
+from sendplan.dispatch import DispatchReport
 from sendplan.dispatch.delivery import check_brake
 from sendplan.operating.approving import check_approved, keep_waiting
 from sendplan.operating.forgetting import forget_old
@@ -28,6 +29,20 @@ class Prepared:
     imports: tuple[SourceImport, ...]
     forgotten: int
     """Orders that were older than `retention`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run did."""
+
+    imports: tuple[SourceImport, ...]
+    returned: tuple[Reading, ...]
+    """The mails that came back."""
+    problems: tuple[Problem, ...]
+    """The mailboxes that could not be read."""
+    plan: Plan
+    report: DispatchReport
+    """What became of each mail."""
 
 
 def prepare(

@@ -42,6 +42,9 @@ def main(folder: str) -> int:
     moved: list[str] = [change.entry.key for change in shop.diff(folder, plan.now).changes]
     passed: bool = all(result.passed for result in shop.test())
     needs_person: bool = shop.status(plan.now).needs_person
+    was_paused: bool = not (shop.pause("dunning") and shop.resume("dunning"))
+    settled: list[str] = [each.key for each in shop.resolve("E-2050/feedback-reminder", outcome="drop").settled]
+    print(was_paused, settled)
     print(rows, same, parked, reasons, titles, len(html), by_rule, moved, passed, needs_person)
     print(due_by_order(plan, "feedback-reminder"))
     return 0

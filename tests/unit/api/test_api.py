@@ -9,6 +9,7 @@ import pytest
 
 import sendplan
 from sendplan.commands.init_command import copy_example
+from sendplan.sink import Sink
 
 MONDAY = "2026-08-24 12:00"
 
@@ -64,6 +65,17 @@ def test_errors_have_places(tmp_path: Path) -> None:
         lambda shop: shop.simulate("2026-08-01", "2026-08-31", every="noon"),
         lambda shop: shop.diff("no-such-revision"),
         lambda shop: shop.scenario_from("E-0"),
+        lambda shop: shop.resolve("E-0", outcome="drop"),
+        lambda shop: shop.resolve("E-2050", outcome="dropp"),
+        lambda shop: shop.resolve(outcome="drop"),
+        lambda shop: shop.resolve(state="open", outcome="drop"),
+        lambda shop: shop.pause("dunnin"),
+        lambda shop: shop.snooze("E-0", "2099-01-01"),
+        lambda shop: shop.snooze("E-2050", "2020-01-01"),
+        lambda shop: shop.wake("E-2050", rule="dunnin"),
+        lambda shop: shop.suppress("nobody"),
+        lambda shop: shop.suppress("a@example.com", klass="marketin"),
+        lambda shop: shop.smtp_test("mian"),
     ],
 )
 def test_wrong_names_and_times_are_problems(shop: sendplan.OpenProject, call: object) -> None:
@@ -178,3 +190,51 @@ def test_the_rest_of_the_commands(shop: sendplan.OpenProject) -> None:
     assert {funnel.rule for funnel in shop.funnel(MONDAY)} == set(shop.rules)
     assert shop.coverage().to_text()
     assert "scenario:" in shop.scenario_from("E-2050", MONDAY)
+
+
+def test_a_dry_run_shows_the_orders_and_stores_nothing(tmp_path: Path) -> None:
+    """A file can be looked at before it is imported."""
+    copy_example(tmp_path)
+    project = sendplan.open_project(tmp_path)
+    report = project.import_orders("fixtures/orders.csv", dry_run=True)
+    assert (len(report.previews), report.rows) == (26, 26)
+    assert project.status().counts.get("orders", 0) == 0
+
+
+def test_what_people_do_by_hand(shop: sendplan.OpenProject) -> None:
+    """Pauses, snoozes, suppressions and settled messages act as the commands do, and say whether anything changed."""
+    assert shop.pause("feedback-reminder")
+    assert not shop.pause("feedback-reminder")
+    assert [entry.rule for entry in shop.plan(MONDAY).held if entry.reason == "paused"] == ["feedback-reminder"]
+    assert shop.resume("feedback-reminder")
+    assert not shop.wake("E-2050")
+
+    done = shop.resolve("E-2050/feedback-reminder", outcome="sent", at="2026-08-23 12:00")
+    assert [(each.key, each.done) for each in done.settled] == [("E-2050/feedback-reminder", True)]
+    assert not [entry for entry in shop.plan(MONDAY).entries if entry.rule == "feedback-reminder"]
+
+    address = next(entry.to for entry in shop.plan(MONDAY, rules=["dunning"], show_addresses=True).send)
+    assert address is not None
+    dunned = len(shop.plan(MONDAY, rules=["dunning"]).send)
+    assert [each.changed for each in shop.suppress(address, "x@example.com")] == [True, True]
+    assert len(shop.plan(MONDAY, rules=["dunning"]).send) < dunned
+    assert [each.changed for each in shop.unsuppress(address, "y@example.com")] == [True, False]
+    assert len(shop.plan(MONDAY, rules=["dunning"]).send) == dunned
+
+
+def test_a_run_sends_what_is_due_once(shop: sendplan.OpenProject) -> None:
+    """A run sends the plan through a real mail server; the next one has nothing left."""
+    settings = shop.folder / "sendplan.yaml"
+    before, _, rest = settings.read_text(encoding="utf-8").partition("senders:\n")
+    after = rest[rest.index("\naccounts:") :]
+    with Sink() as sink:
+        sender = f"{{from: Shop <shop@example.com>, host: 127.0.0.1, port: {sink.port}, security: none}}"
+        senders = f"senders:\n  main: {sender}\n  office: {sender}\n"
+        settings.write_text(f"{before}{senders}{after}", encoding="utf-8")
+        ready = sendplan.open_project(shop.folder)
+        assert ready.smtp_test("office").ok
+        ran = ready.run(MONDAY)
+        assert (len(ran.plan.send), len(sink.mails)) == (14, 15)
+        assert {result.ending.value for result in ran.report.results} == {"sent"}
+        assert ready.run(MONDAY, imports=False).report.results == ()
+    assert ready.adopt(MONDAY).why is None

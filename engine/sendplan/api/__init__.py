@@ -6,40 +6,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from sendplan.api.acting import Acting
+from sendplan.api.opened import ProblemsError, When, real_time
 from sendplan.plan import Plan
-from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.problems import Problem
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from sendplan.comparing.difference import Difference
     from sendplan.deciding.decision import Decision
-    from sendplan.dispatch import DispatchReport
-    from sendplan.importing.import_report import ImportReport
     from sendplan.ledger import Move
     from sendplan.mail.preview import MessagePreview
-    from sendplan.operating.imports import SourceImport
     from sendplan.operating.overview import Overview
     from sendplan.planning.funnel import Funnel
-    from sendplan.planning.planner import Clock, OrderDecisions
+    from sendplan.planning.planner import OrderDecisions
     from sendplan.project.project import Project
     from sendplan.scenarios.coverage import Report as CoverageReport
     from sendplan.scenarios.tests import PlayedTest
     from sendplan.simulation.forecast import Forecast
-    from sendplan.store import Reader, Store
-
-ProblemsError = UserError
-"""Raised for whatever a user can put right; `.problems` say what, where, and what to write instead."""
-
-When: TypeAlias = "str | datetime | None"
-"""A time: ISO 8601 text (the shop's zone without an offset), an aware datetime, or None for the clock."""
-
 
 OtherRules: TypeAlias = "OpenProject | str | Path"
 """Rules to compare with: a project, the folder of one, or a git revision."""
@@ -116,66 +106,14 @@ def diff_plans(old: Plan, new: Plan) -> Difference:
     return of_plans(old, new)
 
 
-class OpenProject:
+class OpenProject(Acting):
     """A project with its store. Every method opens the store for as long as it works, so there is nothing to close."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
 
     def __enter__(self) -> OpenProject:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         return None
-
-    def __repr__(self) -> str:
-        return f"<sendplan project {self._project.settings.shop.name!r} in {self.folder}>"
-
-    @property
-    def folder(self) -> Path:
-        """The project's folder."""
-        return self._project.settings.folder
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The ids of its rules, each after those whose `sent(…)` it reads."""
-        return tuple(rule.id for rule in self._project.rules)
-
-    # --- orders ---
-
-    def import_orders(
-        self,
-        file: str | Path,
-        *,
-        mapping: str | Path | None = None,
-        system: str | None = None,
-        strict: bool = False,
-    ) -> ImportReport:
-        """Read a file of orders into the store, like `sendplan import`; relative paths are below the project's folder.
-
-        `system` names a mapping that comes with sendplan. Bad rows are in the report's `problems` and stop no other.
-        Raises ProblemsError when nothing could be stored.
-        """
-        from sendplan.importing.mapping_file import shipped_names, shipped_path
-        from sendplan.operating.imports import take_file
-
-        mapped = self._path(mapping) if mapping is not None else None
-        if system is not None:
-            if system not in shipped_names():
-                raise _unknown(f"no mapping called `{system}` comes with sendplan", system, shipped_names())
-            mapped = shipped_path(system)
-        with self._store() as store:
-            report = take_file(self._path(file), mapped, self._project.settings, store, _real_time(), strict=strict)
-        if not report.stored:
-            raise ProblemsError(report.problems)
-        return report
-
-    def read_imports(self) -> tuple[SourceImport, ...]:
-        """Read every file that `imports:` names; what is refused is in the reports and stops none of the others."""
-        from sendplan.operating.imports import read_imports
-
-        with self._store() as store:
-            return read_imports(self._project.settings, store, _real_time())
 
     # --- looking; nothing of it changes anything ---
 
@@ -295,7 +233,7 @@ class OpenProject:
         from sendplan.operating.overview import overview_of
 
         with self._reader() as reader:
-            return overview_of(self._project, reader, self._clock(now), _real_time())
+            return overview_of(self._project, reader, self._clock(now), real_time())
 
     def test(self, *paths: str | Path, update: bool = False) -> tuple[PlayedTest, ...]:
         """Play the project's scenarios and snapshots, or those in `paths`; `update` keeps snapshots as they are now."""
@@ -321,45 +259,6 @@ class OpenProject:
         with self._reader() as reader:
             return scenario_from_order(self._project, reader, order, self._clock(now).now)
 
-    # --- sending ---
-
-    def send(
-        self,
-        plan: Plan,
-        now: When = None,
-        *,
-        approve: int | None = None,
-        redirect: str | None = None,
-        to_dir: str | Path | None = None,
-    ) -> DispatchReport:
-        """Send exactly the plan's `send` entries, each decided again right before its mail, like `sendplan send`.
-
-        `redirect` and `to_dir` make it a rehearsal: nothing enters the ledger. Raises ProblemsError, before any mail,
-        for a plan that is stale, was executed already, or is over `limits.per_run` and not approved.
-        """
-        import threading
-
-        from sendplan.dispatch.delivery import Rehearsal, check_brake, deliver
-        from sendplan.operating.approving import check_approved
-        from sendplan.planning.plan_file import check_fresh
-
-        clock = self._clock(now)
-        check_fresh(plan, self._project, clock.now)
-        check_brake(plan, self._project, approve)
-        if redirect is None and to_dir is None and self._project.settings.approval:
-            with self._reader() as reader:
-                check_approved(plan, self._project, reader, _real_time())
-        redirect = redirect or self._project.settings.redirect
-        rehearsal = Rehearsal(redirect, Path(to_dir) if to_dir is not None else None)
-        fixed = clock if now is not None else None
-        return deliver(
-            plan,
-            self._project,
-            lambda: fixed or self._clock(None),
-            stop=threading.Event(),
-            rehearsal=rehearsal if redirect or to_dir is not None else None,
-        )
-
     # --- helpers ---
 
     def _explained(self, decided: OrderDecisions) -> Iterator[Explanation]:
@@ -381,45 +280,3 @@ class OpenProject:
         else:
             with project_at(self.folder, str(other)) as project:
                 yield project, str(other)
-
-    def _path(self, path: str | Path) -> Path:
-        return self.folder / path
-
-    def _clock(self, now: When) -> Clock:
-        from sendplan.planning.planner import Clock
-
-        real = _real_time()
-        if now is None:
-            return Clock(real)
-        moment = self._project.settings.calendar.parse(now) if isinstance(now, str) else now.astimezone(UTC)
-        if moment is None:
-            help_ = "write 2026-08-22 or 2026-08-22 12:00"
-            problem = Problem("wrong-value", f"`{now}` is not a valid time", None, help_)
-            raise ProblemsError(problem, Exit.USAGE)
-        return Clock(moment, replay=moment < real)
-
-    @contextmanager
-    def _reader(self) -> Iterator[Reader]:
-        from sendplan.store import open_reader
-
-        settings = self._project.settings
-        with closing(open_reader(settings.store, settings.folder, settings.fields, settings.calendar)) as reader:
-            yield reader
-
-    @contextmanager
-    def _store(self) -> Iterator[Store]:
-        from sendplan.deciding.candidates import indexes
-        from sendplan.store import open_store
-
-        settings = self._project.settings
-        with closing(open_store(settings.store, settings.folder, settings.fields, settings.calendar)) as store:
-            yield store
-            store.ensure_indexes(indexes(self._project, _real_time()))
-
-
-def _real_time() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def _unknown(message: str, name: str, known: Iterable[str]) -> ProblemsError:
-    return ProblemsError(Problem("unknown-name", message, None, did_you_mean(name, list(known))), Exit.USAGE)

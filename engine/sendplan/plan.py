@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from json.encoder import encode_basestring as _string
+from operator import attrgetter, itemgetter
 from typing import Any, assert_never
 
 from sendplan import plan_text
@@ -135,6 +137,18 @@ class Entry:
             case _:
                 assert_never(self.status)
 
+    def canonical(self) -> bytes:
+        """The bytes of `canonical(self.to_json())`, which a plan's `id` is made of; a plan has many entries."""
+        facts = ",".join(f"{_text(name)}:{_text(self.facts[name])}" for name in sorted(self.facts))
+        texts: tuple[str, ...] = _SORTED((*map(_text, _PLAIN(self)), f"{{{facts}}}"))
+        return (_CANONICAL % texts).encode()
+
+    def filed(self) -> bytes:
+        """The bytes of the entry in a plan file, where it has a line for each value."""
+        lines = ",".join(f"\n    {_text(name)}: {_lines(value)}" for name, value in self.facts.items())
+        facts = f"{{{lines}\n   }}" if lines else "{}"
+        return (_FILED % (*map(_text, _PLAIN(self)), facts)).encode()
+
     def sort_key(self) -> tuple[bool | str, ...]:
         """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
         columns = (self.send_at, self.rule, self.step, self.order)
@@ -142,6 +156,12 @@ class Entry:
 
 
 _ENTRY_FIELDS = tuple(each.name for each in fields(Entry))
+_JSON_NAMES = tuple(Entry("", Status.ERROR, Reason.ERROR, "", "", None, None).to_json())
+_PLAIN = attrgetter(*_ENTRY_FIELDS[:-1])
+"""All but the facts, which come last."""
+_SORTED = itemgetter(*sorted(range(len(_JSON_NAMES)), key=_JSON_NAMES.__getitem__))
+_CANONICAL = f"{{{','.join(f'{_string(name)}:%s' for name in sorted(_JSON_NAMES))}}}"
+_FILED = "\n  {" + ",".join(f"\n   {_string(name)}: %s" for name in _JSON_NAMES) + "\n  }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +297,7 @@ class Plan:
         before, after = canonical(self._head() | {"id": ""}).split(b'"entries":[]')
         hashed = hashlib.sha256(before + b'"entries":[')
         for number, entry in enumerate(self.entries):
-            hashed.update(b"," * (number > 0) + canonical(entry.to_json()))
+            hashed.update(b"," * (number > 0) + entry.canonical())
         hashed.update(b"]" + after)
         return replace(self, id=hashed.hexdigest()[:16])
 
@@ -285,8 +305,7 @@ class Plan:
         """The plan file entry by entry, byte-stable: `to_json` with indents, never whole in memory."""
         yield _indented(self._head()).removesuffix("]\n}").encode()
         for number, entry in enumerate(self.entries):
-            lines = _indented(entry.to_json()).replace("\n", "\n  ")
-            yield f"{',' if number else ''}\n  {lines}".encode()
+            yield b"," * (number > 0) + entry.filed()
         yield b"\n ]\n}\n" if self.entries else b"]\n}\n"
 
     def to_bytes(self) -> bytes:
@@ -307,13 +326,28 @@ class Plan:
         )
 
 
+def _text(value: object) -> str:
+    """A value as JSON in one line."""
+    if value is None:
+        return "null"
+    return _string(value) if isinstance(value, str) else _canonical_text(value)
+
+
+def _lines(value: object) -> str:
+    """A fact as JSON in a plan file: a list has a line for each element."""
+    return _indented(value).replace("\n", "\n    ") if isinstance(value, list | dict) else _text(value)
+
+
 def _indented(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, indent=1)
 
 
 def canonical(data: object) -> bytes:
     """One byte form of JSON data, for hashing."""
-    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _canonical_text(data).encode()
+
+
+_canonical_text = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def key_of(order: str, rule: str, step: str | None) -> str:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, order, put
+from stores import CALENDAR, MINIMUM, NOW, OWN, Stores, intend, lease, order, put, settle
 
 from sendplan.calendar import Calendar
+from sendplan.deciding.narrowing import everything
 from sendplan.fields import FieldType, Value, catalogue, with_own
-from sendplan.ledger import History, RefusedData, Snooze, SnoozeSubject
+from sendplan.ledger import History, RefusedData, Snooze, SnoozeSubject, State
 from sendplan.scopes import Scope
 from sendplan.store import Store
 from sendplan.store.protocols import (
@@ -27,6 +28,7 @@ from sendplan.store.protocols import (
     SenderReport,
     Suppression,
 )
+from sendplan.store.sql.encoding import encode_instant
 
 FULL: dict[str, Value] = {
     **MINIMUM,
@@ -66,6 +68,35 @@ def test_orders_come_in_the_order_of_their_ids(store: Store) -> None:
 
     assert [each.id for each in store.orders()] == ids
     assert [each.id for each in store.orders_by_id(["E00007", "none", "E00001", "E00007"])] == ["E00001", "E00007"]
+
+
+def test_cells_are_what_orders_hold(stores: Stores, store: Store) -> None:
+    """Compiled rules see each order once, in cells that every store keeps alike, with its ledger rows beside them."""
+    put(
+        store, order("E1", total=Decimal("94.00"), shipped=date(2026, 8, 13), tags=("a", "b")), order("E2", parked=True)
+    )
+    token = lease(store)
+    intend(store, token)
+    settle(store, token, State.DEFERRED, next_attempt=NOW + timedelta(minutes=5))
+    fields = ("total", "shipped", "tags", "parked", "loyalty")
+    every = (everything({"ebay-de"}), everything({"ebay-de", "other"}))
+    cells = stores.reader().cells(every, fields, {"feedback-reminder", "other"})
+    assert cells is not None
+    at = encode_instant(NOW)
+    assert sorted(cells) == [
+        (
+            "E1",
+            "ebay-de",
+            f"feedback-reminder||deferred|{at}|{at + 300_000}",
+            0,
+            940_000,
+            encode_instant(CALENDAR.instant(date(2026, 8, 13))) + 1,
+            '["a","b"]',
+            None,
+            None,
+        ),
+        ("E2", "ebay-de", None, 0, None, None, None, 1, None),
+    ]
 
 
 def test_an_import_counts_what_it_changed(store: Store) -> None:

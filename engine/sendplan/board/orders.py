@@ -17,10 +17,10 @@ from sendplan.deciding.facts import Facts
 from sendplan.ledger import History, MessageKey, Move, SnoozeSubject
 from sendplan.mail.preview import MessagePreview, preview
 from sendplan.plan import key_of, parse_key
+from sendplan.planning.entries import fact_json
 from sendplan.planning.explain import explanation_json, next_change
 from sendplan.planning.finding import MOST, find
 from sendplan.planning.lookup import decided_order, unknown_key
-from sendplan.planning.planner import fact_json
 from sendplan.problems import UserError
 from sendplan.project.languages import canonical
 from sendplan.store import Reader

@@ -11,7 +11,16 @@ from datetime import date, datetime
 from functools import partial
 
 from sendplan.addresses import address_error
-from sendplan.deciding.decision import OUTSIDE, Check, Decision, Sentence, Situation
+from sendplan.deciding.decision import (
+    OUTSIDE,
+    Check,
+    Decision,
+    Sentence,
+    Situation,
+    said_of_following,
+    said_of_retry,
+    said_of_send,
+)
 from sendplan.deciding.held_back import paused, snoozed, stale, suppressed
 from sendplan.deciding.progress import progress
 from sendplan.deciding.timing import earliest_day, last_chance, lookback_ends, window_changes
@@ -78,7 +87,7 @@ class _Decider:
                     return self.conclude(check.reason, check.say)
         self.send_at = self.now
         due = self.due
-        return self.conclude(Reason.SEND, lambda: f"due {self._text(due)}: {self._origin()}")
+        return self.conclude(Reason.SEND, lambda: said_of_send(self._text(due), self._origin()))
 
     def conclude(self, reason: Reason, say: Sentence) -> Decision:
         """The decision with everything noted on the way."""
@@ -368,7 +377,7 @@ class _Decider:
 
     def _paused(self) -> Check | None:
         assert self.account is not None
-        return paused(self.rule, self.account, self.situation)
+        return paused(self.rule, self.account, self.situation.overrides)
 
     def _stale(self) -> Check | None:
         return stale(self.rule, self.settings, self.situation)
@@ -382,7 +391,7 @@ class _Decider:
             return Check(
                 Reason.RETRY_LATER,
                 False,
-                lambda: f"the server said later; next attempt {self._text(retry)}",
+                lambda: said_of_retry(self._text(retry)),
                 change=retry,
             )
         return Check(Reason.RETRY_LATER, True, lambda: f"the next attempt was due {self._text(retry)}")
@@ -409,7 +418,7 @@ class _Decider:
         if self.follows is None:
             return self.rule.due.text
         assert self.step is not None
-        return f"{self.progress.last_step or self.rule.id} sent {self._text(self.follows)} + {self.step.after}"
+        return said_of_following(self.progress.last_step or self.rule.id, self._text(self.follows), self.step)
 
     def _ordered(self) -> Moment:
         ordered = self.values["ordered"]

@@ -148,6 +148,21 @@ class Decision:
         return expression.traced(self.seen)
 
 
+def said_of_send(due: str, origin: str) -> str:
+    """Why a message leaves."""
+    return f"due {due}: {origin}"
+
+
+def said_of_following(last: str, at: str, step: Step) -> str:
+    """What a due date was counted from that goes by the last message."""
+    return f"{last} sent {at} + {step.after}"
+
+
+def said_of_retry(at: str) -> str:
+    """Why a message waits for its next attempt."""
+    return f"the server said later; next attempt {at}"
+
+
 def _said(say: Sentence) -> str:
     try:
         return say if isinstance(say, str) else say()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sendplan.calendar import Calendar
-from sendplan.fields import EVENTS, Value, catalogue
+from sendplan.fields import EVENTS, OPEN_AMOUNT, Value, catalogue
 from sendplan.project.settings import Settings
 
 _INSTEAD = {name: each.instead for name, each in catalogue().items() if each.instead and name != "portal"}
@@ -68,13 +69,21 @@ def _apply_defaults(values: dict[str, Value], portal: str | None) -> None:
 
 
 def _derive(values: dict[str, Value]) -> None:
-    if "paid" in values:
-        values["open_amount"] = Decimal(0)
-    elif "total" in values:
-        settled = _amount(values, "paid_amount") + _amount(values, "credited")
-        values["open_amount"] = max(_amount(values, "total") - settled, Decimal(0))
+    for name, derive in DERIVED.items():
+        value = derive(*(values.get(each) for each in catalogue()[name].derived_from))
+        if value is not None:
+            values[name] = Decimal(value)
 
 
-def _amount(values: Mapping[str, Value], name: str) -> Decimal:
-    value = values.get(name)
-    return value if isinstance(value, Decimal) else Decimal(0)
+def _open_amount(total: Any, paid: Any, paid_amount: Any, credited: Any) -> Any:
+    if paid is not None:
+        return 0
+    if total is None:
+        return None
+    return max(total - (paid_amount or 0) - (credited or 0), 0)
+
+
+DERIVED: Mapping[str, Callable[..., Any]] = {OPEN_AMOUNT.name: _open_amount}
+"""Derived field → its value from those that it is `derived_from`, None being missing.
+
+Amounts may be decimals, or whole numbers of one small unit as a store keeps them: both go by this one table."""

@@ -5,13 +5,14 @@ See docs/language.md#reasons.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
 from sendplan.addresses import mailbox
 from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Check, Situation
-from sendplan.ledger import EVERY_CLASS
+from sendplan.ledger import EVERY_CLASS, Overrides
 from sendplan.plan import Reason
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import TRANSACTIONAL, Account, Settings
@@ -24,12 +25,17 @@ _NEXT_INSTANT = datetime.resolution
 def suppressed(step: Step, settings: Settings, situation: Situation) -> Check | None:
     """Whether the address gets no mail, or none of this class; of a class that is gone, only transactional."""
     for klass in sorted(situation.overrides.suppressed.get(_mailbox(situation), ())):
-        if klass == EVERY_CLASS:
-            return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
-        gone = klass not in settings.classes and step.klass != TRANSACTIONAL
-        if gone or klass == step.klass:
+        if stops(klass, step, settings):
+            if klass == EVERY_CLASS:
+                return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
             return Check(Reason.SUPPRESSED, False, f"the address gets no mail of class {klass}")
     return None
+
+
+def stops(klass: str, step: Step, settings: Settings) -> bool:
+    """Whether an address that is suppressed for a class does not get this message."""
+    gone = klass not in settings.classes and step.klass != TRANSACTIONAL
+    return klass == EVERY_CLASS or klass == step.klass or gone
 
 
 def snoozed(rule: Rule, settings: Settings, situation: Situation) -> Check | None:
@@ -45,10 +51,10 @@ def snoozed(rule: Rule, settings: Settings, situation: Situation) -> Check | Non
     return Check(Reason.HELD, False, said, change=calendar.instant(snooze.until))
 
 
-def paused(rule: Rule, account: Account, situation: Situation) -> Check | None:
+def paused(rule: Rule, account: Account, overrides: Overrides) -> Check | None:
     """Whether the rule, the sender or everything is paused."""
     for name, what in ((rule.id, "the rule"), (account.sender, "the sender"), ("*", "everything")):
-        if name in situation.overrides.paused:
+        if name in overrides.paused:
             subject = what if name == "*" else f"{what} {name}"
             return Check(Reason.PAUSED, False, f"{subject} is paused until `sendplan resume`")
     return None
@@ -60,15 +66,20 @@ def stale(rule: Rule, settings: Settings, situation: Situation) -> Check | None:
     if refused is not None:
         why = f"the import of {refused.file} refused its row on line {refused.line}: what is stored may be wrong"
         return Check(Reason.STALE_DATA, False, why)
+    return outdated(rule, settings, situation.imported, situation.now)
+
+
+def outdated(rule: Rule, settings: Settings, imported: Mapping[str, datetime], now: datetime) -> Check | None:
+    """Whether what the rule reads came too long ago (`imported`: field → when last, UTC)."""
     watched = sorted(rule.reads & settings.fresh_within.keys())
     ends: list[datetime] = []
     for name in watched:
         limit = settings.fresh_within[name]
-        at = situation.imported.get(name)
+        at = imported.get(name)
         if at is None:
             return Check(Reason.STALE_DATA, False, f"`{name}` was never imported for this account")
         end = settings.calendar.after(at, limit)
-        if end < situation.now:
+        if end < now:
             return Check(Reason.STALE_DATA, False, partial(_stale_since, settings.calendar, name, at, limit))
         ends.append(end + _NEXT_INSTANT)
     if not watched:

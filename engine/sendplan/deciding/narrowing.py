@@ -41,7 +41,7 @@ from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.units import Duration
 
-_FAR = 100 * 366
+FAR = 100 * 366
 """Days beyond which a duration may lead out of the years 1 to 9999; who knows what `closed` holds."""
 _DAY_AND_CLOCK_CHANGE = timedelta(hours=28)
 """A local day is not longer."""
@@ -282,7 +282,7 @@ class _Narrower:
         asked = [self.rule.due, *step.triggers, *([requires] if requires else []), *holds]
         nodes = [node for expression in asked for node in walk(expression.root)]
         durations = [self.pushdown.duration(node) for node in nodes] + [step.expires, step.after]
-        return sum(each.most_days for each in durations if each is not None) > _FAR
+        return sum(each.most_days for each in durations if each is not None) > FAR
 
     # --- indexes ---
 

@@ -10,7 +10,7 @@ from sendplan.deciding.facts import Facts
 from sendplan.ledger import message_digest
 from sendplan.mail import attachments
 from sendplan.mail.message import Message, MessageError, build, clean_name
-from sendplan.planning.planner import chosen_template
+from sendplan.planning.entries import chosen_template
 from sendplan.problems import Problem, UserError, did_you_mean
 from sendplan.project.project import TEMPLATES, Project
 from sendplan.project.rules import Rule, Step

@@ -12,7 +12,7 @@ from sendplan.deciding.facts import facts_of
 from sendplan.fields import Value
 from sendplan.ledger import Snooze, State
 from sendplan.plan import key_of
-from sendplan.planning.planner import fact_json
+from sendplan.planning.entries import fact_json
 from sendplan.project.settings import Settings
 from sendplan.store import Reader, Store, journal
 from sendplan.store.adoption import JOURNALS

@@ -15,7 +15,7 @@ from sendplan.expressions import Evaluated, Expression, Traced
 from sendplan.expressions.nodes import FieldRef, Literal, ParamRef, Sent
 from sendplan.fields import PERSONAL
 from sendplan.plan import Reason
-from sendplan.planning.planner import fact_json
+from sendplan.planning.entries import fact_json
 from sendplan.project.settings import Settings
 
 _LOOKS = 1000

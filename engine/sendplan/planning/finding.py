@@ -11,8 +11,9 @@ from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.deciding.facts import Facts
 from sendplan.plan import Reason
+from sendplan.planning.entries import fact_json
 from sendplan.planning.explain import message_of
-from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, fact_json
+from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
 from sendplan.project.project import Project
 from sendplan.project.rules import BrokenRule
 from sendplan.store.protocols import Reader, StoredOrder

@@ -8,25 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from itertools import islice
-from sys import intern
-from typing import Any
 
-from sendplan.addresses import masked
-from sendplan.calendar import Calendar
-from sendplan.deciding.candidates import searches
+from sendplan.deciding.candidates import CandidateSearch, searches
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation
 from sendplan.deciding.facts import Facts, facts_of
 from sendplan.deciding.missed import missed_at
 from sendplan.deciding.timing import MISSED_FOR
 from sendplan.deciding.waits_on_unknown import waits_on
-from sendplan.fields import Value, catalogue, decimal_text
+from sendplan.fields import catalogue
 from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of
-from sendplan.project import languages
+from sendplan.planning.compiled.rule import ListedMessage
+from sendplan.planning.compiled.search import CompiledSearch, compiled_search
+from sendplan.planning.entries import entry_of
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
 from sendplan.project.settings import Settings
@@ -35,6 +32,11 @@ from sendplan.text import counted
 
 _CHUNK = 500
 """Orders whose ledger rows are read at once."""
+
+_ROWS = 5_000
+"""Orders that are decided on at once by a compiled rule."""
+
+_COMPILED = True
 
 _NO_HISTORY = History()
 
@@ -63,6 +65,11 @@ class OrderDecisions:
     decisions: tuple[Decision, ...]
     stored_at: datetime | None = None
     """When the order first came (UTC); None: for as long as one knows."""
+
+    @property
+    def order(self) -> str:
+        """The order's id."""
+        return self.facts.id
 
 
 def standing_of(source: OrderSource, settings: Settings) -> Standing:
@@ -104,32 +111,123 @@ def decide_orders(
                 yield decided
 
 
-def decide_candidates(
+def planned(
     project: Project,
     source: OrderSource,
     clock: Clock,
     *,
     rules: Collection[str] | None = None,
     account: str | None = None,
-) -> Iterator[OrderDecisions]:
-    """Every decision that a plan lists or warns of, without looking at orders that it says nothing about.
+) -> Iterator[OrderDecisions | Planned]:
+    """Everything that a plan lists or warns of, without looking at orders that it says nothing about.
 
     Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
+    What a compiled rule can decide comes as `Planned`, all else as the interpreter's decisions.
     """
     standing = standing_of(source, project.settings)
     hide_after = clock.now if clock.replay else None
     for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
-        stream = source.candidates(search.narrowings, search.fields)
+        interpreter = _Interpreter(project, source, clock, search, standing, rules)
+        yield from _compiled(interpreter) if _COMPILED else interpreter.candidates()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A message that a plan lists, decided by a compiled rule."""
+
+    search: CompiledSearch
+    listed: ListedMessage
+
+    @property
+    def order(self) -> str:
+        """The order's id."""
+        return str(self.listed.cells[0])
+
+    @property
+    def reason(self) -> Reason:
+        """Why it leaves or not."""
+        return self.listed.kind.reason
+
+    @property
+    def key(self) -> str:
+        """`ORDER/RULE` or `ORDER/RULE/STEP`."""
+        return key_of(self.listed.cells[0], self.search.rule.rule.id, self.listed.kind.step.id)
+
+    def entry(self, *, show_addresses: bool = False) -> Entry:
+        """The line of the plan."""
+        return self.search.entry(self.listed, show_addresses=show_addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Interpreter:
+    """Decides on the candidates of one search."""
+
+    project: Project
+    source: OrderSource
+    clock: Clock
+    search: CandidateSearch
+    standing: Standing
+    rules: Collection[str] | None
+
+    def candidates(self) -> Iterator[OrderDecisions]:
+        """All of them."""
+        return self._decided(self.source.candidates(self.search.narrowings, self.search.fields))
+
+    def orders(self, ids: Collection[str]) -> Iterator[OrderDecisions]:
+        """Some of them."""
+        return self._decided(self.source.orders_by_id(ids))
+
+    def entries(self, ids: Collection[str]) -> dict[str, Entry]:
+        """What the plan lists of some of them, by order."""
+        return {
+            each.facts.id: entry_of(self.project, each.facts, decision)
+            for each in self.orders(ids)
+            for decision in each.decisions
+            if decision.status is not None
+        }
+
+    def _decided(self, orders: Iterable[StoredOrder]) -> Iterator[OrderDecisions]:
+        stream, search = iter(orders), self.search
         while chunk := list(islice(stream, _CHUNK)):
-            histories = source.histories([order.id for order in chunk], search.ledger)
+            histories = self.source.histories([order.id for order in chunk], search.ledger)
             for order in chunk:
-                if project.settings.present_account(order.account) not in search.accounts:
+                if self.project.settings.present_account(order.account) not in search.accounts:
                     continue
                 history = histories.get(order.id, _NO_HISTORY)
-                decided = decide_order(project, order, history, standing, clock, rules=search.decided, planned=rules)
+                decided = decide_order(
+                    self.project,
+                    order,
+                    history,
+                    self.standing,
+                    self.clock,
+                    rules=search.decided,
+                    planned=self.rules,
+                )
                 if decided is not None:
-                    spoken_of = tuple(filter(search.speaks_of, decided.decisions))
-                    yield replace(decided, decisions=spoken_of)
+                    yield replace(decided, decisions=tuple(filter(search.speaks_of, decided.decisions)))
+
+
+def _compiled(interpreter: _Interpreter) -> Iterator[OrderDecisions | Planned]:
+    """The candidates of one search, decided on cells as far as that is possible."""
+    search, source = interpreter.search, interpreter.source
+    clock, standing = interpreter.clock, interpreter.standing
+    compiled = compiled_search(interpreter.project, search, standing, clock.now, hidden=clock.replay)
+    rows = None if compiled is None else source.cells(search.narrowings, compiled.columns, search.ledger or ())
+    if compiled is None or rows is None:
+        yield from interpreter.candidates()
+        return
+    asked: list[str] = []
+    while chunk := list(islice(rows, _ROWS)):
+        listed, unclear = compiled.decide(chunk)
+        if compiled.agrees(listed, interpreter.entries):
+            yield from (Planned(compiled, each) for each in listed)
+            asked += unclear
+        else:
+            asked += [row[0] for row in chunk]
+        if len(asked) >= _ROWS:
+            yield from interpreter.orders(asked)
+            asked.clear()
+    yield from interpreter.orders(asked)
 
 
 def decide_order(
@@ -184,9 +282,9 @@ def make_plan(
 
     `rules`, `account` and `orders` (ids) narrow it; `progress` hears how many orders have been looked at.
     """
-    decided = decide_candidates(project, source, clock, rules=rules, account=account)
+    decided = planned(project, source, clock, rules=rules, account=account)
     if orders is not None:
-        decided = (each for each in decided if each.facts.id in orders)
+        decided = (each for each in decided if each.order in orders)
     counted = _counting(decided, progress)
     return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
 
@@ -195,7 +293,7 @@ def plan_from(
     project: Project,
     source: OrderSource,
     clock: Clock,
-    decided: Iterable[OrderDecisions],
+    decided: Iterable[OrderDecisions | Planned],
     *,
     rules: Collection[str] | None = None,
     show_addresses: bool = False,
@@ -210,6 +308,9 @@ def plan_from(
     missed: list[Missed] = []
     unknown: Counter[tuple[str, str]] = Counter()
     for each in decided:
+        if isinstance(each, Planned):
+            entries.append(each.entry(show_addresses=show_addresses))
+            continue
         for decision in each.decisions:
             unknown.update((decision.rule.id, name) for name in waits_on(decision, project.settings))
             missed += _missed(project, decision, first_runs, each.stored_at)
@@ -252,81 +353,12 @@ def formula_of(rule: Rule) -> str:
     return ", then ".join((due, *waits))
 
 
-def _counting(decided: Iterable[OrderDecisions], progress: Callable[[int], None]) -> Iterator[OrderDecisions]:
+def _counting(
+    decided: Iterable[OrderDecisions | Planned], progress: Callable[[int], None]
+) -> Iterator[OrderDecisions | Planned]:
     for number, each in enumerate(decided, start=1):
         yield each
         progress(number)
-
-
-def entry_of(project: Project, facts: Facts, decision: Decision, *, show_addresses: bool = False) -> Entry:
-    """A decision as a line of the plan."""
-    settings, calendar = project.settings, project.settings.calendar
-    account = settings.accounts.get(facts.account)
-    step = decision.step
-    email = str(facts.values["email"]) if "email" in facts.values else None
-    to = email if email is None or show_addresses else masked(email)
-    status = decision.status
-    assert status is not None, decision.reason
-    return Entry(
-        key=key_of(facts.id, decision.rule.id, step.id if step else None),
-        status=status,
-        reason=decision.reason,
-        why=intern(decision.why),
-        rule=decision.rule.id,
-        step=(step.id or None) if step else None,
-        order=facts.id,
-        account=intern(facts.account),
-        region=decision.region,
-        klass=step.klass if step else None,
-        sender=account.sender if account else None,
-        template=step.template if step else None,
-        language=_language(project, facts, step.template) if step else None,
-        due=intern(calendar.text(decision.due)) if decision.due is not None else None,
-        send_at=intern(calendar.text(decision.send_at)) if decision.send_at is not None else None,
-        to=to,
-        facts={name: _hidden(fact_json(value, calendar), email, to) for name, value in decision.facts.items()},
-    )
-
-
-def _hidden(shown: Any, email: str | None, to: str | None) -> Any:
-    """A fact in which the buyer's address is shown like `to`: `customer` holds it where the shop names no customer."""
-    if not isinstance(shown, str):
-        return shown
-    # Many orders share countries, days and amounts: each text is kept once, however long the plan is.
-    return intern(shown.replace(email, to) if email and to else shown)
-
-
-def fact_json(value: Value | None, calendar: Calendar) -> Any:
-    """A field's value as the plan's JSON shows it: exact decimals and moments as text, null when missing."""
-    match value:
-        case Decimal():
-            return decimal_text(value)
-        case date():
-            return calendar.text(value)
-        case tuple():
-            return list(value)
-        case _:
-            return value
-
-
-def chosen_template(project: Project, facts: Facts, template: str) -> languages.Chosen | None:
-    """The template file and language for a buyer (docs/templates.md#which-file-a-buyer-gets)."""
-    settings, values = project.settings, facts.values
-    account = settings.accounts.get(facts.account)
-    language = languages.preferred(
-        settings.languages,
-        account=account.language if account else None,
-        order=str(values["language"]) if "language" in values else None,
-        billing_country=str(values["billing_country"]) if "billing_country" in values else None,
-    )
-    default = settings.languages.default
-    names = account.names if account else (facts.account,)
-    return languages.choose(project.templates, template, accounts=names, language=language, default=default)
-
-
-def _language(project: Project, facts: Facts, template: str) -> str | None:
-    chosen = chosen_template(project, facts, template)
-    return chosen.language if chosen else None
 
 
 def _broken_entry(rule: str, place: str, message: str) -> Entry:

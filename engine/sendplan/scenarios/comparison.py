@@ -12,8 +12,9 @@ from sendplan.addresses import masked
 from sendplan.deciding.decision import Decision
 from sendplan.importing.conversion import ConversionError, convert
 from sendplan.plan import Entry, Plan, Status
+from sendplan.planning.entries import fact_json
 from sendplan.planning.explain import explanation_text
-from sendplan.planning.planner import OrderDecisions, fact_json
+from sendplan.planning.planner import OrderDecisions
 from sendplan.project.settings import Settings
 from sendplan.reading.source import Plain
 

@@ -63,6 +63,9 @@ class MemoryOrders:
         """Every order."""
         return self.orders()
 
+    def cells(self, narrowings: Sequence[Narrowing], fields: Sequence[str], rules: Collection[str]) -> None:
+        """Values are kept as they are."""
+
     def accounts(self) -> frozenset[str]:
         return frozenset(order.account for order in self._orders.values())
 

@@ -1,8 +1,8 @@
 """What every store can do; one conformance suite runs over each of them.
 
 Planning only calls the reading half, which has no side effects. Moments cross this border as aware UTC datetimes or
-bare dates, money as `Decimal`; how a store keeps them is its own business. A reader or store serves one
-thread at a time: each opens its own, which is cheap. Every method of the writing half is one short durable
+bare dates, money as `Decimal`; how a store keeps them is its own business, but for `OrderCells`. A reader or store
+serves one thread at a time: each opens its own, which is cheap. Every method of the writing half is one short durable
 transaction. Every method of both raises StoreError when the store itself fails, and no driver's own exception.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sendplan.addresses import mailbox
 from sendplan.deciding.narrowing import Index, Narrowing
@@ -303,6 +303,11 @@ def overrides_of(
     return Overrides(classes, put_off, paused, orders_from)
 
 
+OrderCells: TypeAlias = tuple[Any, ...]
+"""An order as a store keeps it: id, account, its ledger rows (lines of `rule|step|state|at|next_attempt`; None without
+any), whether an import refused a row of it, then the cells of fields, None being missing."""
+
+
 class OrderSource(Protocol):
     """Everything that planning needs."""
 
@@ -318,6 +323,14 @@ class OrderSource(Protocol):
         """The orders within any of these narrowings, each once, with these fields (all: None), or with more.
 
         A store that cannot narrow gives every order.
+        """
+
+    def cells(
+        self, narrowings: Sequence[Narrowing], fields: Sequence[str], rules: Collection[str]
+    ) -> Iterator[OrderCells] | None:
+        """The same orders with these fields as the store keeps them, each with its ledger rows under `rules`.
+
+        None where a store keeps no cells, or ones that cannot be compared now.
         """
 
     def accounts(self) -> frozenset[str]:

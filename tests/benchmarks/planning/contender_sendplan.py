@@ -7,7 +7,7 @@ from pathlib import Path
 from moments import NOW
 
 from sendplan.plan import Reason, key_of
-from sendplan.planning.planner import Clock, decide_candidates, make_plan
+from sendplan.planning.planner import Clock, Planned, make_plan, planned
 from sendplan.project.project import Project
 from sendplan.store import Reader, open_reader
 
@@ -21,12 +21,12 @@ def reader_of(project: Project) -> Reader:
 def keys(project: Project) -> list[str]:
     """The keys of the `send` entries, sorted."""
     reader = reader_of(project)
-    found = [
-        key_of(each.facts.id, *decision.key)
-        for each in decide_candidates(project, reader, Clock(NOW))
-        for decision in each.decisions
-        if decision.reason is Reason.SEND
-    ]
+    found: list[str] = []
+    for each in planned(project, reader, Clock(NOW)):
+        if isinstance(each, Planned):
+            found += [each.key] if each.reason is Reason.SEND else []
+        else:
+            found += [key_of(each.order, *made.key) for made in each.decisions if made.reason is Reason.SEND]
     reader.close()
     return sorted(found)
 

@@ -161,14 +161,15 @@ def found_in(entries: Sequence[RegionEntry], addresses: Sequence[Mapping[str, Va
     """Which of the addresses are candidates of a rule for the region of these entries."""
     regions = (Region("here", tuple(entries)), Region("elsewhere", None))
     queries = CandidateQueries([FIELDS[name] for name in ADDRESS_FIELDS], frozenset(), SQLITE, has_ledger=False)
-    query = queries.rowids(Narrowing(in_regions(regions, frozenset({"here"})), ()))
-    if query is None:
+    walks = queries.walks([Narrowing(in_regions(regions, frozenset({"here"})), ())])
+    if not walks:
         return []
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(f"CREATE TABLE orders ({' TEXT, '.join(ADDRESS_FIELDS)} TEXT)")
         rows = [[each.get(name) for name in ADDRESS_FIELDS] for each in addresses]
         connection.executemany("INSERT INTO orders VALUES (?, ?, ?)", rows)
-        return [rowid - 1 for (rowid,) in connection.execute(*query)]
+        found = connection.execute(f"SELECT rowid {walks[0].source}", walks[0].parameters)
+        return [rowid - 1 for (rowid,) in found]
 
 
 @settings(max_examples=2 * EXAMPLES)

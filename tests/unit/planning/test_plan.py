@@ -50,6 +50,21 @@ def test_there_and_back() -> None:
     assert read.to_bytes() == PLAN.to_bytes()
 
 
+TEXTS = st.none() | st.text(max_size=5)
+FACTS = st.dictionaries(
+    st.text(max_size=4), TEXTS | st.integers() | st.booleans() | st.lists(st.text(max_size=3)), max_size=4
+)
+
+
+@given(texts=st.lists(TEXTS, min_size=4, max_size=4), facts=FACTS)
+def test_an_entry_is_written_as_json_writes_it(texts: list[str | None], facts: dict[str, object]) -> None:
+    """Whatever buyers typed, an entry's bytes in hash and file are those of its JSON."""
+    entry = replace(SEND, order=texts[0], region=texts[1], language=texts[2], to=texts[3], facts=facts)
+    assert entry.canonical() == canonical(entry.to_json())
+    lines = json.dumps(entry.to_json(), ensure_ascii=False, indent=1).replace("\n", "\n  ")
+    assert entry.filed() == f"\n  {lines}".encode()
+
+
 @pytest.mark.parametrize("plan", [PLAN, replace(PLAN, entries=()).identified()], ids=["entries", "none"])
 def test_written_piece_by_piece(plan: Plan) -> None:
     """A plan of any length is written and hashed entry by entry; the bytes are those of its JSON as a whole."""

@@ -38,6 +38,9 @@ class PostgresDialect:
     def not_digits(self, column: str, length: int) -> str:
         return f"substr({column}, 1, {length}) ~ '[^0-9]'"
 
+    def lines(self, text: str) -> str:
+        return f"string_agg({text}, chr(10))"
+
     def by_index(self, name: str) -> str:
         return ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -208,6 +208,14 @@ def definitions(indexes: Iterable[Index], fields: Mapping[str, Field], dialect: 
     return dict(each for each in found if each is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """What stands behind the columns of a statement: where it looks, and what the orders that it finds have met."""
+
+    source: str
+    parameters: Sequence[Cell]
+
+
 class CandidateQueries:
     """Writes the statements for one store: the fields that it has, and the indexes that are there."""
 
@@ -223,28 +231,121 @@ class CandidateQueries:
         quick = by_account is not None and by_account[0] in self._indexes
         return ACCOUNTS if quick else "SELECT DISTINCT account FROM orders"
 
-    def rowids(self, narrowing: Narrowing) -> tuple[str, Sequence[Cell]] | None:
-        """The statement that finds the candidates' rowids, with its parameters; None when there can be none."""
-        if narrowing.previous is not None and not self._has_ledger:
-            return None
+    def walks(self, narrowings: Sequence[Narrowing]) -> list[Walk]:
+        """What finds the orders within any of these narrowings; one order may be found by several.
+
+        Narrowings that look through the same part of the same index are one walk.
+        """
+        alike: dict[tuple[str | None, frozenset[Bound]], list[Narrowing]] = {}
+        for each in narrowings:
+            if each.previous is None or self._has_ledger:
+                index = self._index(each.index)
+                alike.setdefault((index, _within(each) if index else frozenset()), []).append(each)
+        groups = (part for group in alike.values() for part in (_bearable_together(group)))
+        return [walk for walk in map(self._walk, groups) if walk is not None]
+
+    def _walk(self, narrowings: Sequence[Narrowing]) -> Walk | None:
+        """One walk; None when it cannot find any order."""
         writer = _Writer(self._fields, self._dialect)
         literally = _Writer(self._fields, self._dialect, literal=True)
-        index = self._index(narrowing.index)
+        first = narrowings[0]
+        index = self._index(first.index)
         # The index's own condition stands there as it stands in the index, or SQLite would not see that it fits.
-        terms = list(map(literally.condition, conjuncts(narrowing.index.only))) if index and narrowing.index else []
-        terms += map(writer.condition, _bearable(conjuncts(narrowing.orders)))
+        terms = list(map(literally.condition, conjuncts(first.index.only))) if index and first.index else []
+        asked = [_Asked.of(each, has_ledger=self._has_ledger) for each in narrowings]
+        shared = asked[0].shared_with(asked[1:])
+        terms += shared.terms(writer)
         if _FALSE in terms:
             return None
-        if self._has_ledger and 0 < len(narrowing.unsettled) <= MOST_TERMS:
-            terms.append(_unsettled(narrowing.unsettled, writer))
-        if narrowing.previous is not None:
-            terms.append(_previous(narrowing.previous, writer))
+        mark = len(writer.parameters)
+        branches: list[str] = []
+        for each in asked:
+            before = len(writer.parameters)
+            own = each.without(shared).terms(writer)
+            if _FALSE in own:
+                del writer.parameters[before:]
+            elif not own:
+                del writer.parameters[mark:]
+                branches = [_TRUE]
+                break
+            else:
+                branches.append(f"({' AND '.join(own)})")
+        if not branches:
+            return None
+        if branches != [_TRUE]:
+            terms.append(f"({' OR '.join(branches)})")
         by = self._dialect.by_index(index) if index else ""
-        return f"SELECT rowid FROM orders{by} WHERE {' AND '.join(terms) or _TRUE}", writer.parameters
+        return Walk(f"FROM orders{by} WHERE {' AND '.join(terms) or _TRUE}", writer.parameters)
+
+    def ledger(self, rules: Collection[str]) -> tuple[str, Sequence[Cell]]:
+        """A column: the ledger's rows of an order under these rules as lines of text; NULL when there is none."""
+        if not self._has_ledger or not rules:
+            return "NULL", ()
+        line = " || '|' || ".join(
+            ("rule", "step", "state", "CAST(at AS text)", "coalesce(CAST(next_attempt AS text), '')")
+        )
+        wanted = ", ".join("?" * len(rules))
+        lines = f"SELECT {self._dialect.lines(line)} FROM messages WHERE order_id = orders.id AND rule IN ({wanted})"
+        return f"({lines})", sorted(rules)
 
     def _index(self, index: Index | None) -> str | None:
         known = definition(index, self._fields, self._dialect) if index else None
         return known[0] if known and known[0] in self._indexes else None
+
+
+def _within(narrowing: Narrowing) -> frozenset[Bound]:
+    """What bounds the part of the index that is looked through."""
+    key = narrowing.index.key if narrowing.index else ()
+    bounds = conjuncts(narrowing.orders)
+    return frozenset(each for each in bounds if isinstance(each, Compared) and each.operand in key)
+
+
+def _bearable_together(narrowings: Sequence[Narrowing]) -> list[Sequence[Narrowing]]:
+    """All of them as one statement if that can bear them, else each on its own."""
+    bounds = [bound for each in narrowings for bound in conjuncts(each.orders)]
+    keys = sum(len(each.unsettled) + (len(each.previous.keys) if each.previous else 0) for each in narrowings)
+    return [narrowings] if _fits(bounds) and keys <= MOST_TERMS else [[each] for each in narrowings]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The conditions of a narrowing, one by one."""
+
+    orders: tuple[Bound, ...]
+    unsettled: tuple[MessageKey, ...] = ()
+    previous: Previous | None = None
+
+    @classmethod
+    def of(cls, narrowing: Narrowing, *, has_ledger: bool) -> _Asked:
+        """As many as one statement can bear."""
+        known = has_ledger and len(narrowing.unsettled) <= MOST_TERMS
+        orders = tuple(_bearable(conjuncts(narrowing.orders)))
+        return cls(orders, narrowing.unsettled if known else (), narrowing.previous)
+
+    def shared_with(self, others: Sequence[_Asked]) -> _Asked:
+        """What all of them ask."""
+        return _Asked(
+            tuple(bound for bound in self.orders if all(bound in each.orders for each in others)),
+            self.unsettled if all(each.unsettled == self.unsettled for each in others) else (),
+            self.previous if all(each.previous == self.previous for each in others) else None,
+        )
+
+    def without(self, shared: _Asked) -> _Asked:
+        """What it asks beside that."""
+        return _Asked(
+            tuple(bound for bound in self.orders if bound not in shared.orders),
+            () if self.unsettled == shared.unsettled else self.unsettled,
+            None if self.previous == shared.previous else self.previous,
+        )
+
+    def terms(self, writer: _Writer) -> list[str]:
+        """As SQL; those that are always met are left out."""
+        terms = list(map(writer.condition, self.orders))
+        if self.unsettled:
+            terms.append(_unsettled(self.unsettled, writer))
+        if self.previous is not None:
+            terms.append(_previous(self.previous, writer))
+        return [each for each in terms if each != _TRUE]
 
 
 def _bearable(bounds: Iterable[Bound]) -> Iterator[Bound]:

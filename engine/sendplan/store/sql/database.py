@@ -71,6 +71,9 @@ class Dialect(Protocol):
     def not_digits(self, column: str, length: int) -> str:
         """Whether something else than a digit is among a column's first characters."""
 
+    def lines(self, text: str) -> str:
+        """The texts of all rows as lines of one; NULL without rows."""
+
     def by_index(self, name: str) -> str:
         """What makes the database use this index; empty where it chooses by itself."""
 

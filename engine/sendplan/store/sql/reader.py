@@ -37,6 +37,7 @@ from sendplan.store.protocols import (
     ImportProblem,
     ImportRecord,
     LeftOpen,
+    OrderCells,
     Pause,
     PlanRecord,
     SenderReport,
@@ -49,6 +50,7 @@ from sendplan.store.sql.candidate_queries import CandidateQueries, index_names
 from sendplan.store.sql.database import RowSource, TableRow
 from sendplan.store.sql.encoding import (
     ARRIVAL,
+    Cell,
     Codec,
     column,
     decode_instant,
@@ -64,6 +66,8 @@ RESUMED = "resumed"
 """The note, with the name of a rule or sender behind it, of how long the history was when it went on."""
 RECENT = 10_000
 """Moves of the ledger that are looked at for refusals in a row."""
+MOST_AT_ONCE = 20_000
+"""Orders whose cells are fetched by one statement; more are found first and then fetched in chunks."""
 CHUNK = 2_000
 """Rows fetched at once: memory stays flat, and no query stays open while its rows are worked on."""
 
@@ -120,8 +124,7 @@ class SqlReader:
     def candidates(
         self, narrowings: Sequence[Narrowing], fields: Collection[str] | None = None
     ) -> Iterator[StoredOrder]:
-        if self._calendar.zone.key != (self.meta("zone") or self._calendar.zone.key):
-            # The bare dates still start where the old zone had it: wait for the next import before comparing them.
+        if self._is_elsewhere():
             yield from self.orders()
             return
         wanted = [each for each in self._fields if fields is None or each.name in fields]
@@ -129,6 +132,36 @@ class SqlReader:
         within = f"WHERE {self._source.dialect.among('rowid', '?', numbers=True)}"
         for chunk in _chunks(self._rowids(narrowings)):
             yield from map(columns.order, self._rows("orders", columns.select, within, chunk))
+
+    def cells(
+        self, narrowings: Sequence[Narrowing], fields: Sequence[str], rules: Collection[str]
+    ) -> Iterator[OrderCells] | None:
+        if not self._tables["orders"]:
+            return iter(())
+        if self._is_elsewhere():
+            return None
+        queries = self._candidate_queries()
+        ledger, wanted = queries.ledger(rules)
+        refused = "id IN (SELECT order_id FROM refused_rows)" if self._tables["refused_rows"] else "1 = 0"
+        columns = {each.name: quoted(column(each)) for each in self._fields}
+        select = ", ".join(["id", "account", ledger, refused, *(columns.get(name, "NULL") for name in fields)])
+        found: dict[str, OrderCells] = {}
+        for walk in queries.walks(narrowings):
+            sql = f"SELECT {select} {walk.source} LIMIT {MOST_AT_ONCE}"
+            rows = self._source.rows(sql, (*wanted, *walk.parameters))
+            if len(rows) == MOST_AT_ONCE:
+                return self._cells_in_chunks(select, wanted, self._rowids(narrowings))
+            found.update((row[0], row) for row in rows)
+        return iter(found.values())
+
+    def _cells_in_chunks(self, select: str, wanted: Sequence[Cell], rowids: array[int]) -> Iterator[OrderCells]:
+        within = self._source.dialect.among("rowid", "?", numbers=True)
+        for chunk in _chunks(rowids):
+            yield from self._source.rows(f"SELECT {select} FROM orders WHERE {within}", (*wanted, *chunk))
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the bare dates still start where another zone had it, until the next import."""
+        return self._calendar.zone.key != (self.meta("zone") or self._calendar.zone.key)
 
     def accounts(self) -> frozenset[str]:
         if not self._tables["orders"]:
@@ -330,9 +363,10 @@ class SqlReader:
             return array("q")
         queries = self._candidate_queries()
         found = array("q")
-        for query in filter(None, map(queries.rowids, narrowings)):
-            found.extend(self._source.numbers(*query))
-        return found if len(narrowings) < 2 else array("q", sorted(set(found)))
+        walks = queries.walks(narrowings)
+        for walk in walks:
+            found.extend(self._source.numbers(f"SELECT rowid {walk.source}", walk.parameters))
+        return found if len(walks) < 2 else array("q", sorted(set(found)))
 
     def _candidate_queries(self) -> CandidateQueries:
         names = index_names(self._source.indexes())

@@ -28,6 +28,9 @@ class SqliteDialect:
     def not_digits(self, column: str, length: int) -> str:
         return f"substr({column}, 1, {length}) GLOB '*[^0-9]*'"
 
+    def lines(self, text: str) -> str:
+        return f"group_concat({text}, char(10))"
+
     def by_index(self, name: str) -> str:
         return f" INDEXED BY {name}"
 

@@ -33,13 +33,12 @@ def _waits_on(decision: Decision, rule: Rule, settings: Settings) -> tuple[str, 
 
 def _known(rule: Rule, settings: Settings, decision: Decision) -> Iterator[tuple[Rule, Settings]]:
     """The rule and settings without the question that met the unknown, in each way in which it may be answered."""
-    match decision.reason:
-        case Reason.TRIGGER_UNKNOWN:
-            yield replace(rule, steps=tuple(replace(step, triggers=()) for step in rule.steps)), settings
-        case Reason.REGION_EXCLUDED:
-            yield replace(rule, steps=tuple(replace(step, regions=None) for step in rule.steps)), settings
-        case Reason.CLASS_BLOCKED:
-            classes = {name: replace(each, requires=None) for name, each in settings.classes.items()}
-            yield rule, replace(settings, classes=classes)
-        case _:
-            yield from ((replace(rule, due=due), settings) for due in rule.due.branches(decision.seen))
+    if decision.reason is Reason.TRIGGER_UNKNOWN:
+        yield replace(rule, steps=tuple(replace(step, triggers=()) for step in rule.steps)), settings
+    elif decision.reason is Reason.REGION_EXCLUDED:
+        yield replace(rule, steps=tuple(replace(step, regions=None) for step in rule.steps)), settings
+    elif decision.reason is Reason.CLASS_BLOCKED:
+        classes = {name: replace(each, requires=None) for name, each in settings.classes.items()}
+        yield rule, replace(settings, classes=classes)
+    else:
+        yield from ((replace(rule, due=due), settings) for due in rule.due.branches(decision.seen))

@@ -25,6 +25,7 @@ _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|z|[+-]\d\d(?::?\d\d)?))?)?", re.ASCII
 )
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
+_MOST_DIGITS = 40
 _TIME = re.compile(r"%[HIMSpcXfzZ]")
 _DIRECTIVE = re.compile(r"%(.)")
 _KNOWN = frozenset("aAbBcdfHIjmMpSUwWxXyYzZ%GuV")
@@ -107,9 +108,9 @@ def moment_reader(
                 return None
             if isinstance(raw, date):
                 return finished(raw, raw)
-            if isinstance(raw, bool) or not isinstance(raw, int | Decimal):
+            if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
                 raise ConversionError("is not a date", raw)
-        text = raw.strip() if type(raw) is str else format(raw, "f")
+        text = raw.strip() if isinstance(raw, str) else _written_out(raw)
         if not text:
             return None
         for each in readers:
@@ -130,6 +131,13 @@ def moment_reader(
         return moment.astimezone(UTC) if moment.tzinfo else clock.localize(moment)
 
     return read
+
+
+def _written_out(number: int | Decimal) -> str:
+    """Digits without an exponent; the notation as it is for a number that no date has, which may be endless."""
+    if isinstance(number, Decimal) and not (number.is_finite() and abs(number.adjusted()) < _MOST_DIGITS):
+        return str(number)
+    return format(number, "f")
 
 
 class _Clock:

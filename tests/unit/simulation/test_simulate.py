@@ -164,7 +164,7 @@ def orders(draw: st.DrawFn) -> Start:
     return Start(order("E1", **values), History(records))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rules=st.lists(RULES, min_size=1, max_size=3),
     starts=st.lists(orders(), min_size=1, max_size=8),

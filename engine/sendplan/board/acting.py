@@ -18,7 +18,7 @@ from sendplan.board.current import real_time
 from sendplan.board.orders import order_page
 from sendplan.board.words import marked as _
 from sendplan.ledger import EVERY_CLASS, MessageKey, Record, SnoozeSubject, State
-from sendplan.operating.by_hand import BY_HAND, EVERYTHING, Operator
+from sendplan.operating.by_hand import BY_HAND, EVERYTHING, Person
 from sendplan.operating.overview import unsettled_of
 from sendplan.operating.settling import Selected, Verb, missed
 from sendplan.plan import Plan, key_of
@@ -35,12 +35,12 @@ class RefusedError(Exception):
 
 
 @contextmanager
-def _person(board: Board, request: Request) -> Iterator[Operator]:
+def _person(board: Board, request: Request) -> Iterator[Person]:
     """Who is signed in, with the store open for a change."""
     session = session_of(request)
     assert session is not None, "the guard lets nobody else act"
     with board.current.store() as store:
-        yield Operator(session.name, store)
+        yield Person(session.name, store)
     board.current.forget()
 
 

@@ -8,7 +8,7 @@ import click
 
 from sendplan.commands.context import format_option, load_settings, project_option, reader_for, store_for
 from sendplan.commands.output import print_json
-from sendplan.operating.forgetting import Person, find_person, forget_person, person_json
+from sendplan.operating.forgetting import DataSubject, find_person, forget_person, person_json
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.text import clean, counted
 
@@ -45,7 +45,7 @@ def command(who: str, dry_run: bool, format_: str, project_dir: Path | None) -> 
     return Exit.DONE
 
 
-def _what(person: Person) -> str:
+def _what(person: DataSubject) -> str:
     parts = [
         counted(len(person.orders), "order"),
         *([counted(len(person.suppressions), "suppression")] if person.suppressions else []),

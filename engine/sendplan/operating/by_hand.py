@@ -23,7 +23,7 @@ BY_HAND = "by hand"
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Person:
     """Somebody who acts, and the store in which that is done and noted."""
 
     name: str

@@ -23,7 +23,7 @@ _TELLING = ("number", "customer", "email", "name", "street")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DataSubject:
     """What the store knows of somebody."""
 
     orders: tuple[StoredOrder, ...]
@@ -44,7 +44,7 @@ class Person:
         return frozenset(text for text in written if text)
 
 
-def find_person(reader: Reader, settings: Settings, who: str) -> Person:
+def find_person(reader: Reader, settings: Settings, who: str) -> DataSubject:
     """Everything of a buyer, named by e-mail address or customer id. One look at every order."""
     address = mailbox(who) if "@" in who else None
     theirs: list[StoredOrder] = []
@@ -58,7 +58,7 @@ def find_person(reader: Reader, settings: Settings, who: str) -> Person:
     found = {mailbox(str(order.values["email"])) for order in theirs if "email" in order.values}
     addresses = frozenset(found | ({address} if address else set())) - others
     ids = {order.id for order in theirs}
-    return Person(
+    return DataSubject(
         tuple(theirs),
         tuple(each for each in reader.suppressions() if mailbox(each.address) in addresses),
         tuple(each for each in reader.snoozes() if each.name in addresses | ids),
@@ -71,7 +71,7 @@ def _customer(order: StoredOrder, settings: Settings) -> Value | None:
     return facts.values.get("customer") if facts is not None else None
 
 
-def person_json(person: Person, reader: Reader, settings: Settings) -> dict[str, Any]:
+def person_json(person: DataSubject, reader: Reader, settings: Settings) -> dict[str, Any]:
     """All that is known of somebody, to be handed to them."""
     calendar = settings.calendar
     histories = reader.histories([order.id for order in person.orders])
@@ -106,7 +106,7 @@ def person_json(person: Person, reader: Reader, settings: Settings) -> dict[str,
     }
 
 
-def forget_person(store: Store, settings: Settings, person: Person) -> None:
+def forget_person(store: Store, settings: Settings, person: DataSubject) -> None:
     """Erase them from the store, its files and the journals beside it; raises StoreError while a mail leaves."""
     ids = [order.id for order in person.orders]
     aliases = store.forget(ids, person.addresses, person.texts, at=_now())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sendplan.operating.imports import SourceImport
     from sendplan.operating.resolving import Resolution
     from sendplan.operating.running import Run
-    from sendplan.operating.suppressing import Changed
+    from sendplan.operating.suppressing import SuppressionChange
     from sendplan.operating.trying_senders import SenderTest
     from sendplan.plan import Plan
     from sendplan.store.protocols import Approval
@@ -218,7 +218,9 @@ class Acting(Opened):
         with self._person() as person:
             return person.wake(*order_or_buyer(person.store, what), rule)
 
-    def suppress(self, *addresses: str, klass: str | None = None, reason: str | None = None) -> tuple[Changed, ...]:
+    def suppress(
+        self, *addresses: str, klass: str | None = None, reason: str | None = None
+    ) -> tuple[SuppressionChange, ...]:
         """Send nothing, or nothing of a class, to these addresses any more, like `sendplan suppress`."""
         from sendplan.operating.suppressing import Namer, suppress
 
@@ -226,7 +228,7 @@ class Acting(Opened):
             namer = Namer(self._project.settings, person.store, klass=klass, reason=reason, removing=False)
             return suppress(person, namer.addresses(addresses))
 
-    def unsuppress(self, *addresses: str, klass: str | None = None) -> tuple[Changed, ...]:
+    def unsuppress(self, *addresses: str, klass: str | None = None) -> tuple[SuppressionChange, ...]:
         """Take suppressions off the list, like `sendplan suppress --remove`; others of an address stay."""
         from sendplan.operating.suppressing import Namer, unsuppress
 

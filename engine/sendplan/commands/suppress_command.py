@@ -11,7 +11,7 @@ from sendplan.commands.context import format_option, load_settings, project_opti
 from sendplan.commands.output import print_json, print_table
 from sendplan.commands.person import person
 from sendplan.operating.by_hand import BY_HAND
-from sendplan.operating.suppressing import ALL_MAIL, Changed, Namer, suppress, unsuppress
+from sendplan.operating.suppressing import ALL_MAIL, Namer, SuppressionChange, suppress, unsuppress
 from sendplan.operating.unsubscribes import REASON
 from sendplan.problems import Exit
 from sendplan.store.protocols import Suppression
@@ -75,7 +75,7 @@ def command(
     return Exit.DONE
 
 
-def _state(each: Changed, removing: bool) -> str:
+def _state(each: SuppressionChange, removing: bool) -> str:
     if not removing:
         return "suppressed" if each.changed else "already suppressed"
     state = "removed" if each.changed else "was not on the list"

@@ -33,7 +33,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class SuppressionChange:
     """What became of one line."""
 
     listing: Listing
@@ -113,16 +113,18 @@ class Namer:
         return [Listing(found.address, each, REASON) for each in classes]
 
 
-def suppress(person: Person, listings: Iterable[Listing]) -> tuple[Changed, ...]:
+def suppress(person: Person, listings: Iterable[Listing]) -> tuple[SuppressionChange, ...]:
     """Put lines on the list, all or none."""
     with person.store.together():
-        return tuple(Changed(each, person.suppress(each.address, each.klass, each.reason)) for each in listings)
+        return tuple(
+            SuppressionChange(each, person.suppress(each.address, each.klass, each.reason)) for each in listings
+        )
 
 
-def unsuppress(person: Person, listings: Iterable[Listing]) -> tuple[Changed, ...]:
+def unsuppress(person: Person, listings: Iterable[Listing]) -> tuple[SuppressionChange, ...]:
     """Take lines off the list, all or none; others of an address stay."""
     with person.store.together():
-        done = [Changed(each, person.unsuppress(each.address, each.klass)) for each in listings]
+        done = [SuppressionChange(each, person.unsuppress(each.address, each.klass)) for each in listings]
         left: dict[str, list[str]] = {}
         for suppression in person.store.suppressions():
             left.setdefault(suppression.address, []).append(suppression.klass or ALL_MAIL)

@@ -171,8 +171,9 @@ class MappingFields(MappingChecks):
         if values is None:
             self._check_result(field, kind, path)
         label = expression_text(text).strip()
-        if is_path(root) and isinstance(made, ColumnRef | PartRef) and not self._starts_with_part(root, scope):
-            return self._source(field, ColumnSource(_steps(made)), root, scope, notation, values, options, path, label)
+        steps = _steps(made) if is_path(root) and not self._starts_with_part(root, scope) else None
+        if steps is not None:
+            return self._source(field, ColumnSource(steps), root, scope, notation, values, options, path, label)
         source = ExpressionSource(meaning(made), rounded=field.type is FieldType.DECIMAL)
         return self._source(field, source, root, scope, notation, values, options, path, label)
 
@@ -320,11 +321,9 @@ def translated(values: Mapping[str, Any], convert_: Converter) -> Converter:
     return from_any
 
 
-def _steps(node: Node) -> tuple[str, ...]:
-    return (
-        (*_steps(node.base), node.name)
-        if isinstance(node, PartRef)
-        else (node.name,)
-        if isinstance(node, ColumnRef)
-        else ()
-    )
+def _steps(node: Node) -> tuple[str, ...] | None:
+    """The way from the order to what a path names; None for a path that begins elsewhere, such as `rows.SKU`."""
+    if isinstance(node, PartRef):
+        above = _steps(node.base)
+        return None if above is None else (*above, node.name)
+    return (node.name,) if isinstance(node, ColumnRef) else None

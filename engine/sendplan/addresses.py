@@ -11,7 +11,8 @@ _ADDRESS = re.compile(r"""(?:"[^"@]*"|(?<![^\s"'<>(),;:@])[^\s"'<>(),;:@]+)@[^\s
 """It begins where a word does, or a long text without an address would be read again from each of its letters."""
 
 _IN_BRACKETS = re.compile(r"[^<>]*<([^<>]*)>\s*")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*(?:"|\Z)', re.DOTALL)
+"""Without its second quote it reaches to the end, or every one in a long text would be searched for from each."""
 
 _PLAIN = re.compile(
     r"""(?=.{3,254}\Z)(?=[^@]{1,64}@)(?!.*@.*[^.]{64})

@@ -168,3 +168,15 @@ def test_a_retention_is_a_length_of_time(mailed: Project, text: str) -> None:
         settings.write(f"retention: {text}\n")
     assert "retention" in mailed("check").out
     assert mailed("check").code == 1
+
+
+def test_a_history_brings_no_forgotten_order_back(mailed: Project) -> None:
+    """What an old system has sent for a forgotten order is kept under its alias, never under the order's own id."""
+    assert mailed("forget", "CUST-77").code == 0
+    sent = mailed.write(
+        "sent.csv", "order,rule,step,at\nM-1,first-contact,,2026-08-20\nM-2,first-contact,,2026-08-20\n"
+    )
+    told = mailed("import", str(sent), "--history")
+    assert (told.code, left(mailed.folder)) == (0, [])
+    assert "2 rows: " in told.out
+    assert "not there yet" not in told.out

@@ -73,6 +73,8 @@ def import_json(done: ImportReport) -> dict[str, Any]:
         "passed_over": done.passed_over,
         "stored": done.stored,
     }
+    if done.refused:
+        counts["bad_lines"] = {str(line): list(codes) for line, codes in sorted(done.refused.items())}
     if done.previews:
         counts["orders"] = [as_json(each.values) for each in done.previews]
         counts["unused"] = list(done.unused)

@@ -145,7 +145,8 @@ def _print_imports(imports: Sequence[ImportRecord], calendar: Calendar) -> None:
         for row in each.refused:
             click.echo(clean(f"  {row.place}: {row.message}" if row.place else f"  {row.message}"))
         if each.bad > len(each.refused):
-            click.echo(f"  and {each.bad - len(each.refused)} more rows of {clean(each.file)}")
+            more = counted(each.bad - len(each.refused), "more row")
+            click.echo(f"  and {more} of {clean(each.file)}; `sendplan import` with --dry-run --format json lists all")
 
 
 def _print_runs(runs: Sequence[PlanRecord], calendar: Calendar) -> None:

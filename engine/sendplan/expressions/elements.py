@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from operator import add, mul, sub, truediv
-from typing import Any
+from typing import Any, TypeAlias
 
 from sendplan.expressions.evaluate import (
     Environment,
@@ -28,15 +28,31 @@ OWN_TEXT = ""
 _NOTHING = Missing(())
 
 
-class BadValue(ValueError):  # noqa: N818 - it is told as a row's mistake
-    """A value of a file that is not what its place needs; `what` is wrong with `raw`, which stands under `label`."""
+Help: TypeAlias = str | Callable[[], str]
 
-    def __init__(self, what: str, raw: object = None, help: str = "", label: str = "") -> None:
+
+class BadValue(ValueError):  # noqa: N818 - it is told as a row's mistake
+    """A value of a file that is not what its place needs; `what` is wrong with `raw`, which stands under `label`.
+
+    `help` says what to write instead; one that takes long to find is a function, called for what is told.
+    """
+
+    def __init__(self, what: str, raw: object = None, help: Help = "", label: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.raw = raw
-        self.help = help
+        self.unsaid = help
         self.label = label
+
+    @property
+    def help(self) -> str:
+        """What to write instead."""
+        return said(self.unsaid)
+
+
+def said(help: Help) -> str:
+    """The help as it is told."""
+    return help if isinstance(help, str) else help()
 
 
 @dataclass(frozen=True, slots=True)

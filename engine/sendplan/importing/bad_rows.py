@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sendplan.addresses import mask_all
+from sendplan.expressions.elements import Help, said
 from sendplan.fields import Field, FieldType
 from sendplan.importing.conversion import Notation
 from sendplan.importing.dates import formats_of, say_formats
@@ -68,7 +69,7 @@ _BY_TYPE = {
 
 ALIKE = 10
 """So many alike are told one by one."""
-CODED = 1_000
+CODED = 50_000
 """So many bad rows are kept with their codes."""
 SAMPLES = 200
 """Different texts of one kind that are looked at for what to change."""
@@ -80,7 +81,7 @@ class BadRow:
 
     line: int
     message: str = ""
-    help: str = ""
+    help: Help = ""
     column: str | None = None
     """The column whose cell is to blame."""
     field: Field | None = None
@@ -168,7 +169,7 @@ class BadRows:
 def _told(kind: _Kind, places: _Places, rows: int) -> Iterator[Problem]:
     if kind.count <= ALIKE:
         for each in kind.listed:
-            yield Problem("bad-row", each.text(), places.span(each), _help(kind, each) or each.help)
+            yield Problem("bad-row", each.text(), places.span(each), _help(kind, each) or said(each.help))
         return
     first = kind.listed[0]
     where = ", ".join(str(each.line) for each in kind.listed[:3])
@@ -177,7 +178,8 @@ def _told(kind: _Kind, places: _Places, rows: int) -> Iterator[Problem]:
         message = f"{kind.count:,} of {rows:,} values of `{first.field.name}` {_plural(first.what)}{example}"
     else:
         message = f"{kind.count:,} of {rows:,} rows: {first.alike or first.text()}"
-    yield Problem("bad-row", f"{message} (lines {where}, …)", places.span(first), _help(kind, first) or first.help)
+    help = _help(kind, first) or said(first.help)
+    yield Problem("bad-row", f"{message} (lines {where}, …)", places.span(first), help)
 
 
 def _plural(what: str) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeAlias, assert_never
 
 from sendplan.calendar import Calendar
@@ -150,14 +150,23 @@ def _country(raw: object) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _country_code(name: str) -> str:
-    from sendplan.importing.countries import alpha2, known_names
+    from sendplan.importing.countries import alpha2
 
-    code = alpha2(name)
+    code = alpha2(name) if len(name) <= _LONGEST_NAME else None
     if code is None:
-        help = did_you_mean(name, known_names())
-        help = help if help.startswith("did") else "write the ISO code, such as DE, or the country's name"
-        raise ConversionError("names no country", name, help)
+        raise ConversionError("names no country", name, partial(_country_help, name[:_LONGEST_NAME]))
     return code
+
+
+_LONGEST_NAME = 200
+"""Characters of a country's name; nobody writes a longer one."""
+
+
+def _country_help(name: str) -> str:
+    from sendplan.importing.countries import known_names
+
+    help = did_you_mean(name, known_names())
+    return help if help.startswith("did") else "write the ISO code, such as DE, or the country's name"
 
 
 def _postcode(raw: object) -> str | None:

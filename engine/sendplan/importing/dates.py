@@ -24,6 +24,8 @@ WORDS = (ISO, EPOCH, RFC2822)
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?(?:Z|z|[+-]\d\d(?::?\d\d)?))?)?", re.ASCII
 )
+_LONGEST = 200
+"""Characters of a date; nobody writes a longer one, and names of months would be looked for in all of it."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _MOST_DIGITS = 40
 _TIME = re.compile(r"%[HIMSpcXfzZ]")
@@ -113,7 +115,7 @@ def moment_reader(
         text = raw.strip() if isinstance(raw, str) else _written_out(raw)
         if not text:
             return None
-        for each in readers:
+        for each in readers if len(text) <= _LONGEST else ():
             found = each(text)
             if found is not None:
                 return finished(found, raw)

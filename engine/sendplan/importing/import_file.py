@@ -168,6 +168,7 @@ class _Import:
         return ImportReport(
             rows,
             bad=opened.bad.lines,
+            nameless=opened.bad.lines - self.refused.named if self.storing is not None else 0,
             passed_over=selection.passed_over,
             problems=tuple(opened.bad.problems(opened.file, opened.table, rows)),
             warnings=tuple(warnings(opened, self.suspicions)),

@@ -31,6 +31,8 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     bad: int = 0
+    nameless: int = 0
+    """Bad rows that name no order which could be held for them."""
     passed_over: int = 0
     """Rows, or with `group` orders, for which `only` was not true."""
     problems: tuple[Problem, ...] = ()

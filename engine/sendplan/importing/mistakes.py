@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sendplan.expressions.elements import BadValue
+from sendplan.expressions.elements import BadValue, Help
 
 
 class ConversionError(BadValue):
     """Something that is not a value of its field; `what` is wrong with `raw`, `help` says what to write instead."""
 
-    def __init__(self, what: str, raw: object = None, help: str = "") -> None:
+    def __init__(self, what: str, raw: object = None, help: Help = "") -> None:
         super().__init__(what, raw, help)
 
     @property

@@ -25,6 +25,8 @@ class RefusedOrders:
     run: ImportRun
     lines: dict[str, int] = field(default_factory=dict)
     """Order → line of the first of its rows that was refused."""
+    named: int = 0
+    """Refused rows whose orders are known; each other one marks nobody."""
     _left_out: list[tuple[RawOrder, bool]] = field(default_factory=list)
     """Records that were not looked at yet, and whether `only` passed them over."""
 
@@ -36,6 +38,7 @@ class RefusedOrders:
 
     def note(self, order: str, line: int) -> None:
         """An order whose row the store refused."""
+        self.named += 1
         self.lines.setdefault(order, line)
 
     def mark(self, fields: frozenset[str]) -> None:
@@ -59,8 +62,9 @@ class RefusedOrders:
                 message = f"the order `{marked[0]}` is stored, and `only` passes its row over now"
                 help = "store what has changed (such as `cancelled`) instead of passing the row over"
                 self.opened.bad.note(line, [BadRow(line, message, help, code=RowCode.HIDDEN)])
+            self.named += bool(marked)
             for id_ in marked:
-                self.note(id_, line)
+                self.lines.setdefault(id_, line)
 
     def _orders_of(self, records: Sequence[RawOrder]) -> list[tuple[str, ...]]:
         """The orders that each record speaks of; none where its id cannot be read."""

@@ -29,7 +29,7 @@ from sendplan.problems import did_you_mean
 Mistakes: TypeAlias = dict[int, list[BadRow]]
 """Position in the batch → everything wrong with that record."""
 
-_REMEMBERED = 50_000
+_REMEMBERED = 8_000
 """Different texts of a column whose values are kept."""
 _OFTEN = 1.2
 """How often each must have come on average, for others to be worth remembering."""
@@ -160,7 +160,7 @@ class FieldReader:
             mistakes.setdefault(position, []).append(
                 BadRow(
                     line,
-                    help=error.help,
+                    help=error.unsaid,
                     column=column,
                     field=self.source.field,
                     label=column,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -87,8 +87,11 @@ class _Work:
             self._record(good)
 
     def _record(self, rows: Sequence[SentRow]) -> None:
+        # What was forgotten comes back under no name of its own.
+        gone = self.store.forgotten({each.order for each in rows})
+        rows = [replace(each, order=gone[each.order]) if each.order in gone else each for each in rows]
         orders = {each.order for each in rows}
-        stored = {each.id for each in self.store.orders_by_id(orders)}
+        stored = {each.id for each in self.store.orders_by_id(orders)} | set(gone.values())
         histories = self.store.histories(orders)
         file = clean(self.sent.file.path.name)
         for each in rows:

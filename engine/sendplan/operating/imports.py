@@ -107,8 +107,22 @@ def _note(report: ImportReport, file: str, source: str, store: Store, at: dateti
         ImportProblem(str(each.span) if each.span else "", each.code, clean(mask_all(each.message)))
         for each in report.problems[:TOLD]
     )
+    if report.stored and report.nameless:
+        refused = (_nameless(report.nameless, file), *refused)
     done = Imported(report.inserted, report.updated, report.unchanged)
     store.note_import(ImportRecord(at, clean(file), done, report.bad, source, report.stored, refused))
+
+
+def _nameless(rows: int, file: str) -> ImportProblem:
+    """For whom nothing is held: a person has to look at these rows."""
+    what = (
+        "1 bad row names no order, so none is held for it"
+        if rows == 1
+        else (f"{rows:,} bad rows name no order, so none is held for them")
+    )
+    return ImportProblem(
+        "", "bad-row", f"{clean(file)}: {what}; `sendplan import` with --dry-run --format json lists all"
+    )
 
 
 def _written(file: Path, at: datetime) -> datetime:

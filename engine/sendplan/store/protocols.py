@@ -532,6 +532,9 @@ class Store(Reader, Protocol):
         (UTC). Raises StoreError while one of their mails is on its way.
         """
 
+    def forgotten(self, orders: Iterable[str]) -> Mapping[str, str]:
+        """Of these orders, those that were forgotten → what their messages are kept under."""
+
     def purge(self) -> None:
         """Leave nothing readable in the store's files of what was ever deleted or changed in it."""
 

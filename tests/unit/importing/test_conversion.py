@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType, Value, catalogue
+from sendplan.importing import conversion
 from sendplan.importing.conversion import ConversionError, Notation, convert, converter
 from sendplan.importing.countries import alpha2
 from sendplan.store.sql.encoding import Codec
@@ -307,3 +308,20 @@ def test_a_stored_amount_is_read_back(scaled: int) -> None:
     assert encode is not None
     assert decode is not None
     assert str(decode(encode(value))) == str(value)
+
+
+def test_what_to_write_instead_is_looked_for_when_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file full of cities where countries should be is not compared with every country's name, row by row."""
+    asked: list[str] = []
+
+    def suggested(name: str, known: object) -> str:
+        asked.append(name)
+        return "did you mean `DE`?"
+
+    monkeypatch.setattr(conversion, "did_you_mean", suggested)
+    errors = [refusal("country", f"Town {number}") for number in range(50)]
+    assert asked == []
+    assert errors[0].help == "did you mean `DE`?"
+    assert asked == ["Town 0"]

@@ -176,3 +176,14 @@ def test_a_refused_file_leaves_its_marks_or_nothing(shop: Shop, monkeypatch: pyt
     assert not report.stored
     assert list(shop.marks()) == ["1001", "1002", "1003"]
     assert [(each.id, each.values["country"]) for each in shop.store.orders()] == [("1001", "DE"), ("1002", "DE")]
+
+
+def test_rows_that_mark_nobody_are_all_counted(shop: Shop) -> None:
+    """Bad rows without an id that can be read are one line of the import's record, with their number."""
+    nameless = "".join(f",web,2026-08-0{number % 9 + 1},DE\n" for number in range(25))
+    report = shop(f"{ORDERS}{nameless}1003,web,2026-08-01,Atlantis\n")
+
+    assert (report.bad, report.nameless, list(shop.marks())) == (26, 25, ["1003"])
+    first = shop.store.import_records()[0].refused[0]
+    assert "25 bad rows name no order, so none is held for them" in first.message
+    assert "--dry-run --format json" in first.message

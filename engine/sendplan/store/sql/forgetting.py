@@ -39,6 +39,17 @@ def secret_of(connection: Transaction) -> str:
     return str(connection.execute("SELECT value FROM meta WHERE name = ?", (SECRET,)).fetchone()[0])
 
 
+def forgotten_orders(connection: Transaction, dialect: Dialect, orders: Iterable[str]) -> Mapping[str, str]:
+    """Of these orders, those that were forgotten, each with what stands for it."""
+    if connection.execute("SELECT 1 FROM forgotten LIMIT 1").fetchone() is None:
+        return {}
+    secret = secret_of(connection)
+    by_alias = {alias_of(secret, order): order for order in orders}
+    sql = f"SELECT alias FROM forgotten WHERE kind = ? AND {dialect.among('alias', '?')}"
+    found = connection.execute(sql, (ORDER, json.dumps(list(by_alias)))).fetchall()
+    return {by_alias[alias]: alias for (alias,) in found}
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """One act of forgetting, within its transaction."""

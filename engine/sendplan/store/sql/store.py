@@ -17,7 +17,7 @@ from sendplan.store.protocols import Act, Approval, ImportRecord
 from sendplan.store.sql.candidate_queries import definitions, index_names
 from sendplan.store.sql.database import SET_META, Transaction
 from sendplan.store.sql.encoding import encode_instant
-from sendplan.store.sql.forgetting import Erasure, alias_of, secret_of
+from sendplan.store.sql.forgetting import Erasure, alias_of, forgotten_orders, secret_of
 from sendplan.store.sql.imports import SqlImport
 from sendplan.store.sql.ledger import SqlLedger
 from sendplan.store.sql.reader import BOUNCE_COLUMNS, IMPORT_COLUMNS, RESUMED
@@ -149,6 +149,10 @@ class SqlStore(SqlLedger):
             others = {mailbox(each): alias_of(secret, mailbox(each)) for each in addresses}
             Erasure(connection, self._database.dialect, aliases, others, texts, encode_instant(at)).run()
             return aliases
+
+    def forgotten(self, orders: Iterable[str]) -> Mapping[str, str]:
+        with self._database.transaction() as connection:
+            return forgotten_orders(connection, self._database.dialect, orders)
 
     def purge(self) -> None:
         self._database.purge()

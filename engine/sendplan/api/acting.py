@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from sendplan.importing.import_report import ImportReport
     from sendplan.operating.adopting import Adopted
     from sendplan.operating.by_hand import Person
+    from sendplan.operating.histories import HistoryReport
     from sendplan.operating.imports import SourceImport
     from sendplan.operating.resolving import Resolution
     from sendplan.operating.running import Run
     from sendplan.operating.suppressing import SuppressionChange
     from sendplan.operating.trying_senders import SenderTest
     from sendplan.plan import Plan
-    from sendplan.store.protocols import Approval
+    from sendplan.store.protocols import Act, Approval
 
 
 class Acting(Opened):
@@ -74,6 +75,17 @@ class Acting(Opened):
 
         with self._store() as store:
             return read_imports(self._project.settings, store, real_time())
+
+    def import_history(self, file: str | Path, *, strict: bool = False, dry_run: bool = False) -> HistoryReport:
+        """Record what another system has sent, so that no rule sends it again, like `sendplan import --history`.
+
+        Bad rows are in the report's `problems` and stop no other, unless `strict`.
+        """
+        from sendplan.operating.histories import take_history
+
+        path = self._path(file)
+        with self._store() as store:
+            return take_history(path, str(file), self._project, store, real_time(), strict=strict, dry_run=dry_run)
 
     # --- sending ---
 
@@ -235,6 +247,23 @@ class Acting(Opened):
         with self._person() as person:
             namer = Namer(self._project.settings, person.store, klass=klass, reason=None, removing=True)
             return unsuppress(person, namer.addresses(addresses))
+
+    def forget(self, who: str) -> tuple[str, ...]:
+        """Erase a buyer, named by e-mail address or customer id, like `sendplan forget`; the ids of their orders.
+
+        Raises ProblemsError when nobody is known by this name.
+        """
+        from sendplan.operating.forgetting import find_person, forget_person
+
+        with self._store() as store:
+            person = find_person(store, self._project.settings, who)
+            forget_person(store, self._project.settings, person)
+        return tuple(order.id for order in person.orders)
+
+    def acts(self, limit: int = 1000) -> tuple[Act, ...]:
+        """What people did by hand, the latest first, like `sendplan status --audit`."""
+        with self._reader() as reader:
+            return reader.acts(limit)
 
     def adopt(self, now: When = None) -> Adopted:
         """Accept a copied or restored store, and begin with orders from now on, like `sendplan adopt`."""

@@ -9,7 +9,7 @@ import click
 from sendplan.commands.context import format_option, load_settings, project_option, reader_for, store_for
 from sendplan.commands.output import print_json
 from sendplan.operating.forgetting import DataSubject, find_person, forget_person, person_json
-from sendplan.problems import Exit, Problem, UserError
+from sendplan.problems import Exit
 from sendplan.text import clean, counted
 
 
@@ -27,9 +27,6 @@ def command(who: str, dry_run: bool, format_: str, project_dir: Path | None) -> 
     settings = load_settings(project_dir)
     with reader_for(settings) as reader:
         person = find_person(reader, settings, who)
-        if not person:
-            help_ = "give an e-mail address as an order has it, or the customer's id; `sendplan find` looks for parts"
-            raise UserError(Problem("unknown-order", f"nobody is known as `{who}`", None, help_), Exit.USAGE)
         if dry_run and format_ == "json":
             print_json(person_json(person, reader, settings))
             return Exit.DONE

@@ -25,7 +25,6 @@ from sendplan.problems import Exit, did_you_mean
 from sendplan.project import project as projects
 from sendplan.project.settings import Settings
 from sendplan.store import Store
-from sendplan.store.adoption import checked
 
 PREVIEWED = 10
 """Orders that a dry run prints for people."""
@@ -138,12 +137,10 @@ def _record_history(
     store = store_of(project.settings)
     now = datetime.now(UTC).replace(microsecond=0)
     done: list[tuple[str, HistoryReport]] = []
-    with checked(project.settings, store) as marks:
-        for given in files:
-            for path, name in _opened(given):
-                with path as opened:
-                    done.append((name, take_history(opened, name, project, store, now, strict=strict, dry_run=dry_run)))
-        marks.rise(store.high_water())
+    for given in files:
+        for path, name in _opened(given):
+            with path as opened:
+                done.append((name, take_history(opened, name, project, store, now, strict=strict, dry_run=dry_run)))
     for name, report in done if format_ == "text" else ():
         print_history(name, report)
     if format_ == "json":

@@ -13,6 +13,7 @@ from sendplan.fields import Value
 from sendplan.ledger import Snooze, State
 from sendplan.plan import key_of
 from sendplan.planning.entries import fact_json
+from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Settings
 from sendplan.store import Reader, Store, journal
 from sendplan.store.adoption import JOURNALS
@@ -45,7 +46,10 @@ class DataSubject:
 
 
 def find_person(reader: Reader, settings: Settings, who: str) -> DataSubject:
-    """Everything of a buyer, named by e-mail address or customer id. One look at every order."""
+    """Everything of a buyer, named by e-mail address or customer id; raises UserError for nobody.
+
+    One look at every order.
+    """
     address = mailbox(who) if "@" in who else None
     theirs: list[StoredOrder] = []
     others: set[str] = set()
@@ -58,12 +62,16 @@ def find_person(reader: Reader, settings: Settings, who: str) -> DataSubject:
     found = {mailbox(str(order.values["email"])) for order in theirs if "email" in order.values}
     addresses = frozenset(found | ({address} if address else set())) - others
     ids = {order.id for order in theirs}
-    return DataSubject(
+    person = DataSubject(
         tuple(theirs),
         tuple(each for each in reader.suppressions() if mailbox(each.address) in addresses),
         tuple(each for each in reader.snoozes() if each.name in addresses | ids),
         addresses,
     )
+    if not person:
+        help_ = "give an e-mail address as an order has it, or the customer's id; `sendplan find` looks for parts"
+        raise UserError(Problem("unknown-order", f"nobody is known as `{who}`", None, help_), Exit.USAGE)
+    return person
 
 
 def _customer(order: StoredOrder, settings: Settings) -> Value | None:

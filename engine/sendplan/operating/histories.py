@@ -16,6 +16,7 @@ from sendplan.ledger import State
 from sendplan.problems import Problem, UserError
 from sendplan.project.project import Project
 from sendplan.store import Store
+from sendplan.store.adoption import checked
 from sendplan.text import clean
 
 BATCH = 2_000
@@ -46,8 +47,18 @@ def take_history(
 ) -> HistoryReport:
     """Record every message of a file as sent, all in one transaction; `now` is the real time (UTC).
 
-    A bad row is told and left out; with `strict` it refuses the file. An order need not be there yet.
+    A bad row is told and left out; with `strict` it refuses the file. An order need not be there yet. Raises UserError
+    for a store that may have forgotten mails that left.
     """
+    with checked(project.settings, store) as marks:
+        report = _taken(path, name, project, store, now, strict=strict, dry_run=dry_run)
+        marks.rise(store.high_water())
+    return report
+
+
+def _taken(
+    path: Path, name: str, project: Project, store: Store, now: datetime, *, strict: bool, dry_run: bool
+) -> HistoryReport:
     calendar = project.settings.calendar
     work = _Work(SentFile(OrderFile(path, name), calendar, project.steps_by_rule(), now), store)
     try:

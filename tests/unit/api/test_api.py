@@ -207,6 +207,10 @@ def test_what_people_do_by_hand(shop: sendplan.OpenProject) -> None:
     assert not shop.pause("feedback-reminder")
     assert [entry.rule for entry in shop.plan(MONDAY).held if entry.reason == "paused"] == ["feedback-reminder"]
     assert shop.resume("feedback-reminder")
+    assert [(each.act, each.subject) for each in shop.acts()] == [
+        ("resume", "feedback-reminder"),
+        ("pause", "feedback-reminder"),
+    ]
     assert not shop.wake("E-2050")
 
     done = shop.resolve("E-2050/feedback-reminder", outcome="sent", at="2026-08-23 12:00")
@@ -238,3 +242,17 @@ def test_a_run_sends_what_is_due_once(shop: sendplan.OpenProject) -> None:
         assert {result.ending.value for result in ran.report.results} == {"sent"}
         assert ready.run(MONDAY, imports=False).report.results == ()
     assert ready.adopt(MONDAY).why is None
+
+
+def test_a_buyer_is_forgotten_and_old_mail_is_known(shop: sendplan.OpenProject) -> None:
+    """What another system sent counts as sent, and a buyer who asks is erased."""
+    shop.folder.joinpath("sent.csv").write_text(
+        "order,rule,step,at\nE-2050,feedback-reminder,,2026-08-22 10:00\n", encoding="utf-8"
+    )
+    assert shop.import_history("sent.csv", dry_run=True).stored is False
+    assert shop.import_history("sent.csv").recorded == 1
+    assert not [entry for entry in shop.plan(MONDAY).send if entry.rule == "feedback-reminder"]
+
+    (order,) = shop.forget("lena.hartmann@example.org")
+    assert order == "E-2050"
+    assert shop.find("hartmann") == ()

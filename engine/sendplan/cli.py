@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "approve": "Say yes to a plan, where the settings ask for it.",
     "run": "Import, plan and send in one, for cron.",
     "board": "The project in a browser.",
+    "lsp": "A language server for editors.",
     "schemas": "The project's names into its schema files, for editors.",
     "status": "What needs attention, counts, and the last runs.",
     "resolve": "Settle a message, or record one that was sent by hand.",

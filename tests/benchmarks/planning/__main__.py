@@ -12,6 +12,7 @@ from functools import partial
 
 from figures import HEADING, Figure, say
 from keys import engines, history, keys
+from pages import pages
 from sizes import check, imports, imports_of_systems, memory, rules, simulate
 from startup import startup
 
@@ -26,9 +27,13 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "check": check,
     "startup": startup,
     "simulate": partial(simulate, 10_000),
+    "pages": partial(pages, 100_000),
 }
-EXTRA: Mapping[str, Callable[[], Iterator[Figure]]] = {"simulate-100k": partial(simulate, 100_000)}
-"""Only when asked for: it takes long."""
+EXTRA: Mapping[str, Callable[[], Iterator[Figure]]] = {
+    "simulate-100k": partial(simulate, 100_000),
+    "pages-1m": partial(pages, 1_000_000),
+}
+"""Only when asked for: they take long."""
 
 
 def main(names: list[str]) -> None:

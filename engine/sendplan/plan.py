@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from json.encoder import encode_basestring as _string
@@ -139,15 +139,20 @@ class Entry:
 
     def canonical(self) -> bytes:
         """The bytes of `canonical(self.to_json())`, which a plan's `id` is made of; a plan has many entries."""
-        facts = ",".join(f"{_text(name)}:{_text(self.facts[name])}" for name in sorted(self.facts))
-        texts: tuple[str, ...] = _SORTED((*map(_text, _PLAIN(self)), f"{{{facts}}}"))
+        names = sorted(self.facts)
+        shown = zip(_texts(names), _texts(map(self.facts.__getitem__, names)), strict=True)
+        facts = ",".join([f"{name}:{text}" for name, text in shown])
+        texts: tuple[str, ...] = _SORTED((*_texts(_PLAIN(self)), f"{{{facts}}}"))
         return (_CANONICAL % texts).encode()
 
     def filed(self) -> bytes:
         """The bytes of the entry in a plan file, where it has a line for each value."""
-        lines = ",".join(f"\n    {_text(name)}: {_lines(value)}" for name, value in self.facts.items())
+        shown = zip(_texts(self.facts), self.facts.values(), strict=True)
+        lines = ",".join(
+            [f"\n    {name}: {_string(value) if type(value) is str else _lines(value)}" for name, value in shown]
+        )
         facts = f"{{{lines}\n   }}" if lines else "{}"
-        return (_FILED % (*map(_text, _PLAIN(self)), facts)).encode()
+        return (_FILED % (*_texts(_PLAIN(self)), facts)).encode()
 
     def sort_key(self) -> tuple[bool | str, ...]:
         """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
@@ -324,6 +329,11 @@ class Plan:
             warnings=tuple(data["warnings"]),
             id=data["id"],
         )
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    """Values as JSON, each in one line."""
+    return [_string(each) if type(each) is str else _text(each) for each in values]
 
 
 def _text(value: object) -> str:

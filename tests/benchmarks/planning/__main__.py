@@ -13,13 +13,14 @@ from functools import partial
 from figures import HEADING, Figure, say
 from keys import engines, history, keys
 from pages import pages
-from sizes import check, imports, imports_of_systems, memory, rules, simulate
+from sizes import check, imports, imports_of_systems, memory, rules, simulate, statuses
 from startup import startup
 
 SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "keys": keys,
     "history": history,
     "engines": partial(engines, os.environ.get("SENDPLAN_BENCH_PYTHON")),
+    "statuses": statuses,
     "memory": memory,
     "rules": rules,
     "import": imports,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from moments import NOW
@@ -39,3 +40,15 @@ def written(project: Project, path: Path) -> list[str]:
         file.writelines(plan.chunks())
     reader.close()
     return sorted(entry.key for entry in plan.entries if entry.reason is Reason.SEND)
+
+
+def listed(project: Project, *, held: bool = False, past: bool = False) -> list[str]:
+    """The keys of all entries of a plan and its bytes: as it is, with everything paused, or under a clock set back."""
+    reader = reader_of(project)
+    if held:
+        overrides = replace(reader.overrides(), paused=frozenset({"*"}))
+        reader.overrides = lambda: overrides  # type: ignore[method-assign]
+    plan = make_plan(project, reader, Clock(NOW, replay=past))
+    plan.to_bytes()
+    reader.close()
+    return sorted(entry.key for entry in plan.entries)

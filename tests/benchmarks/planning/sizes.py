@@ -19,7 +19,7 @@ import contender_sendplan
 import exports
 import rule_sets
 from children import BARE, ENGINE, SENDPLAN, Child, run
-from figures import Figure, beside, say, timed
+from figures import Figure, beside, in_turn, say, timed
 from moments import TODAY
 from stores import CACHE, index, load, path_of, shop
 
@@ -35,7 +35,23 @@ def memory() -> Iterator[Figure]:
         command = (*SENDPLAN, "plan", *NOW, "-o", "var/plan.json", "--format", format_)
         peak = run(command, project.settings.folder).peak
         subject = f"`plan -o` over 5 M orders, peak of memory, as {format_}"
-        yield Figure(subject, f"a limit (bare Python: {bare:.0f} MiB)", f"{peak:.0f} MiB", "60 MiB", peak / 60, 1)
+        yield Figure(subject, f"a limit (bare Python: {bare:.0f} MiB)", f"{peak:.0f} MiB", "50 MiB", peak / 50, 1)
+
+
+def statuses() -> Iterator[Figure]:
+    """A plan of which nothing leaves, and one under a clock that was set back, beside the usual one."""
+    project = shop(1_000_000, 3)
+    taken = in_turn(
+        {
+            "usual": partial(contender_sendplan.listed, project),
+            "held": partial(contender_sendplan.listed, project, held=True),
+            "past": partial(contender_sendplan.listed, project, past=True),
+        },
+        5,
+    )
+    name = "the same messages sent now"
+    yield beside("1 M orders → plan file, everything held", name, taken["held"], taken["usual"], 1.5)
+    yield beside("1 M orders → plan file, `--now` in the past", name, taken["past"], taken["usual"], 1.5)
 
 
 def rules() -> Iterator[Figure]:
@@ -51,7 +67,7 @@ def rules() -> Iterator[Figure]:
         taken = [timed(partial(contender_sendplan.keys, project)) for _ in range(4)]
         say(f"{8 * times} rules: {len(taken[0][1])} keys")
         medians[times] = median(seconds for seconds, _ in taken[1:])
-    yield beside("200 rules, 100 k orders → keys", "8 rules", medians[25], medians[1], 30)
+    yield beside("200 rules, 100 k orders → keys", "8 rules", medians[25], medians[1], 18)
 
 
 def imports() -> Iterator[Figure]:

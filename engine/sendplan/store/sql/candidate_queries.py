@@ -251,8 +251,9 @@ class CandidateQueries:
         first = narrowings[0]
         index = self._index(first.index)
         # The index's own condition stands there as it stands in the index, or SQLite would not see that it fits.
-        terms = list(map(literally.condition, conjuncts(first.index.only))) if index and first.index else []
-        asked = [_Asked.of(each, has_ledger=self._has_ledger) for each in narrowings]
+        known = conjuncts(first.index.only) if index and first.index else ()
+        terms = list(map(literally.condition, known))
+        asked = [_Asked.of(each, known, has_ledger=self._has_ledger) for each in narrowings]
         shared = asked[0].shared_with(asked[1:])
         terms += shared.terms(writer)
         if _FALSE in terms:
@@ -300,11 +301,23 @@ def _within(narrowing: Narrowing) -> frozenset[Bound]:
     return frozenset(each for each in bounds if isinstance(each, Compared) and each.operand in key)
 
 
-def _bearable_together(narrowings: Sequence[Narrowing]) -> list[Sequence[Narrowing]]:
-    """All of them as one statement if that can bear them, else each on its own."""
-    bounds = [bound for each in narrowings for bound in conjuncts(each.orders)]
+def _bearable_together(narrowings: Sequence[Narrowing]) -> list[list[Narrowing]]:
+    """In as few groups as one statement each can bear."""
+    groups: list[list[Narrowing]] = []
+    for each in narrowings:
+        if groups and _fit_together([*groups[-1], each]):
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return groups
+
+
+def _fit_together(narrowings: Sequence[Narrowing]) -> bool:
+    asked = [conjuncts(each.orders) for each in narrowings]
+    shared = frozenset(asked[0]).intersection(*asked[1:])
+    own = [bound for bounds in asked for bound in bounds if bound not in shared]
     keys = sum(len(each.unsettled) + (len(each.previous.keys) if each.previous else 0) for each in narrowings)
-    return [narrowings] if _fits(bounds) and keys <= MOST_TERMS else [[each] for each in narrowings]
+    return _fits((*shared, *own)) and keys <= MOST_TERMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,11 +329,11 @@ class _Asked:
     previous: Previous | None = None
 
     @classmethod
-    def of(cls, narrowing: Narrowing, *, has_ledger: bool) -> _Asked:
-        """As many as one statement can bear."""
-        known = has_ledger and len(narrowing.unsettled) <= MOST_TERMS
-        orders = tuple(_bearable(conjuncts(narrowing.orders)))
-        return cls(orders, narrowing.unsettled if known else (), narrowing.previous)
+    def of(cls, narrowing: Narrowing, known: Collection[Bound], *, has_ledger: bool) -> _Asked:
+        """As many as one statement can bear, without what is `known` of every order there."""
+        bearable = has_ledger and len(narrowing.unsettled) <= MOST_TERMS
+        orders = tuple(each for each in _bearable(conjuncts(narrowing.orders)) if each not in known)
+        return cls(orders, narrowing.unsettled if bearable else (), narrowing.previous)
 
     def shared_with(self, others: Sequence[_Asked]) -> _Asked:
         """What all of them ask."""

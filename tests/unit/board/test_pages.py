@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 from pathlib import Path
@@ -64,6 +65,13 @@ def test_an_unknown_order_is_a_page_and_no_crash(visitor: Browser) -> None:
     assert visitor.get("/nothing").status == 404
 
 
+def decoded(token: str) -> str:
+    """What a token says to whoever looks inside."""
+    if len(token.rstrip("=")) % 4 == 1:
+        return ""
+    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("utf-8", "replace")
+
+
 def test_a_message_shows_both_parts(visitor: Browser, example: Path) -> None:
     """The mail is shown as `sendplan preview` gives it, without the buyer's whole address."""
     shown = sendplan.open_project(example).preview("E-2050/feedback-reminder", MONDAY)
@@ -75,6 +83,9 @@ def test_a_message_shows_both_parts(visitor: Browser, example: Path) -> None:
     address = re.search(r"^To:.*?([\w.+-]+@[\w.-]+)", shown.eml.decode(), re.M)
     assert address is not None
     assert address[1] not in page.body + mail.body
+    tokens = re.findall(r"[\w-]{20,}", shown.text + shown.eml.decode())
+    assert [each for each in tokens if address[1] in decoded(each)], "a link to unsubscribe names the buyer"
+    assert [each for each in re.findall(r"[\w-]{20,}", page.body + mail.body) if address[1] in decoded(each)] == []
 
 
 @pytest.mark.parametrize("address", ["/", "/orders?find=example.com", "/order?id=E-2050", "/needs-you", "/left"])

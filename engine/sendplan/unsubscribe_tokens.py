@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 EVERY_REQUIRED = "*"
 """As a token's class: every class with `unsubscribe: required`."""
+NOBODY = ""
+"""As a token's address, in previews and rehearsals: a colleague who tries the link unsubscribes nobody."""
 
 _MAC_BYTES = 16
 
@@ -22,6 +24,7 @@ class Unsubscribe:
     """What a token asks for."""
 
     address: str
+    """Of the buyer, or `NOBODY`."""
     klass: str
     """A class's name, or `EVERY_REQUIRED`."""
     language: str

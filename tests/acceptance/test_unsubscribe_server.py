@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from projects import Project, received
+from starlette.applications import Starlette
 
+from sendplan.commands.context import load_settings, store_for
+from sendplan.operating.unsubscribe_page import unsubscribe_app
 from sendplan.sink import Sink
 from sendplan.unsubscribe_tokens import earlier_token
 
@@ -134,3 +140,38 @@ def test_a_shop_without_a_link_is_told(project: Project) -> None:
     project.edit("sendplan.yaml", "https://shop.example.com/u/{token}", "mailto:stop@example.com")
     ran = project("unsubscribe-server")
     assert (ran.code, "https://shop.example.com/u/{token}" in ran.out + ran.err) == (2, True)
+
+
+def test_a_click_in_a_preview_or_rehearsal_unsubscribes_nobody(project: Project, link: str, sink: Sink) -> None:
+    """A colleague who tries the link of a preview, a test mail or a rehearsal sees the page, and the buyer stays on."""
+    key, now = "a1/offers", ("--now", "2026-01-06 12:00")
+    buy(project, "a2")
+    assert project("plan", "--now", "2026-01-07 12:00", "-o", str(project.path("plan.json"))).code == 0
+    send = ("send", str(project.path("plan.json")), "--now", "2026-01-07 12:00")
+    assert project(*send, "--redirect", "office@example.com").code == 0
+    assert project("preview", key, *now, "--to", "office@example.com").code == 0
+    links = {str(each["List-Unsubscribe"]) for each in received(sink) if str(each["To"]) == "office@example.com"}
+    shown = project("preview", key, *now, "--format", "json").json
+    tokens = set(re.findall(r"/u/([\w-]+)", " ".join([*links, *shown["headers"], shown["text"], shown["html"]])))
+    assert tokens
+    assert link.rpartition("/")[2] not in tokens
+    app = unsubscribe_app(load_settings(project.folder), lambda: store_for(load_settings(project.folder)))
+    for token in tokens:
+        assert post(app, f"/u/{token}") == 200
+        assert "stands for no buyer" in project("suppress", "--token", token).err
+    assert suppressed(project) == []
+
+
+def post(app: Starlette, path: str) -> int:
+    """The status that the application answers to one click, asked without a network."""
+    said: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": ONE_CLICK.encode(), "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [], "http_version": "1.1"}
+    asyncio.run(app({**scope, "scheme": "http", "server": ("127.0.0.1", 80), "root_path": ""}, receive, send))
+    return int(said[0]["status"])

@@ -110,6 +110,7 @@ def deliver(
             secret=secret(),
             redirect=redirect,
             rehearsal=rehearsal is not None,
+            neutral=rehearsal is not None,
         )
         return mail
 

@@ -17,7 +17,7 @@ from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.templates import Context, Templates, unsubscribe_links
 from sendplan.units import size_text
-from sendplan.unsubscribe_tokens import EVERY_REQUIRED, Unsubscribe, token_of
+from sendplan.unsubscribe_tokens import EVERY_REQUIRED, NOBODY, Unsubscribe, token_of
 
 if TYPE_CHECKING:
     from sendplan.templates import Rendered
@@ -39,12 +39,14 @@ def compose(
     secret: str,
     redirect: str | None = None,
     rehearsal: bool = False,
+    neutral: bool = False,
     mark: str = "",
 ) -> tuple[Message, Rendered]:
     """The message as it would leave at `now` (UTC), with the rendered parts.
 
-    `secret` is the store's, for `Message-ID` and links to unsubscribe. `redirect` replaces every recipient; a `mark`
-    stands before the subject. Raises UserError: TemplateError for what cannot be rendered, MessageError for what no
+    `secret` is the store's, for `Message-ID` and links to unsubscribe. `redirect` replaces every recipient, a `mark`
+    stands before the subject. With `neutral`, for readers other than the buyer, the links to unsubscribe concern
+    nobody. Raises UserError: TemplateError for what cannot be rendered, MessageError for what no
     header may hold and a mail that is too large, AttachmentError for a file that cannot go along.
     """
     settings = project.settings
@@ -62,7 +64,7 @@ def compose(
         # Also in the text: a subject may greet the buyer.
         facts = replace(facts, values={**facts.values, "name": clean_name(str(facts.values["name"]))})
     address = str(facts.values["email"])
-    token = _token(settings, secret, address, step.klass, chosen.language)
+    token = _token(settings, secret, NOBODY if neutral else address, step.klass, chosen.language)
     context = Context(facts, settings.shop, account, sender, rule.id, rule.title, step.id or None, token)
     rendered = templates.render(chosen.path, chosen.language, context)
     names = (templates.file_name(each.source, chosen.language, context) for each in rule.attach)

@@ -74,14 +74,14 @@ class MessagePreview:
 def preview(project: Project, reader: Reader, key: str, clock: Clock, language: str | None = None) -> MessagePreview:
     """The message KEY (ORDER/RULE or ORDER/RULE/STEP) as it would leave, whether or not it is due.
 
-    `language` (BCP 47) shows it as a buyer would get it who reads that. Raises UserError for an unknown order or
-    message, and for a template that cannot be rendered.
+    `language` (BCP 47) shows it as a buyer would get it who reads that. Its links to unsubscribe concern nobody, so that
+    they may be tried. Raises UserError for an unknown order or message, and for a template that cannot be rendered.
     """
     facts, rule, step = _found(project, reader, key, clock)
     if language is not None:
         facts = replace(facts, values={**facts.values, "language": language})
     secret = reader.meta(SECRET) or ""
-    composed = compose(project, templates_of(project), facts, rule, step, now=clock.now, secret=secret)
+    composed = compose(project, templates_of(project), facts, rule, step, now=clock.now, secret=secret, neutral=True)
     return MessagePreview(key, *composed, _languages(project, step.template))
 
 
@@ -109,6 +109,7 @@ def send_preview(project: Project, reader: Reader, key: str, clock: Clock, to: s
         secret=reader.meta(SECRET) or "",
         redirect=to,
         rehearsal=True,
+        neutral=True,
         mark=MARK,
     )
     return deliver(project.settings.senders[project.settings.accounts[facts.account].sender], message)

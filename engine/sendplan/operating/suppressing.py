@@ -18,6 +18,7 @@ from sendplan.operating.unsubscribes import REASON, resolve
 from sendplan.problems import Exit, Problem, Span, UserError
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import Reader
+from sendplan.unsubscribe_tokens import is_earlier
 
 ALL_MAIL = "all mail"
 
@@ -106,7 +107,8 @@ class Namer:
         if found is None:
             return f"`{text}` is no token that this store has made; copy all of what stands in the link"
         if not found.known:
-            return f"`{text}` is a token of an earlier version, and fits no buyer in this store"
+            earlier = "is a token of an earlier version, and fits no buyer in this store"
+            return f"`{text}` {earlier if is_earlier(text) else 'is of a preview or rehearsal, and stands for no buyer'}"
         classes = found.classes if self._klass is None else (self._klass,)
         if not classes:
             return f"`{text}` ends all advertising, and no class has `unsubscribe: required`; name one with --class"

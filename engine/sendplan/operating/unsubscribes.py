@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sendplan.project.settings import TRANSACTIONAL, Settings
 from sendplan.store.protocols import SECRET, Reader, Store
-from sendplan.unsubscribe_tokens import EVERY_REQUIRED, Unsubscribe, earlier_token, is_earlier, read_token
+from sendplan.unsubscribe_tokens import EVERY_REQUIRED, NOBODY, Unsubscribe, earlier_token, is_earlier, read_token
 
 REASON = "unsubscribed"
 
@@ -17,14 +17,14 @@ class Unsubscribed:
     """Whom a token unsubscribed, and from what."""
 
     address: str
-    """Empty when the token fits nobody."""
+    """`NOBODY` when the token fits no buyer."""
     classes: tuple[str, ...]
     language: str = ""
 
     @property
     def known(self) -> bool:
         """Whether it was somebody's."""
-        return bool(self.address)
+        return self.address != NOBODY
 
 
 def unsubscribe(token: str, settings: Settings, store: Store, now: datetime) -> Unsubscribed | None:
@@ -62,4 +62,4 @@ def _earlier(token: str, settings: Settings, reader: Reader) -> str:
         address = str(order.values.get("email", ""))
         if address and earlier_token(settings.shop.name, address) == token:
             return address
-    return ""
+    return NOBODY

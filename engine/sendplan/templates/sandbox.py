@@ -36,6 +36,7 @@ FUNCTIONS = frozenset({"range", *ELEMENTS})
 MAX_RANGE = 1_000
 MOST_MARKS = 5_000
 MOST_CELLS = 200
+MOST_LINES = 10_000
 _MAX_INTEGER_BITS = 4_096
 
 JINJA_FILTERS = (
@@ -55,6 +56,9 @@ class RenderLimits:
     """When a template is cut off."""
 
     seconds: float = 2.0
+    """Of the processor: a computer that is busy with other things cuts no template off."""
+    elapsed: float = 60.0
+    """Seconds by the clock, for what waits."""
     characters: int = 1_000_000
 
 
@@ -83,11 +87,15 @@ class Rendering:
     printed: list[Printed] = field(default_factory=list)
     size: int = 0
     started: float = field(default_factory=time.monotonic)
+    used: float = field(default_factory=time.thread_time)
+    """The thread's processor time at the start: a rendering stays in its thread."""
 
     def tick(self) -> None:
         """Called at the start of each template and of each turn of a loop."""
-        if time.monotonic() - self.started > self.limits.seconds:
+        if time.thread_time() - self.used > self.limits.seconds:
             raise LimitError(f"it ran for more than {self.limits.seconds:g} seconds")
+        if time.monotonic() - self.started > self.limits.elapsed:
+            raise LimitError(f"it ran for more than {self.limits.elapsed:g} seconds")
 
     def fits(self, size: int) -> None:
         """Refuse a text or list before it is made."""
@@ -95,11 +103,14 @@ class Rendering:
             raise LimitError(f"it made more than {self.limits.characters:,} characters")
 
     def readable(self, markdown: str) -> None:
-        """Refuse a text with so many marks that reading it as Markdown would take long; no value's own marks count."""
+        """Refuse a text with so many marks or lines that reading it as Markdown would take long; values do not count."""
         marks = sum(map(markdown.count, "*_[`<~"))
         if marks > MOST_MARKS:
             raise LimitError(f"it has more than {MOST_MARKS:,} marks such as `*` and `[`")
-        if any(line.count("|") > MOST_CELLS for line in markdown.splitlines()):
+        lines = markdown.splitlines()
+        if len(lines) > MOST_LINES:
+            raise LimitError(f"it has more than {MOST_LINES:,} lines")
+        if any(line.count("|") > MOST_CELLS for line in lines):
             raise LimitError(f"a line of a table has more than {MOST_CELLS:,} cells")
 
     def emit(self, size: int) -> None:

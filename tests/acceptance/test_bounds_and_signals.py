@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from zoneinfo import ZoneInfo
 
 import pytest
 from projects import ROOT, Project, received
 
-from sendplan.addresses import mask_all
+from sendplan.addresses import address_error, mask_all, names_several
+from sendplan.calendar import Calendar
+from sendplan.fields import catalogue
+from sendplan.importing.conversion import ConversionError, Notation, converter
+from sendplan.mail.message import MessageError, mailbox
 from sendplan.commands import run_command
 from sendplan.sink import Sink
 
@@ -65,6 +70,20 @@ def test_business_days_beyond_centuries_are_not_counted(filled: Project) -> None
 def test_a_long_text_is_searched_for_addresses_once(text: str) -> None:
     """However long a server's answer is, masking it takes no more than reading it."""
     assert mask_all(text).count("b…@example.com") == text.count("b@example.com")
+
+
+@pytest.mark.parametrize("part", [" ", '"\\', "<", "1 ", "a@"])
+def test_a_value_as_long_as_a_file_is_refused_as_fast_as_it_is_read(part: str) -> None:
+    """A cell of a megabyte is no number, date or country, and no address; none is searched again from each letter."""
+    text = part * (500_000 // len(part))
+    notation = Notation(dates=("%d.%m.%Y", "rfc2822"), thousands=".", decimal=",")
+    for name in ("total", "ordered", "country"):
+        with pytest.raises(ConversionError):
+            converter(catalogue()[name], Calendar(ZoneInfo("Europe/Berlin"), "DE"), notation)(f"x{text}x")
+    with pytest.raises(MessageError):
+        mailbox(f"{text}x")
+    assert not names_several(text)
+    assert address_error(text)
 
 
 def test_an_address_is_masked_wherever_it_stands() -> None:

@@ -31,7 +31,7 @@ _LINE_LIMIT = 998
 _FOLDED = 76
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?.*\?=|=\?[^?\s]*\?[bq]\?", re.IGNORECASE)
-_MAILBOX = re.compile(r"\s*(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*")
+_MAILBOX = re.compile(r"(?P<name>.*)<(?P<address>[^<>]*)>")
 _LOCAL_LIMIT = 64
 """Characters before the `@` (RFC 5321 §4.5.3.1.1)."""
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}")
@@ -213,10 +213,10 @@ def notice(sender: Sender, to: str, subject: str, text: str, now: datetime) -> M
 
 def mailbox(text: str, header: str = "address") -> Mailbox:
     """`Name <address>` or a bare address; an international domain becomes ASCII. Raises MessageError."""
-    match = _MAILBOX.fullmatch(text)
+    match = _MAILBOX.fullmatch(text.strip())
     if match is None:
         return Mailbox("", _address(text, header))
-    name = match["name"]
+    name = match["name"].strip()
     if len(name) > 1 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     return Mailbox(name, _address(match["address"], header))

@@ -11,10 +11,10 @@ from projects import ROOT, Project, received
 
 from sendplan.addresses import address_error, mask_all, names_several
 from sendplan.calendar import Calendar
+from sendplan.commands import run_command
 from sendplan.fields import catalogue
 from sendplan.importing.conversion import ConversionError, Notation, converter
 from sendplan.mail.message import MessageError, mailbox
-from sendplan.commands import run_command
 from sendplan.sink import Sink
 
 NOW = ("--now", "2026-08-24 12:00")

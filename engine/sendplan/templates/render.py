@@ -233,7 +233,8 @@ class Templates:
             help_ = f"print it only inside `{{% if {field[1]} is defined %}}` … `{{% endif %}}`"
             return Problem("missing-field", message, read.locate(line, re.escape(field[1])), help_)
         if isinstance(error, RecursionError):
-            return Problem("template-limit", "this template includes itself endlessly, or is nested too deeply", read.locate(line))
+            message = "this template includes itself endlessly, or is nested too deeply"
+            return Problem("template-limit", message, read.locate(line))
         if isinstance(error, LimitError):
             return Problem("template-limit", f"the template was cut off: {error}", read.locate(line))
         return Problem("template-value", f"the template cannot print this: {error}", read.locate(line))

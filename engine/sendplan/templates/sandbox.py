@@ -103,7 +103,7 @@ class Rendering:
             raise LimitError(f"it made more than {self.limits.characters:,} characters")
 
     def readable(self, markdown: str) -> None:
-        """Refuse a text with so many marks or lines that reading it as Markdown would take long; values do not count."""
+        """Refuse a text with so many marks or lines that reading it as Markdown takes long; values do not count."""
         marks = sum(map(markdown.count, "*_[`<~"))
         if marks > MOST_MARKS:
             raise LimitError(f"it has more than {MOST_MARKS:,} marks such as `*` and `[`")

@@ -74,8 +74,8 @@ class MessagePreview:
 def preview(project: Project, reader: Reader, key: str, clock: Clock, language: str | None = None) -> MessagePreview:
     """The message KEY (ORDER/RULE or ORDER/RULE/STEP) as it would leave, whether or not it is due.
 
-    `language` (BCP 47) shows it as a buyer would get it who reads that. Its links to unsubscribe concern nobody, so that
-    they may be tried. Raises UserError for an unknown order or message, and for a template that cannot be rendered.
+    `language` (BCP 47) shows it as a buyer would get it who reads that. Its links to unsubscribe concern nobody.
+    Raises UserError for an unknown order or message, and for a template that cannot be rendered.
     """
     facts, rule, step = _found(project, reader, key, clock)
     if language is not None:

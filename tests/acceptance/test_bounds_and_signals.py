@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +16,11 @@ from sendplan.commands import run_command
 from sendplan.fields import catalogue
 from sendplan.importing.conversion import ConversionError, Notation, converter
 from sendplan.mail.message import MessageError, mailbox
+from sendplan.problems import Problem
 from sendplan.sink import Sink
+from sendplan.store.claims import ClaimResult, Intent
+from sendplan.store.protocols import StoreError
+from sendplan.store.sql.ledger import SqlLedger
 
 NOW = ("--now", "2026-08-24 12:00")
 
@@ -44,6 +49,47 @@ def test_a_signal_ends_a_run_that_sends_nothing_yet(
     assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted")
     assert received(sink) == []
     assert signal.getsignal(number) is before
+
+
+def test_a_store_that_is_busy_in_the_middle_ends_a_run_with_its_report(
+    filled: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When no intent can be written any more, the run says what it sent and that the next one sends the rest."""
+    claim, claimed = SqlLedger.claim, list[int]()
+
+    def busy(ledger: SqlLedger, intents: Sequence[Intent]) -> tuple[ClaimResult, ...]:
+        claimed.append(len(intents))
+        if len(claimed) > 2:
+            raise StoreError(Problem("store-busy", "the store is being written to all the time"))
+        return claim(ledger, intents)
+
+    monkeypatch.setattr(SqlLedger, "claim", busy)
+    ran = filled("run", *NOW)
+    sent = len(received(sink))
+    assert sent > 0
+    assert f": {sent} sent, " in ran.out
+    assert "the run broke off: the store is being written to all the time" in ran.out + ran.err
+    assert ran.code != 0
+    monkeypatch.undo()
+    filled("run", *NOW)
+    assert len({str(each["Message-ID"]) for each in received(sink)}) == len(received(sink)) > sent
+
+
+def test_a_store_that_is_busy_after_the_import_still_tells_what_was_read(
+    shop: Project, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files that were read are told, whatever comes after them."""
+    shop.write("orders.csv", (ROOT / "fixtures" / "orders.csv").read_text(encoding="utf-8"))
+    shop.edit("sendplan.yaml", "store:", "imports: {all: {file: orders.csv}}\nstore:")
+
+    def busy(*arguments: object) -> None:
+        raise StoreError(Problem("store-busy", "the store is being written to all the time"))
+
+    monkeypatch.setattr(run_command, "prepare", busy)
+    ran = shop("run", *NOW)
+    assert "orders.csv: " in ran.out
+    assert "store-busy" in ran.err
+    assert received(sink) == []
 
 
 def test_many_columns_without_a_field_are_counted(filled: Project) -> None:

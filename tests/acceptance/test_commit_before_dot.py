@@ -19,6 +19,7 @@ import pytest
 
 from sendplan.calendar import Calendar
 from sendplan.dispatch import delivery
+from sendplan.dispatch.stopping import Stop
 from sendplan.fields import Value, catalogue
 from sendplan.ledger import State
 from sendplan.plan import Plan
@@ -105,7 +106,7 @@ def test_no_dot_reaches_the_server_while_the_store_is_locked(tmp_path: Path, mon
         monkeypatch.setattr(delivery, "decide_again", decide_before_the_lock)
         monkeypatch.setattr(SqlLedger, "together", asking)
         sending = threading.Thread(
-            target=delivery.deliver, args=(plan, project, lambda: Clock(NOW)), kwargs={"stop": threading.Event()}
+            target=delivery.deliver, args=(plan, project, lambda: Clock(NOW)), kwargs={"stop": Stop()}
         )
         sending.start()
         all_opened.wait(60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from sendplan.dispatch import (
     rehearse_to_address,
     rehearse_to_folder,
 )
+from sendplan.dispatch.stopping import Stop
 from sendplan.fields import Value, catalogue
 from sendplan.ledger import Record, State
 from sendplan.mail.dialing import Timeouts
@@ -34,7 +34,7 @@ from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Limits, Secret, Sender
 from sendplan.scopes import Scope
-from sendplan.sink import Action, Cue, Drop, Say, Sink, at
+from sendplan.sink import Action, Cue, Drop, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 from sendplan.store import Store, open_store
 
@@ -53,7 +53,7 @@ class Shop:
     now: datetime = NOW
     before_mail: Callable[[Entry], None] = lambda entry: None
     """What happens between the decision and the mail."""
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: Stop = field(default_factory=Stop)
     results: list[str] = field(default_factory=list)
     pauses: Pauses = IMPATIENT
     copy: str | None = None
@@ -784,6 +784,29 @@ def test_a_stop_after_the_intent_finishes_the_mail(shop: Shop, script: list[obje
     shop.put("E1", "E2")
     report = shop.send(plan(entry("E1"), entry("E2")))
     assert (endings(report), shop.state("E1")) == ({"E1": Ending.SENT, "E2": Ending.OPEN}, State.SENT)
+
+
+@pytest.mark.parametrize(
+    ("step", "ending", "state"),
+    [(Step.MAIL, Ending.OPEN, None), (Step.RCPT, Ending.OPEN, None), (Step.STORED, Ending.UNCERTAIN, State.UNCERTAIN)],
+)
+def test_a_second_signal_waits_for_no_answer(
+    shop: Shop, script: list[Callable[[Cue], Action | None]], step: Step, ending: Ending, state: State | None
+) -> None:
+    """A server that says nothing keeps nobody: what had not ended stays open, what had is uncertain in the ledger."""
+
+    def stop(moment: Cue) -> Action | None:
+        if moment.step is not step:
+            return None
+        shop.stop.hurry()
+        return Stall()
+
+    script.append(stop)
+    shop.put("E1", "E2")
+    report = shop.send(plan(entry("E1"), entry("E2")), timeouts=Timeouts())
+    assert (endings(report), shop.state("E1")) == ({"E1": ending, "E2": Ending.OPEN}, state)
+    assert report.interrupted
+    assert shop.reports() == {}  # Nothing is held against the sender.
 
 
 def test_a_rehearsal_reaches_only_its_address(shop: Shop) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +103,7 @@ class Acting(Opened):
         for a plan that is stale, was executed already, or is over `limits.per_run` and not approved.
         """
         from sendplan.dispatch.delivery import Rehearsal, check_brake, deliver
+        from sendplan.dispatch.stopping import Stop
         from sendplan.operating.approving import check_approved
         from sendplan.planning.plan_file import check_fresh
 
@@ -120,7 +120,7 @@ class Acting(Opened):
             plan,
             self._project,
             lambda: fixed or self._clock(None),
-            stop=threading.Event(),
+            stop=Stop(),
             rehearsal=rehearsal if redirect or to_dir is not None else None,
         )
 
@@ -130,11 +130,13 @@ class Acting(Opened):
         Raises ProblemsError, before any mail, for a plan that is over `limits.per_run` or waits for approval.
         """
         from sendplan.dispatch.delivery import Rehearsal, deliver
-        from sendplan.operating.running import Run, prepare, read_returned, ready
+        from sendplan.dispatch.stopping import Stop
+        from sendplan.operating.running import Run, prepare, read_files, read_returned, ready
         from sendplan.planning.planner import make_plan
 
         clock, project = self._clock(now), self._project
-        prepared = prepare(project, clock.now, real_time(), with_imports=imports)
+        read = read_files(project.settings, real_time()) if imports else ()
+        prepare(project, clock.now, real_time())
         returned, unread = read_returned(project.settings, real_time())
         with self._reader() as reader:
             plan = make_plan(project, reader, clock)
@@ -144,10 +146,10 @@ class Acting(Opened):
             ready(plan, project, real_time()),
             project,
             lambda: fixed or self._clock(None),
-            stop=threading.Event(),
+            stop=Stop(),
             rehearsal=Rehearsal(redirect) if redirect else None,
         )
-        return Run(prepared.imports, returned, tuple(unread), plan, report)
+        return Run(read, returned, tuple(unread), plan, report)
 
     def approve(self, plan: Plan, now: When = None) -> Approval:
         """Say yes to a plan, which `approval: required` waits for, like `sendplan approve`."""

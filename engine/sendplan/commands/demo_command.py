@@ -19,7 +19,7 @@ from sendplan.commands.plan_command import print_plan
 from sendplan.commands.sending import deliver_with_progress, print_report
 from sendplan.commands.status_command import print_overview
 from sendplan.dispatch import DispatchReport, Ending
-from sendplan.dispatch.delivery import stopping
+from sendplan.dispatch.stopping import stopping
 from sendplan.importing.import_file import import_file
 from sendplan.operating.overview import overview_of
 from sendplan.planning.planner import Clock, make_plan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,9 +26,9 @@ from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.cron import firings
-from sendplan.dispatch.delivery import interruptible, stopping
-from sendplan.operating.imports import failures
-from sendplan.operating.running import prepare, read_returned, ready
+from sendplan.dispatch.stopping import Stop, interruptible, stopping
+from sendplan.operating.imports import SourceImport, failures
+from sendplan.operating.running import prepare, read_files, read_returned, ready
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -77,7 +76,7 @@ def command(
         return _repeat(options, stop) if stay else _run_once(options, stop)
 
 
-def _run_once(options: _Options, stop: threading.Event) -> int:
+def _run_once(options: _Options, stop: Stop) -> int:
     project, problems = load_project(options.project_dir)
     clock = clock_of_sending(options.now, project.settings.calendar)
     try:
@@ -90,18 +89,20 @@ def _run_once(options: _Options, stop: threading.Event) -> int:
 
 
 def _import_and_send(
-    project: Project, problems: Sequence[Problem], clock: Callable[[], Clock], options: _Options, stop: threading.Event
+    project: Project, problems: Sequence[Problem], clock: Callable[[], Clock], options: _Options, stop: Stop
 ) -> int:
-    with interruptible(), progress_bar("Importing", "rows") as progress:
-        done = prepare(project, clock().now, _real_time(), with_imports=options.with_imports, progress=progress)
-    if done.forgotten:
-        remark(f"{counted(done.forgotten, 'order')} older than {project.settings.retention} forgotten")
-    imports = done.imports
+    imports: tuple[SourceImport, ...] = ()
+    if options.with_imports:
+        with interruptible(), progress_bar("Importing", "rows") as progress:
+            imports = read_files(project.settings, _real_time(), progress)
     if options.format_ == "text":
         for each in imports:
             print_import(each.file, each.report)
     else:
         _tell(failures(imports))
+    with interruptible():
+        if forgotten := prepare(project, clock().now, _real_time()):
+            remark(f"{counted(forgotten, 'order')} older than {project.settings.retention} forgotten")
     returned, unread = read_returned(project.settings, _real_time())
     if returned and options.format_ == "text":
         print_readings(returned)
@@ -133,7 +134,7 @@ def _tell(problems: Sequence[Problem]) -> None:
         print_problems(problems, "text", err=True)
 
 
-def _repeat(options: _Options, stop: threading.Event) -> int:
+def _repeat(options: _Options, stop: Stop) -> int:
     """Run at each firing; one run that cannot go on is reported and does not end the others."""
     settings = load_settings(options.project_dir)
     worst = 0
@@ -161,7 +162,7 @@ def _next_firing(settings: Settings) -> datetime | None:
     return next(firings(settings.calendar, settings.schedule, start, start + timedelta(days=366 * 5)), None)
 
 
-def _wait_until(moment: datetime, stop: threading.Event) -> bool:
+def _wait_until(moment: datetime, stop: Stop) -> bool:
     """Whether waiting was ended by a signal. Short naps, since the machine may sleep or its clock be set."""
     while (left := (moment - datetime.now(UTC)).total_seconds()) > 0:
         if stop.wait(min(left, 30.0)):

@@ -18,7 +18,8 @@ from sendplan.commands.context import (
     reader_of,
 )
 from sendplan.commands.sending import deliver_with_progress, print_report
-from sendplan.dispatch.delivery import Rehearsal, check_brake, stopping
+from sendplan.dispatch.delivery import Rehearsal, check_brake
+from sendplan.dispatch.stopping import stopping
 from sendplan.operating.approving import check_approved
 from sendplan.planning.plan_file import check_fresh, read_plan
 

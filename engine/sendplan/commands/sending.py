@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from sendplan.commands.context import progress_bar
 from sendplan.commands.output import print_json, print_table, remark
 from sendplan.dispatch import DispatchReport, Ending, Result
 from sendplan.dispatch.delivery import Rehearsal, deliver
+from sendplan.dispatch.stopping import Stop
 from sendplan.plan import Plan, Status
 from sendplan.planning.planner import Clock
 from sendplan.project.project import Project
@@ -23,7 +23,7 @@ def deliver_with_progress(
     plan: Plan,
     project: Project,
     clock: Callable[[], Clock],
-    stop: threading.Event,
+    stop: Stop,
     rehearsal: Rehearsal | None = None,
 ) -> DispatchReport:
     """Execute a plan under a progress bar; where the settings name a `redirect`, every execution is a rehearsal."""

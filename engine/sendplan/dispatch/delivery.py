@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 
 from sendplan.deciding.candidates import closure
 from sendplan.dispatch import (
@@ -27,7 +24,7 @@ from sendplan.dispatch import (
     rehearse_to_address,
     rehearse_to_folder,
 )
-from sendplan.events import json_only
+from sendplan.dispatch.stopping import Stop
 from sendplan.ledger import History, Standing
 from sendplan.mail.compose import compose, templates_of
 from sendplan.mail.message import Message
@@ -72,7 +69,7 @@ def deliver(
     project: Project,
     clock: Callable[[], Clock],
     *,
-    stop: threading.Event,
+    stop: Stop,
     rehearsal: Rehearsal | None = None,
     progress: Callable[[Result], None] = lambda result: None,
 ) -> DispatchReport:
@@ -137,7 +134,7 @@ def _rehearse(
     rehearsal: Rehearsal,
     decided: DecideAgain,
     composed: Compose,
-    stop: threading.Event,
+    stop: Stop,
     progress: Callable[[Result], None],
 ) -> DispatchReport:
     with closing(_store(project)) as store:
@@ -240,43 +237,3 @@ def decide_again(
         return Verdict(Reason.ALREADY_SENT, "the ladder has moved on since the plan was made")
     why = "" if decision.reason is Reason.SEND else decision.why  # Of what leaves nobody reads the sentence.
     return Verdict(decision.reason, why, decided.facts, decision, frozenset(project.settings.classes))
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """An event that SIGTERM or Ctrl-C sets: mails past their intent are finished, the rest stays open."""
-    stop = threading.Event()
-
-    def ask(signal_number: int, frame: FrameType | None) -> None:
-        if not stop.is_set() and not json_only():
-            # Straight to the stream: the signal may have come in the middle of something that is printed.
-            os.write(2, b"stopping: mails that are on their way are finished, the rest stays open\n")
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Within `stopping`, work that a signal may end at once, since nothing is sent: KeyboardInterrupt is raised."""
-
-    def end(signal_number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

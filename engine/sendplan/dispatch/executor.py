@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.refusals_in_a_row import Streaks
 from sendplan.dispatch.reports import LOGIN_REST, Reports
+from sendplan.dispatch.stopping import Stop
 from sendplan.dispatch.worker import LeaseLostError, Worker
 from sendplan.events import emit
 from sendplan.ledger import Record
@@ -42,7 +44,7 @@ def execute(
     services: Services,
     *,
     precedence: Sequence[str] = (),
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     progress: Callable[[Result], None] = lambda result: None,
 ) -> DispatchReport:
     """Send what the plan says, each message decided again right before it leaves.
@@ -61,7 +63,7 @@ def execute(
     used = {name: services.senders[name] for name in names if name in services.senders}
     store = services.open_store()
     try:
-        run = _Run(plan, entries, used, services, store, stop or threading.Event(), progress)
+        run = _Run(plan, entries, used, services, store, stop or Stop(), progress)
         return run.to_end() if run.begin() else run.report()
     finally:
         store.close()
@@ -121,7 +123,7 @@ class _Run:
         senders: Mapping[str, Sender],
         services: Services,
         store: Store,
-        stop: threading.Event,
+        stop: Stop,
         progress: Callable[[Result], None],
     ) -> None:
         self._plan = plan
@@ -129,7 +131,7 @@ class _Run:
         self._senders = senders
         self._lanes: list[Lane] = []
         self._store = store
-        self._services = services
+        self._services = replace(services, timeouts=replace(services.timeouts, over=stop.gives_up))
         self._stop = stop
         self._progress = progress
         self._token = ""

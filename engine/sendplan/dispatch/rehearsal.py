@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from sendplan.dispatch.desk import recipients_of
 from sendplan.dispatch.job import Compose, DecideAgain, composed, left_open
 from sendplan.dispatch.minute_pace import Pace
 from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
+from sendplan.dispatch.stopping import Stop
 from sendplan.mail.attachments import AttachmentError
 from sendplan.mail.dialing import SmtpError, Timeouts
 from sendplan.mail.message import Message, mailbox
@@ -34,7 +34,7 @@ def rehearse_to_address(
     decide_again: DecideAgain,
     compose: Compose,
     senders: Mapping[str, Sender],
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     progress: Callable[[Result], None] = lambda result: None,
     timeouts: Timeouts | None = None,
 ) -> DispatchReport:
@@ -45,7 +45,7 @@ def rehearse_to_address(
     """
     only = mailbox(address, "redirect").address
     entries = plan.with_status(Status.SEND)
-    ending = stop or threading.Event()
+    ending = stop or Stop()
     posts: dict[str, _Post] = {}
 
     def deliver(entry: Entry, message: Message) -> Result:
@@ -53,7 +53,9 @@ def rehearse_to_address(
             return left_open(entry, Cause.RENDERING, "the mail would not have gone to the rehearsal's address alone")
         if entry.sender is None or entry.sender not in senders:
             return left_open(entry, Cause.LOGIN, f"sender {entry.sender} is no longer in the settings")
-        post = posts.setdefault(entry.sender, _Post(senders[entry.sender], timeouts or Timeouts(), ending))
+        post = posts.setdefault(
+            entry.sender, _Post(senders[entry.sender], replace(timeouts or Timeouts(), over=ending.gives_up), ending)
+        )
         return post.deliver(entry, message)
 
     try:
@@ -72,7 +74,7 @@ def rehearse_to_folder(
     store: Store,
     decide_again: DecideAgain,
     compose: Compose,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     progress: Callable[[Result], None] = lambda result: None,
 ) -> DispatchReport:
     """Write every mail of the plan into `folder` as `NNN-KEY.eml`, in plan order, without any network."""
@@ -89,7 +91,7 @@ def rehearse_to_folder(
             return left_open(entry, Cause.RENDERING, str(error))
         return Result(entry.key, Ending.SENT, f"written to {folder / name}")
 
-    ending = stop or threading.Event()
+    ending = stop or Stop()
     results = _results(entries, store, decide_again, compose, write, ending, progress)
     return DispatchReport(plan.id, results, {}, interrupted=ending.is_set())
 
@@ -100,7 +102,7 @@ def _results(
     decide_again: DecideAgain,
     compose: Compose,
     deliver: Callable[[Entry, Message], Result],
-    stop: threading.Event,
+    stop: Stop,
     progress: Callable[[Result], None],
 ) -> tuple[Result, ...]:
     results = []
@@ -128,7 +130,7 @@ def _result(
 class _Post:
     """One sender's connection."""
 
-    def __init__(self, sender: Sender, timeouts: Timeouts, stop: threading.Event) -> None:
+    def __init__(self, sender: Sender, timeouts: Timeouts, stop: Stop) -> None:
         self._sender = sender
         self._timeouts = timeouts
         self._stop = stop

@@ -6,7 +6,6 @@ See docs/sending.md#what-happens-to-one-message.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,9 +18,10 @@ from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import CAUSES, LEVELS, Cause, Ending, Result, Verdict
 from sendplan.dispatch.refusals_in_a_row import IN_A_ROW
 from sendplan.dispatch.retries import delay
+from sendplan.dispatch.stopping import Stop
 from sendplan.events import emit
 from sendplan.ledger import State
-from sendplan.mail.dialing import SmtpError
+from sendplan.mail.dialing import SmtpError, Trouble
 from sendplan.mail.opening import open_session
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Unreadable, Withdrawn
@@ -61,7 +61,7 @@ class Worker:
         *,
         open_desk: Callable[[], Desk],
         services: Services,
-        stop: threading.Event,
+        stop: Stop,
         report: Callable[[Result], None],
     ) -> None:
         self._lane = lane
@@ -170,7 +170,10 @@ class Worker:
         try:
             self._session = open_session(sender, self._services.timeouts)
         except SmtpError as error:
-            self._connection_failed(error)
+            if error.trouble is Trouble.GIVEN_UP:
+                self._lane.stop(Cause.STOPPED, error.detail)
+            else:
+                self._connection_failed(error)
         except UserError as error:
             self._lane.cannot_log_in(str(error))
         else:
@@ -223,7 +226,8 @@ class Worker:
             case Unknown(detail):
                 self._lane.sent(recipients_of(job.message))
                 self._desk.settle(entry, State.UNCERTAIN, detail)
-                self._lane.host_failed(detail)
+                if not self._stop.is_set():
+                    self._lane.host_failed(detail)
                 return self._result(entry, Ending.UNCERTAIN, f"it is not known whether it was sent: {detail}")
             case Withdrawn():
                 return self._withdrawn(entry, intent)
@@ -259,11 +263,13 @@ class Worker:
             case _:
                 assert_never(intent[0].status)
 
-    def _lost(self, entry: Entry, lost: Lost) -> Again:
+    def _lost(self, entry: Entry, lost: Lost) -> Result | Again:
         """Certainly not sent. A connection that only died of age while it was idle says nothing about its server."""
         assert self._session is not None
         if lost.intended:
             self._desk.release(entry, lost.detail)
+        if lost.trouble is Trouble.GIVEN_UP:
+            return left_open(entry, Cause.STOPPED, lost.detail)
         emit("connection_lost", logging.WARNING, sender=self._lane.sender.name, phase=lost.phase, trouble=lost.trouble)
         if not (self._session.reused and lost.phase is Phase.SENDER):
             self._lane.host_failed(lost.detail)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LINE_LIMIT = 4096
 _LINES_LIMIT = 100
+_LOOKS_UP = 0.5
+"""Seconds after which somebody who waits for an answer asks whether to wait on."""
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
@@ -135,21 +137,23 @@ class Connection(smtplib.SMTP):
         return line
 
     def _receive(self, deadline: float) -> bytes:
-        remaining = deadline - time.monotonic()
         if self.sock is None:
             raise self._error(Trouble.CLOSED, "the connection is closed")
-        try:
-            if remaining <= 0:
-                raise TimeoutError
-            self.sock.settimeout(remaining)
-            received = self.sock.recv(_LINE_LIMIT)
-        except TimeoutError:
-            raise self._error(Trouble.TIMED_OUT, f"no answer within {self._reply_timeout:g} seconds") from None
-        except OSError as error:
-            raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
-        if not received:
-            raise self._error(Trouble.CLOSED, "the server closed the connection")
-        return received
+        while (remaining := deadline - time.monotonic()) > 0:
+            self.sock.settimeout(min(remaining, _LOOKS_UP))
+            try:
+                received = self.sock.recv(_LINE_LIMIT)
+            except TimeoutError:
+                if self._timeouts.over(self.phase):
+                    detail = "it was stopped before the server answered"
+                    raise self._error(Trouble.GIVEN_UP, detail) from None
+            except OSError as error:
+                raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
+            else:
+                if not received:
+                    raise self._error(Trouble.CLOSED, "the server closed the connection")
+                return received
+        raise self._error(Trouble.TIMED_OUT, f"no answer within {self._reply_timeout:g} seconds")
 
     def _establish(self) -> None:
         self._reply_timeout = self._timeouts.connect

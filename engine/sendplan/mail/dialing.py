@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
@@ -37,6 +38,8 @@ class Timeouts:
     body: float = 180
     result: float = 600
     """After the end of the message: giving up early would leave an outcome unknown."""
+    over: Callable[[Phase], bool] = lambda phase: False
+    """Whether an answer is waited for no longer, asked every half second."""
 
 
 class Trouble(StrEnum):
@@ -67,6 +70,8 @@ class Trouble(StrEnum):
     """The server takes tokens and no passwords."""
     TOKEN_REFUSED = "token_refused"
     """The login service gives no token any more."""
+    GIVEN_UP = "given_up"
+    """We waited no longer, since somebody asked us to end."""
     REFUSED = "refused"
     """The server said no; `reply` tells."""
 

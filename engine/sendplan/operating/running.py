@@ -23,15 +23,6 @@ from sendplan.store import Store, open_store
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a run did before it planned."""
-
-    imports: tuple[SourceImport, ...]
-    forgotten: int
-    """Orders that were older than `retention`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """What one run did."""
 
@@ -45,27 +36,26 @@ class Run:
     """What became of each mail."""
 
 
-def prepare(
-    project: Project,
-    now: datetime,
-    at: datetime,
-    *,
-    with_imports: bool = True,
-    progress: Callable[[int], None] = lambda rows: None,
-) -> Prepared:
-    """Read the files under `imports:`, forget what is old, and have the indexes that planning wants.
+def read_files(
+    settings: Settings, at: datetime, progress: Callable[[int], None] = lambda rows: None
+) -> tuple[SourceImport, ...]:
+    """The files under `imports:`, read at `at` (the real time, UTC)."""
+    if not settings.imports:
+        return ()
+    with _store(settings) as store:
+        return read_imports(settings, store, at, progress=progress)
+
+
+def prepare(project: Project, now: datetime, at: datetime) -> int:
+    """Forget what is older than `retention`, and have the indexes that planning wants; how many orders were forgotten.
 
     `now` is the run's time, `at` the real one (both UTC): what is forgotten does not come back.
     """
-    settings = project.settings
-    with _store(settings) as store:
-        imports: tuple[SourceImport, ...] = ()
-        if with_imports and settings.imports:
-            imports = read_imports(settings, store, at, progress=progress)
-        forgotten = forget_old(store, settings, at)
+    with _store(project.settings) as store:
+        forgotten = forget_old(store, project.settings, at)
         store.ensure_indexes(indexes(project, now))
         store.note_run([rule.id for rule in project.rules if rule.enabled], now)
-    return Prepared(imports, forgotten)
+    return forgotten
 
 
 def read_returned(settings: Settings, at: datetime) -> tuple[tuple[Reading, ...], Sequence[Problem]]:

@@ -212,8 +212,9 @@ class Snooze:
 class Overrides:
     """What people decided outside the rules: read when planning and again before each mail."""
 
-    suppressed: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Address as `addresses.mailbox` spells it → the classes of mail that it does not get; `EVERY_CLASS` is all."""
+    suppressed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Address as `addresses.mailbox` spells it → the classes of mail that it does not get, `EVERY_CLASS` for all, each
+    with the reason."""
     snoozes: Mapping[tuple[SnoozeSubject, str], tuple[Snooze, ...]] = field(default_factory=dict)
     """By subject and its name."""
     paused: frozenset[str] = frozenset()

@@ -291,3 +291,19 @@ def test_a_rule_that_never_ran_missed_nothing(project: Project) -> None:
         for each in project("plan", "--now", "2026-01-07 12:00", "--format", "json").json["warnings"]
         if "missed" in each
     ]
+
+
+def test_status_and_explain_say_what_is_suppressed_and_snoozed(project: Project) -> None:
+    """`status` counts suppressed addresses by class and snoozes that are not over; `explain` gives the reason."""
+    assert project("suppress", "a@example.com", "--class", "marketing", "--reason", "asked by phone").code == 0
+    assert project("suppress", "b@example.com", "--reason", "moved away").code == 0
+    assert project("snooze", "a", "--until", "2099-01-01").code == 0
+    now = ("--now", "2026-01-08 12:00")
+    shown = project("status", *now)
+    assert "suppressed addresses: 1 for all mail, 1 for marketing\n" in shown.out
+    assert "snoozes: 1, the last until 2099-01-01\n" in shown.out
+    assert "snoozes" not in project("status", "--now", "2099-01-02 12:00").out
+    told = project("status", *now, "--format", "json").json
+    assert (told["suppressed"], told["snoozed"]) == ({"all mail": 1, "marketing": 1}, 1)
+    assert "gets no mail of class marketing: asked by phone" in project("explain", "a", *now).out
+    assert "on the suppression list: moved away" in project("explain", "b", *now).out

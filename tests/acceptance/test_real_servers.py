@@ -15,6 +15,7 @@ from projects import Project
 from sendplan.commands.context import load_settings, reader_for
 from sendplan.ledger import State
 from sendplan.scopes import Scope
+from sendplan.sink import Say, Sink, SmtpStep, at
 
 pytestmark = pytest.mark.servers
 
@@ -32,6 +33,7 @@ RULES = """\
 rules:
   - {id: reminder, title: Reminder, trigger: not paid, due: ordered + 1 days, template: mail}
 """
+COLUMNS = "id,account,email,name,country,total,ordered"
 LOGIN = ', username: shop, password: "${SMTP_PASSWORD}"'
 
 
@@ -76,7 +78,7 @@ def use(
 
 def fill(project: Project, domain: str) -> None:
     rows = [f"N{n},web,b{n}@{domain},Mia,DE,20.00,2026-08-20 10:00" for n in range(6)]
-    file = project.write("orders.csv", "\n".join(["id,account,email,name,country,total,ordered", *rows]) + "\n")
+    file = project.write("orders.csv", "\n".join([COLUMNS, *rows]) + "\n")
     assert project("import", str(file)).code == 0
 
 
@@ -109,6 +111,26 @@ def test_mails_reach_the_queue(shop: Project, servers: debian.Servers) -> None:
     with reader_for(load_settings(shop.folder)) as reader:
         ids = [record.queue_id for record in reader.records([State.SENT])]
     assert all(servers.logged(id_) for id_ in ids)
+
+
+def test_a_mail_that_comes_back_ends_the_mails_to_its_buyer(shop: Project, servers: debian.Servers) -> None:
+    """Postfix takes a mail, finds nobody to deliver it to and writes back: the next plan names the diagnosis."""
+    use(shop, servers, "open", ", bounce_to: bounces@returned.example.com")
+    shop.write("orders.csv", f"{COLUMNS}\nG1,web,mia@gone.example.net,Mia,DE,20.00,2026-08-20 10:00\n")
+    assert shop("import", str(shop.path("orders.csv"))).code == 0
+    refusing = at(SmtpStep.RCPT, Say("550 5.1.1 User unknown"))
+    with Sink(refusing, port=servers.ports[debian.ELSEWHERE]):
+        assert shop("run", *NOW).code == 0
+        assert states(shop) == {"sent": 7}
+        (bounce,) = servers.came_back(1)
+    [read] = shop("bounces", str(bounce), "--format", "json").json["mails"]
+    assert (read["kind"], read["message"]) == ("hard", "G1/reminder")
+    again = COLUMNS + "\nG2,web,Mia@gone.example.net,Mia,DE,20.00,2026-08-20 10:00\n"
+    assert shop("import", str(shop.write("again.csv", again))).code == 0
+    assert shop("plan", *NOW, "--format", "json").json["summary"]["send"] == 0
+    why = shop("explain", "G2", *NOW).out
+    assert "suppressed" in why
+    assert "User unknown" in why
 
 
 def test_a_from_that_is_not_listed(shop: Project, servers: debian.Servers) -> None:

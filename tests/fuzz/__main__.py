@@ -6,52 +6,41 @@ same seed makes the same files. What fails is kept in a folder, with the command
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import random
+import re
 import resource
 import shutil
 import signal
+import socket
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "engine"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "engine"), str(Path(__file__).parent), str(ROOT / "tests" / "unit")]
 
-from mutations import mutated  # noqa: E402
+from board_browser import browser  # noqa: E402
+from kinds import BOARD, KINDS, NOW, Good  # noqa: E402
 
 from sendplan import cli  # noqa: E402
+from sendplan.mail import connection  # noqa: E402
 from sendplan.problems import Exit  # noqa: E402
 
 SECONDS = 10
 MEMORY = 500 << 20
-NOW = ("--now", "2026-08-24 12:00")
 ORDERS = ("import", "fixtures/orders.csv")
-MESSAGES = ("E-2050/feedback-reminder", "E-2047/dunning/payment-reminder", "S-3101/first-contact")
-LOOKS = (
-    ("check",),
-    ("check", "--strict", "--format", "json"),
-    ("plan", *NOW),
-    ("plan", *NOW, "--funnel"),
-    ("plan", *NOW, "--format", "html"),
-    ("explain", "E-2050", *NOW),
-    ("status",),
-    ("simulate", "--from", "2026-08-23", "--to", "2026-08-26"),
-    ("test",),
-    ("diff", "--rules-from", "../base", *NOW),
-    *(("preview", each, *NOW) for each in MESSAGES),
-)
-IMPORTS = (("import", "export", "--dry-run"), ("import", "export"), ("status",), ("plan", *NOW))
-PLANS = (
-    ("send", "plan.json", *NOW, "--to-dir", "mails"),
-    ("diff", "plan.json", "good.json"),
-    ("send", "plan.json", *NOW, "--approve", "3", "--to-dir", "mails"),
-)
+STOPPED_AFTER = 20.0
+"""Seconds after which a run that sends slowly, as its settings may ask, gets a SIGTERM."""
 CODES = {int(each) for each in Exit} | {130, 141}
 
 
@@ -65,54 +54,31 @@ class Fuzzer:
         self.failures = 0
         base = folder / "base"
         self._quietly("init", str(base))
+        settings = base / "sendplan.yaml"
+        local = "host: 127.0.0.1\n    port: 2525\n    security: none\n"
+        text = re.sub(r"provider: (gmail|office365)\n", local, settings.read_text(encoding="utf-8"))
+        settings.write_text(re.sub(r"    (username|password): .*\n", "", text), encoding="utf-8")
         self._quietly(*ORDERS, "--project", str(base), inside=base)
         self._quietly("plan", *NOW, "-o", "good.json", "--project", str(base), inside=base)
-        self.base = base
-        self.files = sorted(path for path in base.rglob("*") if path.is_file() and _is_written_by_people(path, base))
-        self.exports = sorted(_exports(), key=str)
-        self.texts = [path.read_bytes().decode("utf-8", "surrogateescape") for path in self.files]
+        files = sorted(path for path in base.rglob("*") if path.is_file() and _is_written_by_people(path, base))
+        texts = [path.read_bytes().decode("utf-8", "surrogateescape") for path in files]
+        self.good = Good(base, files, texts, sorted(_exports(), key=str))
 
     def case(self, number: int) -> None:
         """One project with something wrong, and a few commands on it."""
         chance = random.Random(f"{self.seed}/{number}")
         project = self.folder / "case"
         shutil.rmtree(project, ignore_errors=True)
-        shutil.copytree(self.base, project)
-        for command in self._spoiled(project, chance):
+        shutil.copytree(self.good.base, project)
+        (kind,) = chance.choices(list(KINDS), list(KINDS.values()))
+        for command in kind(self.good, project, chance):
             self._try(command, project, number)
-
-    def _spoiled(self, project: Path, chance: random.Random) -> Iterator[tuple[str, ...]]:
-        kind = chance.choices(("project", "import", "plan"), (6, 4, 1))[0]
-        if kind == "plan":
-            content = (self.base / "good.json").read_bytes()
-            (project / "plan.json").write_bytes(mutated(content, chance, self.texts))
-            yield from PLANS
-        elif kind == "import":
-            mapping, export = chance.choice(self.exports)
-            spoil = chance.randrange(3)
-            name = f"export{''.join(export.suffixes[-1:])}"
-            content, rules = export.read_bytes(), mapping.read_bytes() if mapping else b""
-            (project / name).write_bytes(mutated(content, chance, self.texts) if spoil != 1 else content)
-            options: tuple[str, ...] = ()
-            if mapping is not None:
-                (project / "mapping.yaml").write_bytes(mutated(rules, chance, self.texts) if spoil else rules)
-                options = ("--mapping", "mapping.yaml")
-            for command in IMPORTS:
-                yield tuple(name if part == "export" else part for part in command) + (
-                    options if command[0] == "import" else ()
-                )
-        else:
-            for path in chance.sample(self.files, chance.choice((1, 1, 2))):
-                target = project / path.relative_to(self.base)
-                target.write_bytes(mutated(path.read_bytes(), chance, self.texts))
-            yield LOOKS[0]
-            yield from chance.sample(LOOKS[1:], 3)
 
     def _try(self, command: tuple[str, ...], project: Path, number: int) -> None:
         said = self.folder / "said"
         process = os.fork()
         if process == 0:
-            _run((*command, "--project", "."), project, said)
+            _run(command if command[0] == BOARD else (*command, "--project", "."), project, said)
         _, status, used = os.wait4(process, 0)
         text = said.read_text(encoding="utf-8", errors="replace")
         wrong = _verdict(status, used.ru_maxrss * 1024, text)
@@ -136,6 +102,7 @@ def _run(arguments: tuple[str, ...], folder: Path, said: Path) -> None:
     code = 99
     try:
         os.chdir(folder)
+        os.environ["XDG_STATE_HOME"] = str(folder / "state")
         out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(out, 1)
         os.dup2(out, 2)
@@ -145,13 +112,55 @@ def _run(arguments: tuple[str, ...], folder: Path, said: Path) -> None:
         signal.alarm(SECONDS * 30)  # Something that waits uses no time of the processor.
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
         resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-        code = cli.run(list(arguments))
+        if arguments[0] == BOARD:
+            code = _asked(*arguments[1:])
+        else:
+            if arguments[0] in ("run", "send"):
+                stop = threading.Timer(STOPPED_AFTER, os.kill, (os.getpid(), signal.SIGTERM))
+                stop.daemon = True
+                stop.start()
+            code = cli.run(list(arguments))
         sys.stdout.flush()
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _asked(method: str, path: str, query: str) -> int:
+    """Whether the board answered a request of somebody who is signed in; raises what it raises."""
+    visitor = browser(Path())
+    visitor.sign_in()
+    if method == "GET":
+        answer = visitor.get(f"{path}?{query}")
+    else:
+        fields = dict(parse_qsl(query)) | {"form_token": visitor.form_token()}
+        answer = visitor.post(path, fields)
+    print(answer.status)
+    assert answer.status < 500, answer.text
+    return 0
+
+
+@contextlib.contextmanager
+def mail_server() -> Iterator[int]:
+    """A mail server in a process of its own, its port, and every sender of this process led to it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    line = (sys.executable, "-m", "sendplan.sink", "--port", str(port))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "engine")}
+    with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        dial = connection.dial
+        # Whatever becomes of the host in the settings, no mail leaves this computer.
+        connection.dial = lambda host, _, timeout: dial("127.0.0.1", port, timeout)
+        try:
+            yield port
+        finally:
+            connection.dial = dial
+            server.terminate()
 
 
 def _verdict(status: int, memory: int, text: str) -> str:
@@ -196,9 +205,10 @@ def main(minutes: float = 60, seed: int | None = None, cases: int = 10**9) -> in
     folder = Path(tempfile.mkdtemp(prefix="sendplan-fuzz-"))
     fuzzer = Fuzzer(folder, seed)
     number = 0
-    while number < cases and time.monotonic() < until:
-        fuzzer.case(number)
-        number += 1
+    with mail_server():
+        while number < cases and time.monotonic() < until:
+            fuzzer.case(number)
+            number += 1
     ends = ", ".join(f"{count} {what}" for what, count in sorted(fuzzer.ended.items()))
     print(f"seed {seed}: {number} cases, {fuzzer.failures} failures; {ends}")
     if not fuzzer.failures:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,8 @@ MAIL_OWNER, OTHERS, DROP_GROUP = "daemon", "nobody", "mail"
 """Users and a group that every Debian has: Postfix wants its own ones to differ from those it runs commands as."""
 PASSWORD = "right horse"
 GREY_SECONDS = 1
+ELSEWHERE = "elsewhere"
+"""The port at which Postfix looks for the mail server of `gone.example.net`; a test may be it."""
 
 
 class UnavailableError(Exception):
@@ -72,6 +75,16 @@ class Servers:
     ports: dict[str, int]
     """By the name of the service, see `_SERVICES`."""
     log: Path
+    returned: Path
+    """The folder of the mails that came back, to whatever address of `returned.example.com`."""
+
+    def came_back(self, number: int) -> list[Path]:
+        """So many files, waited for: Postfix writes its bounces after it has taken the mails."""
+        deadline = time.monotonic() + 30
+        while len(found := sorted(self.returned.glob("new/*"))) < number:
+            assert time.monotonic() < deadline, self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            time.sleep(0.1)
+        return found
 
     def count(self, text: str) -> int:
         """How often Postfix wrote this down."""
@@ -124,6 +137,14 @@ local_recipient_maps = texthash:{folder}/known
 local_transport = discard:
 default_transport = discard:
 relay_transport = discard:
+transport_maps = texthash:{folder}/routes
+recipient_delimiter = +
+virtual_mailbox_domains = returned.example.com
+virtual_mailbox_base = {folder}
+virtual_mailbox_maps = static:returned/
+virtual_uid_maps = static:{owner_id}
+virtual_gid_maps = static:{owner_id}
+virtual_minimum_uid = 1
 smtpd_peername_lookup = no
 smtpd_relay_restrictions = permit_sasl_authenticated, permit_mynetworks, reject_unauth_destination
 smtpd_recipient_restrictions =
@@ -149,6 +170,8 @@ tlsmgr    unix  - - n 1000? 1 tlsmgr
 discard   unix  - - n - - discard
 error     unix  - - n - - error
 retry     unix  - - n - - error
+virtual   unix  - n n - - virtual
+smtp      unix  - - n - - smtp
 anvil     unix  - - n - 1 anvil
 scache    unix  - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
@@ -214,11 +237,13 @@ def running(certificate: bytes) -> Iterator[Servers]:
     processes: list[subprocess.Popen[bytes]] = []
     try:
         folder.chmod(0o755)
-        ports = _free_ports([*_SERVICES, "grey_policy"])
+        ports = _free_ports([*_SERVICES, "grey_policy", ELSEWHERE])
         _configure(folder, ports, certificate)
         processes += [_start(folder, command) for command in _commands(folder, ports)]
-        servers = Servers({name: ports[name] for name in _SERVICES}, folder / "mail.log")
-        _wait_until_listening(folder, ports.values(), processes)
+        servers = Servers(
+            {name: ports[name] for name in (*_SERVICES, ELSEWHERE)}, folder / "mail.log", folder / "returned"
+        )
+        _wait_until_listening(folder, [ports[name] for name in ports if name != ELSEWHERE], processes)
         yield servers
     finally:
         for process in processes:
@@ -243,9 +268,20 @@ def _free_ports(names: list[str]) -> dict[str, int]:
 
 def _configure(folder: Path, ports: dict[str, int], certificate: bytes) -> None:
     names = {"folder": folder, "root": ROOT, "owner": MAIL_OWNER, "others": OTHERS, "group": DROP_GROUP}
-    for name in ("conf", "data", "dovecot", "dovecot-state", "grey", "spool", *(f"spool/{each}" for each in _QUEUES)):
+    names["owner_id"] = pwd.getpwnam(MAIL_OWNER).pw_uid
+    for name in (
+        "conf",
+        "data",
+        "dovecot",
+        "dovecot-state",
+        "grey",
+        "returned",
+        "spool",
+        *(f"spool/{each}" for each in _QUEUES),
+    ):
         (folder / name).mkdir()
-    shutil.chown(folder / "data", MAIL_OWNER)
+    for name in ("data", "returned"):
+        shutil.chown(folder / name, MAIL_OWNER)
     for queue in _QUEUES:
         shutil.chown(folder / "spool" / queue, MAIL_OWNER)
     for name, mode in (("maildrop", 0o730), ("public", 0o710)):
@@ -264,6 +300,7 @@ def _configure(folder: Path, ports: dict[str, int], certificate: bytes) -> None:
         "passwords": f"shop:{{PLAIN}}{PASSWORD}\n",
         "owners": "shop@example.com shop\nother@example.com somebody\n",
         "known": "shop@example.com x\ncopies@example.com x\n",
+        "routes": f"gone.example.net smtp:[127.0.0.1]:{ports[ELSEWHERE]}\n",
         "nobody": "",
     }
     for name, text in files.items():

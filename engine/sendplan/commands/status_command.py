@@ -12,7 +12,7 @@ from sendplan.calendar import Calendar
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.output import print_json, print_table
 from sendplan.operating.overview import Overview, overview_of
-from sendplan.operating.overview_json import outcomes, record_key
+from sendplan.operating.overview_json import ALL_MAIL, outcomes, record_key
 from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
 from sendplan.store.protocols import Act, ImportRecord, PlanRecord
@@ -85,6 +85,12 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
         click.echo(f"warning: {clean(warning)}")
     for pause in overview.pauses:
         click.echo(clean(f"paused: {pause.name} {pause.reason}".rstrip()))
+    if overview.suppressed:
+        classes = (f"{count} for {klass or ALL_MAIL}" for klass, count in sorted(overview.suppressed.items()))
+        click.echo(clean(f"suppressed addresses: {', '.join(classes)}"))
+    if overview.snoozes:
+        last = max(each.until for each in overview.snoozes)
+        click.echo(f"snoozes: {len(overview.snoozes)}, the last until {last}")
     counts = [(count, name) for name, count in overview.counts.items() if count]
     told = [counted(count, "order") if name == "orders" else f"{count} {name}" for count, name in counts]
     click.echo(", ".join(told) or "the store is empty")

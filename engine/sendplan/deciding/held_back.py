@@ -24,11 +24,10 @@ _NEXT_INSTANT = datetime.resolution
 
 def suppressed(step: Step, settings: Settings, situation: Situation) -> Check | None:
     """Whether the address gets no mail, or none of this class; of a class that is gone, only transactional."""
-    for klass in sorted(situation.overrides.suppressed.get(_mailbox(situation), ())):
+    for klass, reason in sorted(situation.overrides.suppressed.get(_mailbox(situation), {}).items()):
         if stops(klass, step, settings):
-            if klass == EVERY_CLASS:
-                return Check(Reason.SUPPRESSED, False, "the address is on the suppression list")
-            return Check(Reason.SUPPRESSED, False, f"the address gets no mail of class {klass}")
+            what = "is on the suppression list" if klass == EVERY_CLASS else f"gets no mail of class {klass}"
+            return Check(Reason.SUPPRESSED, False, f"the address {what}{f': {reason}' if reason else ''}")
     return None
 
 

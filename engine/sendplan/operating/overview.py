@@ -14,7 +14,7 @@ from typing import Any
 
 from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
-from sendplan.ledger import Bounce, BounceKind, Record, State
+from sendplan.ledger import Bounce, BounceKind, Record, Snooze, State
 from sendplan.mail.advice import advice_on
 from sendplan.operating.approving import approval_of
 from sendplan.operating.overview_json import overview_json
@@ -91,6 +91,10 @@ class Overview:
     awaits_approval: bool
     """Whether the plan's mails wait for one."""
     pauses: tuple[Pause, ...]
+    suppressed: Mapping[str, int]
+    """How many addresses get no mail of a class, `EVERY_CLASS` for all mail."""
+    snoozes: tuple[Snooze, ...]
+    """That are not over."""
     counts: Mapping[str, int]
     """Number of orders, and of ledger rows by state."""
     runs: tuple[PlanRecord, ...]
@@ -149,6 +153,8 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
         kept=_kept(project, reader, clock, plan, pauses),
         imports=tuple(each for each in reader.last_imports() if each.source in known),
         pauses=pauses,
+        suppressed=Counter(each.klass for each in reader.suppressions()),
+        snoozes=tuple(each for each in reader.snoozes() if project.settings.calendar.instant(each.until) > clock.now),
         counts=reader.counts(),
         runs=reader.plan_records(RUNS),
         bounces=reader.bounce_counts(),

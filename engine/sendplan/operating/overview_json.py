@@ -12,6 +12,9 @@ from sendplan.store.protocols import ImportRecord, PlanRecord
 if TYPE_CHECKING:
     from sendplan.operating.overview import Overview
 
+ALL_MAIL = "all mail"
+"""In the place of a class, where an address gets no mail at all."""
+
 
 def overview_json(overview: Overview, calendar: Calendar) -> dict[str, Any]:
     """The overview as `status --format json` prints it (docs/commands.md#sendplan-status)."""
@@ -47,6 +50,8 @@ def overview_json(overview: Overview, calendar: Calendar) -> dict[str, Any]:
         "store_doubted": overview.doubt,
         "warnings": list(plan.warnings),
         "paused": [pause.name for pause in overview.pauses],
+        "suppressed": {klass or ALL_MAIL: count for klass, count in sorted(overview.suppressed.items())},
+        "snoozed": len(overview.snoozes),
         "counts": dict(overview.counts),
         "summary": plan.summary(),
         "bounces": {

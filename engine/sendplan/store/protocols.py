@@ -291,11 +291,10 @@ def overrides_of(
     orders_from: datetime | None = None,
 ) -> Overrides:
     """What people decided, as decisions look it up."""
-    classes: dict[str, frozenset[str]] = {}
+    classes: dict[str, dict[str, str]] = {}
     for each in suppressions:
         # An older store holds addresses as they were written.
-        address = mailbox(each.address)
-        classes[address] = classes.get(address, frozenset()) | {each.klass}
+        classes.setdefault(mailbox(each.address), {})[each.klass] = each.reason
     put_off: dict[tuple[SnoozeSubject, str], tuple[Snooze, ...]] = {}
     for snooze in snoozes:
         key = (snooze.subject, snooze.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from imap_mailbox import ImapMailbox
@@ -195,3 +196,28 @@ def test_a_mailbox_made_anew_is_read_from_the_start(shop: Project, server: Sink,
     assert "1 hard" in shop("bounces").out
     box.validity, box.mails = 8, {1: bounce(server, "postfix"), 2: bounce(server, "yahoo", "b2@example.net")}
     assert "1 hard, 1 repeated" in shop("bounces").out
+
+
+def test_a_mail_that_asks_to_unsubscribe_stops_advertising(shop: Project, server: Sink, box: ImapMailbox) -> None:
+    """Who unsubscribes by the mail that the header names gets no more offers, and still the dunning; others both."""
+    link = "unsubscribe: 'mailto:bounces@example.com?subject={token}'"
+    shop.edit("sendplan.yaml", "name: MeinShop,", f"name: MeinShop, {link},")
+    shop.edit("sendplan.yaml", "accounts:", "classes: {marketing: {unsubscribe: required}}\naccounts:")
+    rule = "id: offers, title: Offers, trigger: not paid, due: ordered + 2 days, template: mail, class: marketing"
+    offers = f"  - {{{rule}}}"
+    shop.write("rules/offers.yaml", f"rules:\n{offers}\n")
+    assert shop("run", *NOON).code == Exit.DONE
+    (offer,) = [each for each in received(server) if each["To"] == "b1@example.net" and each["List-Unsubscribe"]]
+    asked_by = urlsplit("".join(str(offer["List-Unsubscribe"]).split()).strip("<>"))
+    (subject,) = parse_qs(asked_by.query)["subject"]
+    asked = f"From: b1@example.net\r\nTo: {asked_by.path}\r\nSubject: {subject}\r\n\r\n"
+    box.add(asked.encode())
+    box.add(asked.replace(subject, subject[:-3] + "abc").encode())
+    assert "1 unsubscribed" in shop("bounces").out
+    head = "id,account,email,country,total,ordered"
+    rows = [f"M{n},web,b{n}@example.net,DE,20.00,2026-08-20 10:00" for n in (1, 2)]
+    assert shop("import", str(shop.write("more.csv", "\n".join([head, *rows]) + "\n"))).code == Exit.DONE
+    plan = shop("plan", *NOON, "--format", "json").json
+    sent = {each["key"] for each in plan["entries"] if each["status"] == "send"}
+    assert sent == {"M1/dunning/first", "M2/dunning/first", "M2/offers"}
+    assert "no mail of class marketing: unsubscribed" in shop("explain", "M1", *NOON).out

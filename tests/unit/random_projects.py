@@ -434,7 +434,7 @@ class Maker:
 
     def overrides(self, rules: tuple[Rule, ...], orders: int) -> Overrides:
         classes = ("", "marketing", "transactional", "gone")
-        suppressed = {"b@example.org": frozenset({self.random.choice(classes)})} if self.chance(0.3) else {}
+        suppressed = {"b@example.org": {self.random.choice(classes): ""}} if self.chance(0.3) else {}
         snoozes: dict[tuple[SnoozeSubject, str], tuple[Snooze, ...]] = {}
         for subject in [
             (SnoozeSubject.ADDRESS, "a@example.com"),

@@ -92,7 +92,9 @@ def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
 
 def show(page: Any, name: str, **shop: object) -> None:
     """The HTML part of one mail."""
-    html = _templates().render(f"{name}.md", name[-2:], context(_order(), shop=replace(MODEL, **shop))).html  # type: ignore[arg-type]
+    html = (
+        example_templates().render(f"{name}.md", name[-2:], context(example_order(), shop=replace(MODEL, **shop))).html
+    )  # type: ignore[arg-type]
     page.set_content(html)
 
 
@@ -132,12 +134,14 @@ def test_a_mail_about_a_payment_shows_amount_deadline_and_account(page: Any, nam
 
 @pytest.mark.parametrize("name", BUTTONS)
 def test_a_button_is_large_enough_for_a_thumb(page: Any, name: str) -> None:
-    """Buttons are at least 44 pixels high, on one line, and lead where they say."""
+    """Buttons are at least 44 pixels high, on one line, and lead where they say; the text part has the same link."""
     show(page, name)
     box = page.locator("a.button").bounding_box()
     assert box["height"] >= 44
     assert box["x"] + box["width"] <= page.viewport_size["width"]
-    assert page.locator("a.button").get_attribute("href").startswith("https://shop.example.com")
+    href = page.locator("a.button").get_attribute("href")
+    assert href.startswith("https://shop.example.com")
+    assert href in example_templates().render(f"{name}.md", name[-2:], context(example_order(), shop=MODEL)).text
 
 
 def test_a_wide_logo_is_not_cropped(page: Any) -> None:
@@ -158,7 +162,11 @@ def test_a_picture_in_a_text_is_not_cropped(page: Any, tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "templates")
     source = f'---\nsubject: Hallo\n---\n{{{{ image("{LOGO}", "Becher") }}}}\n'
     (tmp_path / "templates" / "picture.de.md").write_text(source)
-    html = Templates(tmp_path / "templates", settings(tmp_path)).render("picture.de.md", "de", context(_order())).html
+    html = (
+        Templates(tmp_path / "templates", settings(tmp_path))
+        .render("picture.de.md", "de", context(example_order()))
+        .html
+    )
     page.set_content(html)
     picture = page.locator("td.content img")
     page.wait_for_function("document.querySelector('td.content img').naturalWidth == 1200")
@@ -167,11 +175,13 @@ def test_a_picture_in_a_text_is_not_cropped(page: Any, tmp_path: Path) -> None:
     assert abs(box["width"] / box["height"] - 8) < 0.2
 
 
-def _order() -> dict[str, object]:
+def example_order() -> dict[str, object]:
+    """An order with articles whose names are long."""
     return {**ORDER, "number": "S-2026-0004711", "country": "DE", "lines": LINES}
 
 
-def _templates() -> Templates:
+def example_templates() -> Templates:
+    """Those of the example shop."""
     return Templates(FOLDER, settings(FOLDER.parent))
 
 

@@ -76,6 +76,8 @@ def _parsed(source: str, tick: _Tick) -> ParsedText:
     tree = SyntaxTreeNode(deepcopy(tokens))
     places: list[Callable[[Sequence[Printed]], str]] = []
     _show_buttons(tokens)
+    for heading in (each for each in tokens if each.type == "th_open"):
+        heading.attrs["scope"] = "col"  # So that a screen reader names the column with each cell.
     _number(tokens, places)
     return ParsedText(tree, str(parser.renderer.render(tokens, parser.options, {})), tuple(places))
 

@@ -23,7 +23,7 @@ MIA = (
     "M-2,ebay-de,NUM-78,CUST-77,mia.muster@example.org,Mia Muster,Musterweg 17,50667,Köln,DE,1,5,2026-08-24,,true\n"
 )
 OTHER = "O-1,ebay-de,NUM-99,CUST-99,otto@example.com,Otto Other,Otherweg 1,50667,Köln,DE,1,5,2026-08-24,,true\n"
-SECRETS = ("M-1", "M-2", "NUM-7", "CUST-77", "mia.muster", "mia muster", "musterweg")
+SECRETS = ("M-1", "M-2", "NUM-7", "CUST-77", "mia.muster", "mia muster", "musterweg", "775577")
 
 
 @pytest.fixture
@@ -37,8 +37,11 @@ def mailed(shop: Project) -> Project:
     )
     assert shop("import", str(bad)).code == 1
     assert shop("snooze", "mia.muster@example.org", "--until", "2099-01-01").code == 0
-    assert shop("snooze", "M-2", "--until", "2099-01-01", "--reason", "Mia Muster asked").code == 0
-    assert shop("suppress", "mia.muster@example.org", "--class", "marketing", "--reason", "Mia Muster asked").code == 0
+    assert shop("snooze", "M-2", "--until", "2099-01-01", "--reason", "Mia asked, 0221-775577").code == 0
+    assert (
+        shop("suppress", "mia.muster@example.org", "--class", "marketing", "--reason", "Mia asked, 0221-775577").code
+        == 0
+    )
     outcome = Settlement("M-1", ("first-contact", ""), "t", State.SENT, datetime(2026, 8, 24), "250 ok, Mia Muster")
     for name in ("left.journal", "put-away.adopted"):
         shop.write(f"var/journals/{name}", line_of(outcome).decode())

@@ -34,7 +34,7 @@ from kinds import BOARD, KINDS, NOW, Good  # noqa: E402
 
 from sendplan import cli  # noqa: E402
 from sendplan.mail import connection  # noqa: E402
-from sendplan.problems import Exit  # noqa: E402
+from sendplan.problems import Exit, UserError  # noqa: E402
 
 SECONDS = 10
 MEMORY = 500 << 20
@@ -130,7 +130,11 @@ def _run(arguments: tuple[str, ...], folder: Path, said: Path) -> None:
 
 def _asked(method: str, path: str, query: str) -> int:
     """Whether the board answered a request of somebody who is signed in; raises what it raises."""
-    visitor = browser(Path())
+    try:
+        visitor = browser(Path())
+    except UserError as error:
+        print(error)
+        return int(error.exit_code)
     visitor.sign_in()
     if method == "GET":
         answer = visitor.get(f"{path}?{query}")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sendplan.addresses import masked
 from sendplan.ledger import SnoozeSubject, State
 from sendplan.problems import Exit, Problem
 from sendplan.store.protocols import StoreError
@@ -169,8 +170,15 @@ def _messages(erasure: Erasure) -> None:
 
 
 def _acts(erasure: Erasure) -> None:
-    erasure.rewrite("acts", "id", "subject", erasure.scrubbed)
-    erasure.rewrite("acts", "id", "detail", erasure.scrubbed)
+    """What somebody wrote about them goes as a whole: it may name them in any way."""
+    shown = {masked(address) for address in erasure.addresses}
+    changed = []
+    for id_, subject, detail in erasure.connection.execute("SELECT id, subject, detail FROM acts").fetchall():
+        scrubbed = "…" if subject in shown else erasure.scrubbed(subject)
+        about = erasure.scrubbed(detail) if scrubbed == subject else "…"
+        if (scrubbed, about) != (subject, detail):
+            changed.append((scrubbed, about if detail else "", id_))
+    erasure.connection.executemany("UPDATE acts SET subject = ?, detail = ? WHERE id = ?", changed)
 
 
 def _plans(erasure: Erasure) -> None:

@@ -12,7 +12,8 @@ from sendplan.calendar import Calendar
 from sendplan.commands.context import clock_of, format_option, load_project, now_option, project_option, reader_of
 from sendplan.commands.output import print_json, print_table
 from sendplan.operating.overview import Overview, overview_of
-from sendplan.operating.overview_json import ALL_MAIL, outcomes, record_key
+from sendplan.operating.overview_json import outcomes, record_key
+from sendplan.operating.suppressing import ALL_MAIL
 from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
 from sendplan.store.protocols import Act, ImportRecord, PlanRecord

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sendplan.calendar import Calendar
 from sendplan.ledger import BounceKind, Record
+from sendplan.operating.suppressing import ALL_MAIL
 from sendplan.plan import Status, key_of
 from sendplan.store.protocols import ImportRecord, PlanRecord
 
 if TYPE_CHECKING:
     from sendplan.operating.overview import Overview
-
-ALL_MAIL = "all mail"
-"""In the place of a class, where an address gets no mail at all."""
 
 
 def overview_json(overview: Overview, calendar: Calendar) -> dict[str, Any]:

@@ -108,7 +108,9 @@ class Namer:
             return f"`{text}` is no token that this store has made; copy all of what stands in the link"
         if not found.known:
             earlier = "is a token of an earlier version, and fits no buyer in this store"
-            return f"`{text}` {earlier if is_earlier(text) else 'is of a preview or rehearsal, and stands for no buyer'}"
+            return (
+                f"`{text}` {earlier if is_earlier(text) else 'is of a preview or rehearsal, and stands for no buyer'}"
+            )
         classes = found.classes if self._klass is None else (self._klass,)
         if not classes:
             return f"`{text}` ends all advertising, and no class has `unsubscribe: required`; name one with --class"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accessibility import violations
 from mail_samples import MODEL, ORDER, context, settings
 
 from sendplan import resources
@@ -100,7 +101,7 @@ def show(page: Any, name: str, **shop: object) -> None:
 
 @pytest.mark.parametrize("name", MAILS)
 def test_a_mail_says_what_a_buyer_must_know(page: Any, name: str) -> None:
-    """Which order, who writes, how to answer, the imprint: on every screen, visible, and in words that can be read."""
+    """Which order, who writes, how to answer, the imprint: on every screen, in words that can be read; axe agrees."""
     show(page, name)
     text = page.inner_text("body")
     assert "S-2026-0004711" in text
@@ -120,6 +121,8 @@ def test_a_mail_says_what_a_buyer_must_know(page: Any, name: str) -> None:
     assert page.evaluate(CONTRASTS) == []
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # A mail stands within the page of whoever shows it, which has the landmarks.
+    assert violations(page, "region", "landmark-one-main") == []
 
 
 @pytest.mark.parametrize("name", PAYMENTS)

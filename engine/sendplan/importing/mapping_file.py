@@ -100,7 +100,7 @@ class _Builder(MappingFields):
         """The keys of the mapping over those of the one that it extends."""
         name = data.get("extends")
         if name is None:
-            return data
+            return self._without_nulls(data)
         if name not in shipped_names():
             message = f"no mapping called `{name}` comes with sendplan"
             self.note("unknown-name", ("extends",), message, did_you_mean(name, shipped_names()))
@@ -117,6 +117,18 @@ class _Builder(MappingFields):
             both = {**(below.get(key) or {}), **(data.get(key) or {})}
             merged[key] = {each: value for each, value in both.items() if value is not None}
         return {key: value for key, value in merged.items() if value is not None}
+
+    def _without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A mapping that extends none has nothing that `null` could remove: something was left empty."""
+        for path in [*((key,) for key in data), *((key, each) for key in _MERGED for each in data.get(key) or {})]:
+            value = data[path[0]] if len(path) == 1 else data[path[0]][path[1]]
+            if value is None:
+                help = "write a value, or leave the line out; `null` removes what a mapping under `extends` has"
+                self.note("empty-value", path, f"`{path[-1]}` is empty", help, key=True)
+        kept = {key: value for key, value in data.items() if value is not None}
+        for key in kept.keys() & set(_MERGED):
+            kept[key] = {name: value for name, value in kept[key].items() if value is not None}
+        return kept
 
     def read(self, data: dict[str, Any], file: Path | None) -> None:
         """Check what holds for the whole file, and keep what fields and expressions need of it."""

@@ -168,6 +168,16 @@ def test_an_unknown_preset_in_a_mapping_lists_the_known(tmp_path: Path) -> None:
     assert all(name in told for name in shipped_names())
 
 
+def test_what_is_left_empty_in_a_mapping_is_told(tmp_path: Path) -> None:
+    """An empty value removes something only where a mapping is extended; elsewhere each one is told with its place."""
+    mapping = tmp_path / "own.yaml"
+    mapping.write_text("format: csv\nfields:\n  id: id\n  country:\nlet: {a: null}\n")
+    told = read_mapping(mapping, _settings(tmp_path))[1]
+    assert [(each.code, each.span and each.span.line) for each in told] == [("empty-value", 4), ("empty-value", 5)]
+    mapping.write_text("extends: shopify\nfields:\n  country:\nlet: {a: null}\n")
+    assert read_mapping(mapping, _settings(tmp_path))[1] == []
+
+
 def test_a_preset_warns_of_nothing_that_its_export_may_lack(tmp_path: Path) -> None:
     """A shop without refunds and partial payments reads its export without a warning; fields of one's own are told."""
     file = tmp_path / "orders.csv"

@@ -18,7 +18,7 @@ from projects import Project, received
 from starlette.applications import Starlette
 
 from sendplan.commands.context import load_settings, store_for
-from sendplan.operating.unsubscribe_page import unsubscribe_app
+from sendplan.operating.unsubscribe_page import PER_MINUTE, unsubscribe_app
 from sendplan.sink import Sink
 from sendplan.unsubscribe_tokens import earlier_token
 
@@ -175,3 +175,15 @@ def post(app: Starlette, path: str) -> int:
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [], "http_version": "1.1"}
     asyncio.run(app({**scope, "scheme": "http", "server": ("127.0.0.1", 80), "root_path": ""}, receive, send))
     return int(said[0]["status"])
+
+
+def test_guessing_is_slowed_down_and_nobody_else(project: Project, link: str) -> None:
+    """Sixty links a minute that the store has not made are answered, then none for a minute; real ones are."""
+    seconds = [1000.0]
+    settings = load_settings(project.folder)
+    app = unsubscribe_app(settings, lambda: store_for(settings), clock=lambda: seconds[0])
+    assert [post(app, f"/u/made-up-{n}") for n in range(PER_MINUTE + 2)] == [*[404] * PER_MINUTE, 429, 429]
+    assert post(app, f"/u/{earlier_token('Shop & Söhne', 'b@example.com')}") == 429
+    assert post(app, link) == 200
+    seconds[0] += 60
+    assert post(app, "/u/made-up") == 404

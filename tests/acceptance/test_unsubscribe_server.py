@@ -85,6 +85,21 @@ def port(project: Project) -> Iterator[int]:
             server.terminate()
 
 
+def test_the_board_answers_links_on_a_port_of_their_own(project: Project, link: str) -> None:
+    """`board --unsubscribe-port` unsubscribes there, where none of the board's pages are."""
+    line = [sys.executable, "-m", "sendplan", "board", "--port", "0", "--unsubscribe-port", "0"]
+    with subprocess.Popen([*line, "--project", str(project.folder)], stdout=subprocess.PIPE, text=True) as board:
+        assert board.stdout is not None
+        try:
+            said = [board.stdout.readline().rstrip() for _ in range(3)]
+            port = int(said[2].rstrip("/").rpartition(":")[2])
+            assert ask(port, "POST", link)[0] == 200
+            assert ask(port, "GET", "/orders")[0] == 404
+        finally:
+            board.terminate()
+    assert suppressed(project) == [("a@example.com", "marketing")]
+
+
 def ask(port: int, method: str, path: str) -> tuple[int, dict[str, str], str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     body = ONE_CLICK if method == "POST" else None

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
+
+if TYPE_CHECKING:
+    import uvicorn
 
 HOST = "127.0.0.1"
 
@@ -26,20 +31,40 @@ def listening(port: int) -> socket.socket:
     return taken
 
 
-def serve(app: ASGIApp, bound: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer until SIGINT or SIGTERM."""
+def serve(
+    app: ASGIApp,
+    bound: socket.socket,
+    ready: Callable[[], None],
+    beside: Sequence[tuple[ASGIApp, socket.socket]] = (),
+) -> None:
+    """Answer until SIGINT or SIGTERM; what is `beside`, on sockets of their own, as long."""
+    others = [(_server(each), own) for each, own in beside]
+    threads = [threading.Thread(target=other.run, kwargs={"sockets": [own]}, daemon=True) for other, own in others]
+    for thread in threads:
+        thread.start()
+    ready()
+    try:
+        _server(app).run(sockets=[bound])
+    finally:
+        for other, _ in others:
+            other.should_exit = True
+        for thread in threads:
+            thread.join(5)
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
     import uvicorn
 
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        lifespan="off",
-        limit_concurrency=100,
-        timeout_graceful_shutdown=2,
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="off",
+            limit_concurrency=100,
+            timeout_graceful_shutdown=2,
+        )
     )
-    ready()
-    uvicorn.Server(config).run(sockets=[bound])

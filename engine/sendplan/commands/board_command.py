@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import click
 
 from sendplan.commands.context import clock_of, folder_of, load_settings, now_option, project_option
+from sendplan.commands.unsubscribe_server_command import answering
 from sendplan.problems import Exit, Problem, UserError
 
 PORT = 8642
@@ -19,10 +20,17 @@ PORT = 8642
 @click.option("--read-only", is_flag=True, help="Only show: nothing can be changed from the pages.")
 @click.option("--url", metavar="URL", help="Where a proxy serves the board, such as https://board.example.com.")
 @click.option("--user-header", metavar="NAME", help="The header in which that proxy names who is signed in.")
+@click.option("--unsubscribe-port", type=click.IntRange(0, 65535), help="Also answer the links to unsubscribe, there.")
 @now_option
 @project_option
 def command(
-    port: int, read_only: bool, url: str | None, user_header: str | None, now: str | None, project_dir: Path | None
+    port: int,
+    read_only: bool,
+    url: str | None,
+    user_header: str | None,
+    unsubscribe_port: int | None,
+    now: str | None,
+    project_dir: Path | None,
 ) -> int:
     """Serve the project's pages on this machine, until Ctrl-C, and print the link that opens them.
 
@@ -52,11 +60,17 @@ def command(
     port = bound.getsockname()[1]
     app, sessions = application(current, Addresses(port, url), read_only=read_only, user_header=user_header)
     link = f"{url or f'http://{HOST}:{port}'}/sign-in?{urlencode({'token': sessions.token})}"
+    beside = []
+    if unsubscribe_port is not None:
+        answers, its_socket, address = answering(project_dir, unsubscribe_port, "--unsubscribe-port")
+        beside.append((answers, its_socket))
 
     def ready() -> None:
         click.echo(f"The board is open until Ctrl-C:\n{link}")
+        if beside:
+            click.echo(f"Links to unsubscribe are answered at {address}")
 
-    serve(app, bound, ready)
+    serve(app, bound, ready, beside)
     return Exit.DONE
 
 

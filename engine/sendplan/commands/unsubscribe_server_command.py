@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sendplan.commands.context import load_settings, project_option, store_for
 from sendplan.problems import Exit, Problem, UserError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 PORT = 8643
 
@@ -17,11 +22,24 @@ PORT = 8643
 @project_option
 def command(port: int, project_dir: Path | None) -> int:
     """Answer the links to unsubscribe, on this computer alone: a web server in front passes them on."""
+    app, bound, link = answering(project_dir, port, "--port")
+    from sendplan.board.server import serve
+
+    serve(app, bound, lambda: click.echo(f"Links to unsubscribe are answered until Ctrl-C at {link}"))
+    return Exit.DONE
+
+
+def answering(project_dir: Path | None, port: int, option: str) -> tuple[ASGIApp, socket.socket, str]:
+    """What answers the links, the socket that it is for, and its address; `option` is what the port was given by.
+
+    Raises UserError for a shop whose links lead elsewhere, and without the packages; ClickException for a port that is
+    taken.
+    """
     settings = load_settings(project_dir)
     if not any(link.startswith("https:") and "{token}" in link for link in settings.shop.unsubscribe):
         raise UserError(_NO_LINK, Exit.USAGE)
     try:
-        from sendplan.board.server import HOST, listening, serve
+        from sendplan.board.server import HOST, listening
         from sendplan.operating.unsubscribe_page import unsubscribe_app
     except ImportError:
         raise UserError(_NO_EXTRA, Exit.USAGE) from None
@@ -30,11 +48,9 @@ def command(port: int, project_dir: Path | None) -> int:
     try:
         bound = listening(port)
     except OSError:
-        raise click.ClickException(f"port {port} is taken; choose another with --port, or 0 for any") from None
-    link = f"http://{HOST}:{bound.getsockname()[1]}/"
+        raise click.ClickException(f"port {port} is taken; choose another with {option}, or 0 for any") from None
     app = unsubscribe_app(settings, lambda: store_for(settings))
-    serve(app, bound, lambda: click.echo(f"Links to unsubscribe are answered until Ctrl-C at {link}"))
-    return Exit.DONE
+    return app, bound, f"http://{HOST}:{bound.getsockname()[1]}/"
 
 
 _NO_LINK = Problem(

@@ -120,15 +120,18 @@ class _Builder(MappingFields):
 
     def _without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """A mapping that extends none has nothing that `null` could remove: something was left empty."""
-        for path in [*((key,) for key in data), *((key, each) for key in _MERGED for each in data.get(key) or {})]:
-            value = data[path[0]] if len(path) == 1 else data[path[0]][path[1]]
-            if value is None:
-                help = "write a value, or leave the line out; `null` removes what a mapping under `extends` has"
-                self.note("empty-value", path, f"`{path[-1]}` is empty", help, key=True)
-        kept = {key: value for key, value in data.items() if value is not None}
+        kept = self._filled(data, ())
         for key in kept.keys() & set(_MERGED):
-            kept[key] = {name: value for name, value in kept[key].items() if value is not None}
+            kept[key] = self._filled(kept[key], (key,))
         return kept
+
+    def _filled(self, data: dict[str, Any], path: KeyPath) -> dict[str, Any]:
+        # What is empty because its name is torn (`let: {to: join(a, b)}`) is told for the name.
+        empty = [key for key, value in data.items() if value is None and (path != ("let",) or _NAME.fullmatch(key))]
+        for key in empty:
+            help = "write a value, or leave the line out; `null` removes what a mapping under `extends` has"
+            self.note("empty-value", (*path, key), f"`{key}` is empty", help, key=True)
+        return {key: value for key, value in data.items() if key not in empty}
 
     def read(self, data: dict[str, Any], file: Path | None) -> None:
         """Check what holds for the whole file, and keep what fields and expressions need of it."""

@@ -284,6 +284,15 @@ def test_what_expired_during_an_outage_was_missed(project: Project) -> None:
     ]
 
 
+def test_what_was_missed_is_told_for_seven_days(project: Project) -> None:
+    """Exactly seven days after it expired a message is still told, a minute later it is not."""
+    project.edit("rules/rules.yaml", "expires: 2 days", "expires: 48 hours")
+    project("run", "--now", "2026-01-04 12:00")
+    told = "welcome: 2 messages missed in the last 7 days"
+    assert told in project("plan", "--now", "2026-01-14 00:00").err
+    assert told not in project("plan", "--now", "2026-01-14 00:01").err
+
+
 def test_a_rule_that_never_ran_missed_nothing(project: Project) -> None:
     """A new rule, or a store that was just filled, does not look back on what it never meant to send."""
     assert not [

@@ -6,7 +6,7 @@ BENCH := .venv-bench
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint browser servers postgres chaos fuzz torture mutants bench bench-dispatch clean
+.PHONY: help demo test lint browser servers postgres hosts chaos fuzz torture mutants bench bench-dispatch clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,8 +45,12 @@ servers: $(VENV)/test ## Send through Postfix, Dovecot and postgrey from Debian,
 	@$(BIN)/python tests/servers/debian.py || true
 	@$(BIN)/python -m pytest -rs -m servers tests/acceptance
 
-postgres: $(VENV)/postgres ## Every store test, and sending from several processes, on a real PostgreSQL
+postgres: $(VENV)/postgres ## Every store test, and sending from several hosts, on a real PostgreSQL
 	@$(BIN)/python -m pytest -rs -n auto -m postgres tests/conformance tests/acceptance
+
+KILLS ?= 1000
+hosts: $(VENV)/postgres ## Kill, stop and cut off hosts and their PostgreSQL server, KILLS times, and print what came of it (an hour)
+	@$(BIN)/python tests/hosts $(KILLS)
 
 bench: $(VENV)/base $(BENCH)/engines ## How fast a plan is made, beside SQL, plain Python and rule engines (a quarter of an hour)
 	@SENDPLAN_BENCH_PYTHON=$(CURDIR)/$(BENCH)/bin/python $(BIN)/python tests/benchmarks/planning

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "send": "Send exactly what a plan file says, once.",
     "approve": "Say yes to a plan, where the settings ask for it.",
     "run": "Import, plan and send in one, for cron.",
+    "worker": "Take part in sending what other hosts planned.",
     "board": "The project in a browser.",
     "lsp": "A language server for editors.",
     "schemas": "The project's names into its schema files, for editors.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sendplan import cli, store
-from sendplan.dispatch import Pauses, executor, rehearsal, worker  # noqa: F401
+from sendplan.dispatch import Pauses, rehearsal, run, worker  # noqa: F401
 from sendplan.mail.dialing import Timeouts
 from sendplan.store.sqlite import files
 
@@ -101,14 +101,15 @@ def _prepare(conditions: Conditions) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     defaults: dict[str, Any] | None = store.open_store.__kwdefaults__
     assert defaults is not None
-    defaults["clock"] = lambda: time.time() + conditions.hours_ahead * _HOUR
+    if conditions.hours_ahead:
+        defaults["clock"] = lambda: time.time() + conditions.hours_ahead * _HOUR
     for name, value in (
         ("Timeouts", lambda: TIMEOUTS),
         ("Pauses", lambda: PAUSES),
         ("LEASE_SECONDS", LEASE_SECONDS),
         ("_RENEWAL_SECONDS", LEASE_SECONDS / 4),
     ):
-        setattr(executor, name, value)
+        setattr(run, name, value)
     files.BUSY_SECONDS = conditions.busy_seconds  # type: ignore[assignment]
     conditions.at_start()
     if conditions.file_limit is not None:

@@ -29,7 +29,7 @@ from sendplan.store import Store, open_store
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 SETTINGS = """\
 shop: {{name: Shop, timezone: Europe/Berlin, country: DE}}
-store: sqlite:///var/shop.db
+store: {store}
 senders:
   main: {{from: Shop <shop@example.com>, host: 127.0.0.1, port: {port}, security: {security},
          limits: {{connections: {connections}}}}}
@@ -72,8 +72,9 @@ class Row:
 class Shop:
     """One project in a folder of its own, and its mail server."""
 
-    def __init__(self, folder: Path, connections: int) -> None:
+    def __init__(self, folder: Path, connections: int, store: str = "sqlite:///var/shop.db") -> None:
         self.folder = folder
+        self.address = store
         self.server = Server(folder / "accepted.log")
         self.server.start()
         self.connections = connections
@@ -87,12 +88,14 @@ class Shop:
 
     def configure(self, security: str = "none") -> None:
         """Write the settings."""
-        text = SETTINGS.format(port=self.server.port, security=security, connections=self.connections)
+        text = SETTINGS.format(
+            port=self.server.port, security=security, connections=self.connections, store=self.address
+        )
         (self.folder / "sendplan.yaml").write_text(text, encoding="utf-8")
 
     def store(self) -> Store:
         """The store, for the test itself."""
-        return open_store("sqlite:///var/shop.db", self.folder, catalogue(), Calendar(ZoneInfo("Europe/Berlin"), "DE"))
+        return open_store(self.address, self.folder, catalogue(), Calendar(ZoneInfo("Europe/Berlin"), "DE"))
 
     def order(self, number: int, *, ordered: datetime = NOW - timedelta(days=20), due: bool = True) -> list[str]:
         """Import so many new orders; their ids."""

@@ -34,5 +34,8 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     if again:
         rows = [(entry.key, entry.to or "", entry.why) for entry in again]
         print_table(("Message", "To", "Why"), rows, title=f"It would have sent, perhaps again ({len(again)})")
-    click.echo(f"Adopted: only orders from {done.orders_from} on get mail from now on.")
+    if done.orders_from is None:
+        click.echo("Accepted as it is: other hosts send from this store.")
+    else:
+        click.echo(f"Adopted: only orders from {done.orders_from} on get mail from now on.")
     return Exit.DONE

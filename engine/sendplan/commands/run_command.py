@@ -28,7 +28,7 @@ from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.cron import firings
 from sendplan.dispatch.stopping import Stop, interruptible, stopping
 from sendplan.operating.imports import SourceImport, failures
-from sendplan.operating.running import prepare, read_files, read_returned, ready
+from sendplan.operating.running import prepare, read_files, read_returned, ready, takes_on
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -111,7 +111,9 @@ def _import_and_send(
         plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         warn(warning)
-    report = deliver_with_progress(ready(plan, project, _real_time()), project, clock, stop)
+    sending_at = clock().now if options.now is not None else None
+    ready_plan = ready(plan, project, _real_time())
+    report = deliver_with_progress(ready_plan, project, clock, stop, sending_at=sending_at)
     if options.format_ == "json":
         read = {
             "imports": {each.name: import_json(each.report) for each in imports},
@@ -141,7 +143,8 @@ def _repeat(options: _Options, stop: Stop) -> int:
     while (firing := _next_firing(settings)) and not _wait_until(firing, stop):
         try:
             settings = load_settings(options.project_dir)
-            worst = max(worst, _run_once(options, stop))
+            if takes_on(settings, firing):
+                worst = max(worst, _run_once(options, stop))
         except KeyboardInterrupt:
             remark("interrupted before anything was sent")
             break

@@ -59,6 +59,7 @@ def command(
     if rehearsal is None and project.settings.approval:
         check_approved(plan, project, reader_of(project), datetime.now(UTC))
     with stopping() as stop:
-        report = deliver_with_progress(plan, project, clock, stop, rehearsal)
+        sending_at = clock().now if now is not None else None
+        report = deliver_with_progress(plan, project, clock, stop, rehearsal, sending_at=sending_at)
     print_report(report, format_, rest="run `sendplan send` with the same plan again to continue it")
     return report.exit_code

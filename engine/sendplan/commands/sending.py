@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -25,6 +26,8 @@ def deliver_with_progress(
     clock: Callable[[], Clock],
     stop: Stop,
     rehearsal: Rehearsal | None = None,
+    *,
+    sending_at: datetime | None = None,
 ) -> DispatchReport:
     """Execute a plan under a progress bar; where the settings name a `redirect`, every execution is a rehearsal."""
     if rehearsal is None and project.settings.redirect is not None:
@@ -40,7 +43,7 @@ def deliver_with_progress(
             done += 1
             show(done)
 
-        return deliver(plan, project, clock, stop=stop, rehearsal=rehearsal, progress=progress)
+        return deliver(plan, project, clock, stop=stop, sending_at=sending_at, rehearsal=rehearsal, progress=progress)
 
 
 def print_report(report: DispatchReport, format_: str, *, rest: str = "the next run sends what is left") -> None:

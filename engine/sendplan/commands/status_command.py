@@ -96,6 +96,7 @@ def print_overview(overview: Overview, calendar: Calendar) -> None:
     told = [counted(count, "order") if name == "orders" else f"{count} {name}" for count, name in counts]
     click.echo(", ".join(told) or "the store is empty")
     click.echo(f"now: {len(plan.with_status(Status.SEND))} to send, {len(plan.with_status(Status.LATER))} later")
+    _print_hosts(overview, calendar)
     _print_bounces(overview, calendar)
     _print_imports(overview.imports, calendar)
     _print_runs(overview.runs[:SHOWN_RUNS], calendar)
@@ -113,6 +114,25 @@ def _print_senders(overview: Overview, calendar: Calendar) -> None:
             click.echo(clean(f"    advice  {each.advice}"))
         click.echo(clean(f"    then    sendplan smtp-test {report.sender}"))
     click.echo()
+
+
+def _print_hosts(overview: Overview, calendar: Calendar) -> None:
+    for sender, rate in overview.rates.items():
+        click.echo(clean(f"{sender}: {rate.minute} in the last minute, {rate.day} in the last 24 hours"))
+    if not overview.hosts:
+        return
+    click.echo()
+    rows = [
+        (
+            clean(each.name),
+            each.process,
+            each.plan or "waits for a plan",
+            ", ".join(f"{sender} {number}" for sender, number in each.connections.items()),
+            minute(calendar.text(each.lease_until)),
+        )
+        for each in overview.hosts
+    ]
+    print_table(("Host", "Process", "Plan", "Connections", "Lease until"), rows, title=f"Hosts ({len(rows)})")
 
 
 def _print_bounces(overview: Overview, calendar: Calendar) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
-from sendplan.commands.context import load_settings, project_option
+from sendplan.commands.context import format_option, load_settings, progress_bar, project_option
+from sendplan.commands.output import print_json
 from sendplan.problems import Exit
-from sendplan.store import back_up
+from sendplan.project.settings_file import holds_password
+from sendplan.store import back_up, copy_store
+from sendplan.text import clean
 
 
 @click.group("store")
@@ -27,4 +30,30 @@ def backup(file: Path, project_dir: Path | None) -> int:
     settings = load_settings(project_dir)
     back_up(settings.store, settings.folder, file)
     click.echo(f"Written to {file}")
+    return Exit.DONE
+
+
+@command.command("copy")
+@click.argument("url")
+@format_option("text", "json")
+@project_option
+def copy(url: str, format_: str, project_dir: Path | None) -> int:
+    """Move the project to another store at URL: sqlite:///FILE, or postgresql://USER@HOST/DATABASE.
+
+    Everything is compared row by row, then the old store is left: nothing works on it any more. Called again, an
+    interrupted copy goes on where it ended.
+    """
+    settings = load_settings(project_dir)
+    if holds_password(url):
+        raise click.UsageError("write the address without a password, and give that by PGPASSWORD or a pass file")
+    with progress_bar("Copying", "rows") as progress:
+        copied = copy_store(settings.store, settings.folder, url, settings.fields, settings.calendar, progress)
+    if format_ == "json":
+        print_json({"store": url, "rows": copied.rows, "dropped": list(copied.dropped)})
+        return Exit.DONE
+    counts = ", ".join(f"{rows} {table}" for table, rows in copied.rows.items()) or "nothing"
+    click.echo(clean(f"Copied and compared: {counts}"))
+    if copied.dropped:
+        click.echo(clean(f"Left behind, since the project names them no more: {', '.join(copied.dropped)}"))
+    click.echo(clean(f"Now write `store: {url}` in sendplan.yaml; the old store is left."))
     return Exit.DONE

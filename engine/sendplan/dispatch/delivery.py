@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from datetime import UTC, datetime
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sendplan.dispatch import (
     Result,
     Services,
     Verdict,
+    assist,
     execute,
     rehearse_to_address,
     rehearse_to_folder,
@@ -35,10 +37,14 @@ from sendplan.project.project import Project
 from sendplan.project.settings import Settings
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import JOURNALS, checked
+from sendplan.store.marks import Marks
 from sendplan.store.protocols import SECRET, StoredOrder
 
 STANDING_SECONDS = 1.0
 ORDERS_AT_ONCE = 16
+
+CLOCKS_APART = 120
+"""Seconds that a host's clock may differ from the store's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,62 +76,103 @@ def deliver(
     clock: Callable[[], Clock],
     *,
     stop: Stop,
+    sending_at: datetime | None = None,
     rehearsal: Rehearsal | None = None,
     progress: Callable[[Result], None] = lambda result: None,
 ) -> DispatchReport:
     """Send a plan's `send` entries through the project's senders, each decided again right before its mail.
 
-    `clock` is read for each mail. Setting `stop` finishes the mails past their intent and leaves the rest open. Raises
-    UserError, before any mail, for a plan that has already been executed, and a store that may have forgotten mails
-    that left.
+    `clock` is read for each mail; where somebody gave a time to go by, it is `sending_at` too (UTC). Setting `stop`
+    finishes the mails past their intent and leaves the rest open. Raises UserError, before any mail, for a plan that
+    has already been executed, and a store that may have forgotten mails that left.
     """
-    templates = templates_of(project)
-    redirect = rehearsal.redirect if rehearsal else None
+    making = _Making(project, plan, clock, rehearsal)
+    if rehearsal is not None:
+        return _rehearse(plan, project, rehearsal, making.decided, making.composed, stop, progress)
+    with closing(_store(project)) as store, checked(project.settings, store) as marks:
+        check_clock(store, sending_at)
+        store.note_run({entry.rule for entry in plan.entries}, clock().now)
+        services, precedence = making.services(marks), [rule.id for rule in project.rules]
+        return execute(plan, services, precedence=precedence, sending_at=sending_at, stop=stop, progress=progress)
 
-    standing, orders = _Standing(project.settings), _Orders(plan)
 
-    @cache
-    def secret() -> str:
-        with closing(_store(project)) as store:
-            return store.meta(SECRET) or ""
+def take_part(plan: Plan, project: Project, sending_at: datetime | None, *, stop: Stop) -> DispatchReport | None:
+    """Send a part of what another host began, by its clock, until the plan has ended; None when it has by now.
 
-    def decided(store: Store, entry: Entry) -> Verdict:
-        return decide_again(project, clock(), entry, *orders.now(store, entry), standing.now(store))
+    Raises UserError, before any mail, as `deliver` does.
+    """
+    replay = sending_at is not None and sending_at < datetime.now(UTC)
+    fixed = Clock(sending_at, replay) if sending_at is not None else None
+    making = _Making(project, plan, lambda: fixed or Clock(datetime.now(UTC).replace(microsecond=0)), None)
+    with closing(_store(project)) as store, checked(project.settings, store) as marks:
+        check_clock(store, sending_at)
+        services, precedence = making.services(marks), [rule.id for rule in project.rules]
+        return assist(plan, services, precedence=precedence, stop=stop)
 
-    def composed(verdict: Verdict) -> Message:
+
+def check_clock(store: Store, given: datetime | None = None) -> None:
+    """Raises UserError when this computer's clock and the store's differ, by which several hosts go together.
+
+    One of them is wrong, and mails would leave at night, or twice as early. A time that was `given` is nobody's clock.
+    """
+    if not store.shared or given is not None:
+        return
+    apart = round(time.time() - store.real_time())
+    if abs(apart) > CLOCKS_APART:
+        message = f"this computer's clock is {abs(apart)} seconds {'ahead of' if apart > 0 else 'behind'} the store's"
+        raise UserError(Problem("clock-apart", message, None, "set both by the network's time"), Exit.REFUSED)
+
+
+class _Making:
+    """From an entry to its mail, for one plan."""
+
+    def __init__(self, project: Project, plan: Plan, clock: Callable[[], Clock], rehearsal: Rehearsal | None) -> None:
+        self._project = project
+        self._clock = clock
+        self._rehearsal = rehearsal
+        self._templates = templates_of(project)
+        self._standing = _Standing(project.settings)
+        self._orders = _Orders(plan)
+
+    def decided(self, store: Store, entry: Entry) -> Verdict:
+        order = self._orders.now(store, entry)
+        return decide_again(self._project, self._clock(), entry, *order, self._standing.now(store))
+
+    def composed(self, verdict: Verdict) -> Message:
         facts, decision = verdict.facts, verdict.decision
         assert facts is not None
         assert decision is not None
         assert decision.step is not None
         mail, _ = compose(
-            project,
-            templates,
+            self._project,
+            self._templates,
             facts,
             decision.rule,
             decision.step,
-            now=clock().now,
-            secret=secret(),
-            redirect=redirect,
-            rehearsal=rehearsal is not None,
-            neutral=rehearsal is not None,
+            now=self._clock().now,
+            secret=self._secret,
+            redirect=self._rehearsal.redirect if self._rehearsal else None,
+            rehearsal=self._rehearsal is not None,
+            neutral=self._rehearsal is not None,
         )
         return mail
 
-    if rehearsal is not None:
-        return _rehearse(plan, project, rehearsal, decided, composed, stop, progress)
-    settings = project.settings
-    with closing(_store(project)) as store, checked(settings, store) as marks:
-        store.note_run({entry.rule for entry in plan.entries}, clock().now)
-        services = Services(
-            open_store=lambda: _store(project),
-            decide_again=decided,
-            compose=composed,
+    @cached_property
+    def _secret(self) -> str:
+        with closing(_store(self._project)) as store:
+            return store.meta(SECRET) or ""
+
+    def services(self, marks: Marks) -> Services:
+        settings = self._project.settings
+        return Services(
+            open_store=lambda: _store(self._project),
+            decide_again=self.decided,
+            compose=self.composed,
             senders=settings.senders,
             journals=settings.folder / JOURNALS,
-            clock=lambda: clock().now,
+            clock=lambda: self._clock().now,
             mark=marks.rise,
         )
-        return execute(plan, services, precedence=[rule.id for rule in project.rules], stop=stop, progress=progress)
 
 
 def _rehearse(

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sendplan.dispatch.circuit_breaker import Breaker
 from sendplan.dispatch.minute_pace import Pace
@@ -22,6 +22,10 @@ TRIES = 3
 """How often one message may lose its connection before it is left open, whatever the others do."""
 
 
+_AHEAD = 2
+"""For each connection so many entries should wait."""
+
+
 class Lane:
     """Shared by the sender's connections; every method may be called from any thread."""
 
@@ -33,8 +37,14 @@ class Lane:
         reports: Reports,
         streaks: Streaks,
         report: Scope | None = None,
+        *,
+        hungry: Callable[[], None] | None = None,
     ) -> None:
-        """`report`: why an earlier execution could not send; then one mail goes first."""
+        """`report`: why an earlier execution could not send; then one mail goes first.
+
+        With `hungry`, which is called when little is left, more entries may be added, and connections are allowed
+        one by one (`allow`).
+        """
         self.sender = sender
         self.streaks = streaks
         self.doubting = report is Scope.ADDRESS
@@ -49,7 +59,12 @@ class Lane:
         self._proving = report is not None
         self._breaker = Breaker(pauses)
         self._pace = Pace(sender.limits.per_minute)
-        self._connections = min(sender.limits.connections, len(self._waiting))
+        self._hungry = hungry
+        self.may_grow = hungry is not None
+        """Whether more entries may still come."""
+        self._connections = sender.limits.connections if hungry else min(sender.limits.connections, len(self._waiting))
+        self._allowed = 0 if hungry else self._connections
+        self._open = 0
         self._slowdowns = 0
         self._resume_at = float("-inf")
         self._changed = threading.Condition()
@@ -60,13 +75,13 @@ class Lane:
         return self._connections
 
     def take(self, number: int) -> Entry | None:
-        """The next entry for connection `number`, counted from 0; None when there is nothing more for it.
+        """The next entry for connection `number`, counted from 0; None when there is nothing more for it, or not now.
 
         Waits while the sender rests, while all that is left belongs to orders in other hands (one order's mails leave
         in the plan's order), and while those may still put something back.
         """
         with self._changed:
-            while self.stopped is None and (self._waiting or self._orders) and number < self._connections:
+            while not self._over(number) and number < self._allowed:
                 now = time.monotonic()
                 rest = max(self._resume_at, self._breaker.resume_at) - now
                 if rest <= 0:
@@ -77,10 +92,54 @@ class Lane:
                 self._changed.wait(rest if rest > 0 else None)
             return None
 
+    def _over(self, number: int) -> bool:
+        left = self._waiting or self._orders or self.may_grow
+        return self.stopped is not None or not left or number >= self._connections
+
+    def parked(self, number: int) -> bool:
+        """Wait until connection `number` may be open; False when there is nothing more for it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over(number) or number < self._allowed)
+            return not self._over(number)
+
+    def connected(self, change: int) -> None:
+        """A connection was opened (1) or closed (-1)."""
+        with self._changed:
+            self._open += change
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return self._open
+
+    def allow(self, connections: int) -> None:
+        """So many connections may be open from now on; those above it close after their mail."""
+        with self._changed:
+            self._allowed = connections
+            self._changed.notify_all()
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether entries should be added."""
+        with self._changed:
+            return self.may_grow and self.stopped is None and len(self._waiting) < _AHEAD * max(self._allowed, 1)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """More to send, after what waits."""
+        with self._changed:
+            self._waiting.extend(entries)
+            self._changed.notify_all()
+
+    def grow(self, may: bool) -> None:
+        """Whether more entries may come."""
+        with self._changed:
+            self.may_grow = may
+            self._changed.notify_all()
+
     def ahead(self, number: int) -> Entry | None:
         """What connection `number` may prepare while it still sends; None when it had better ask `take` later."""
         with self._changed:
-            if self.resting or self.sender.limits.per_minute or number >= self._connections:
+            if self.resting or self.sender.limits.per_minute or number >= min(self._connections, self._allowed):
                 return None
             return self._next_free()
 
@@ -96,6 +155,8 @@ class Lane:
         if entry is not None:
             self._waiting.remove(entry)
             self._orders.add(entry.order)
+        if self._hungry is not None and self.may_grow and len(self._waiting) < _AHEAD * self._allowed:
+            self._hungry()
         return entry
 
     def done(self, entry: Entry) -> None:

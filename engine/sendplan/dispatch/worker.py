@@ -33,7 +33,15 @@ from sendplan.store.claims import ClaimResult, ClaimStatus
 FRESH_SECONDS = 60.0
 """How old a decision may be at the intent: the server may have taken long over the mail before."""
 
+CLAIM_SECONDS = 60.0
+"""How long after it was asked for an intent may still be followed by the end of its message; far below a lease."""
+
 _RULE_STOPPED = f"{IN_A_ROW} messages of this rule in a row were refused in the same way"
+
+
+def awake() -> float:
+    """Seconds by a clock that nobody sets and that goes on while the computer sleeps, where the system has one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class Again(Enum):
@@ -83,14 +91,13 @@ class Worker:
                 self._ahead = None
                 self._handle(job)
         finally:
-            if self._session is not None:
-                self._session.quit()
+            self._quit()
             self._desk.store.close()
 
     def _next(self) -> Job | None:
         """Wait for a mail that may leave over a connection that is ready; None when there is nothing more."""
         self._desk.flush()
-        while (entry := self._lane.take(self._number)) is not None:
+        while (entry := self._take()) is not None:
             job = self._prepared(entry) if self._ready_session() else None
             if job is not None:
                 return job
@@ -98,6 +105,20 @@ class Worker:
                 self._once_more(entry, Again.RESTED)
             self._desk.flush()
         return None
+
+    def _take(self) -> Entry | None:
+        """Without a connection while other hosts have all that the sender's limits allow."""
+        while (entry := self._lane.take(self._number)) is None:
+            self._quit()
+            if not self._lane.parked(self._number):
+                break
+        return entry
+
+    def _quit(self) -> None:
+        if self._session is not None:
+            self._session.quit()
+            self._session = None
+            self._lane.connected(-1)
 
     def _prepared(self, entry: Entry) -> Job | None:
         """Decided again and composed; None when it is not to be sent, which has been reported."""
@@ -163,9 +184,7 @@ class Worker:
         """A connection that takes another mail; None when there is none now, and the lane knows why."""
         if self._session is not None and self._session.usable:
             return self._session
-        if self._session is not None:
-            self._session.quit()
-            self._session = None
+        self._quit()
         sender = self._lane.sender
         try:
             self._session = open_session(sender, self._services.timeouts)
@@ -177,6 +196,7 @@ class Worker:
         except UserError as error:
             self._lane.cannot_log_in(str(error))
         else:
+            self._lane.connected(1)
             self._lane.opened()
         return self._session
 
@@ -205,12 +225,17 @@ class Worker:
         """Everything but the dot has left: write the intent, durable, with every guard in it."""
         if self._stop.is_set():
             return False
+        begun = awake()
         fresh = time.monotonic() - job.since < FRESH_SECONDS
         intent.append(
             self._desk.intend(job.entry, job.verdict, self._lane.sender, job.message)
             if fresh
             else ClaimResult(ClaimStatus.CHANGED)
         )
+        if intent[0].status is ClaimStatus.OK and awake() - begun > CLAIM_SECONDS:
+            # This computer slept, or was stopped: by now others may count the message as theirs.
+            self._desk.release(job.entry, "its intent had grown old before its end was sent")
+            intent[0] = ClaimResult(ClaimStatus.CHANGED)
         return intent[0].status is ClaimStatus.OK
 
     def _conclude(self, job: Job, outcome: Outcome, intent: list[ClaimResult]) -> Result | Again:

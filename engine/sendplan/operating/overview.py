@@ -23,6 +23,7 @@ from sendplan.planning.planner import Clock, OrderDecisions, decide_orders, make
 from sendplan.problems import UserError
 from sendplan.project.project import Project
 from sendplan.store.adoption import doubt
+from sendplan.store.hosts import Host, Rate
 from sendplan.store.protocols import SECRET, Approval, ImportRecord, Pause, PlanRecord, Reader, SenderReport
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
@@ -103,6 +104,10 @@ class Overview:
     """How many mails came back, of each kind."""
     last_bounces: tuple[Bounce, ...]
     """The latest, newest first."""
+    hosts: tuple[Host, ...]
+    """The processes that send, or wait for something to send."""
+    rates: Mapping[str, Rate]
+    """What each sender has sent lately, over all hosts."""
     calendar: Calendar = field(repr=False, compare=False)
 
     @property
@@ -159,6 +164,8 @@ def overview_of(project: Project, reader: Reader, clock: Clock, real_now: dateti
         runs=reader.plan_records(RUNS),
         bounces=reader.bounce_counts(),
         last_bounces=reader.last_bounces(BOUNCES),
+        hosts=reader.hosts_at_work(real_now),
+        rates=reader.rates(real_now),
         calendar=project.settings.calendar,
     )
 

@@ -65,6 +65,17 @@ def overview_json(overview: Overview, calendar: Calendar) -> dict[str, Any]:
                 for each in overview.last_bounces
             ],
         },
+        "hosts": [
+            {
+                "host": each.name,
+                "process": each.process,
+                "plan": each.plan or None,
+                "lease_until": calendar.text(each.lease_until),
+                "connections": dict(each.connections),
+            }
+            for each in overview.hosts
+        ],
+        "rates": {sender: {"minute": each.minute, "day": each.day} for sender, each in overview.rates.items()},
         "imports": [_import_json(each, calendar) for each in overview.imports],
         "runs": [_run_json(run, calendar) for run in overview.runs],
     }

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sendplan.deciding.candidates import indexes
 from sendplan.dispatch import DispatchReport
-from sendplan.dispatch.delivery import check_brake
+from sendplan.dispatch.delivery import check_brake, check_clock
 from sendplan.operating.approving import check_approved, keep_waiting
 from sendplan.operating.forgetting import forget_old
 from sendplan.operating.imports import SourceImport, read_imports
@@ -83,6 +83,18 @@ def ready(plan: Plan, project: Project, at: datetime) -> Plan:
                 keep_waiting(store, plan)
                 raise
     return replace(plan, id=f"{plan.id}-{secrets.token_hex(4)}")
+
+
+def takes_on(settings: Settings, firing: datetime) -> bool:
+    """Whether this host is the one that plans at this firing; one that wakes late finds that another did.
+
+    Raises UserError when its clock and that of the store differ.
+    """
+    with _store(settings) as store:
+        if not store.shared:
+            return True
+        check_clock(store)
+        return store.take_firing(firing)
 
 
 @contextmanager

@@ -66,6 +66,11 @@ _WRITTEN_PASSWORD = re.compile(r"\w+://[^/@:]*:(?!\$\{)[^/@]+@")
 """An address with a password in it."""
 
 
+def holds_password(url: str) -> bool:
+    """Whether a store's address has a password written into it."""
+    return _WRITTEN_PASSWORD.match(url) is not None
+
+
 class _Reader:
     def __init__(self, folder: Path, document: Document, data: Mapping[str, Any], problems: list[Problem]) -> None:
         self.folder = folder
@@ -191,7 +196,7 @@ class _Reader:
         url: str = self.data.get("store", "")
         if "store" in self.data and store_kind(url) is None:
             self.note("wrong-value", ("store",), "sendplan has no such kind of store", HELP)
-        if _WRITTEN_PASSWORD.match(url):
+        if holds_password(url):
             help_ = "leave it out, and give it by PGPASSWORD or a pass file"
             self.note("literal-password", ("store",), "a password must not be written in a file", help_)
         return url

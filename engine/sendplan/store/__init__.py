@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
@@ -46,6 +47,39 @@ def open_store(
     `clock` is the real time in seconds since 1970, by which leases and senders' limits run. Raises StoreError for a
     file that is no store or cannot be written.
     """
+    store = _opened(url, folder, fields, calendar, clock)
+    try:
+        store.refuse_left()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def copy_store(
+    url: str,
+    folder: Path,
+    target: str,
+    fields: Mapping[str, Field],
+    calendar: Calendar,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> Copied:
+    """Copy the store at `url` to `target`, which is empty or holds a part of this copy, and leave it.
+
+    Raises StoreError for a store that somebody works on, and UserError for an address that is none.
+    """
+    from sendplan.store.sql.copying import copy
+
+    with (
+        closing(_opened(url, folder, fields, calendar, time.time)) as source,
+        closing(_opened(target, folder, fields, calendar, time.time)) as copied,
+    ):
+        return copy(source, copied, target, progress)
+
+
+def _opened(
+    url: str, folder: Path, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]
+) -> SqlStore:
     kind = _kind(url)
     match kind:
         case StoreKind.SQLITE:
@@ -78,6 +112,11 @@ def back_up(url: str, folder: Path, target: Path) -> None:
             assert_never(kind)
 
 
+if TYPE_CHECKING:
+    from sendplan.store.sql.copying import Copied
+    from sendplan.store.sql.store import SqlStore
+
+
 def _kind(url: str) -> StoreKind:
     kind = store_kind(url)
     if kind is None:
@@ -85,4 +124,4 @@ def _kind(url: str) -> StoreKind:
     return kind
 
 
-__all__ = ["Reader", "Store", "StoreError", "back_up", "open_reader", "open_store"]
+__all__ = ["Reader", "Store", "StoreError", "back_up", "copy_store", "open_reader", "open_store"]

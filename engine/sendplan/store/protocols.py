@@ -38,6 +38,7 @@ from sendplan.plan import Plan
 from sendplan.problems import UserError
 from sendplan.scopes import Scope
 from sendplan.store.claims import ClaimResult, Intent, Settlement
+from sendplan.store.hosts import Host, Lot, OpenPlan, PlanProgress, Rate
 
 REPEAT_AFTER_LEASE = 600.0
 """Seconds after the end of a vanished executor's lease in which nobody repeats its messages.
@@ -48,6 +49,10 @@ See docs/sending.md#what-to-do-with-an-uncertain-message.
 
 SECRET = "secret"
 """The note of what only this store knows: it signs links to unsubscribe."""
+
+
+LEFT = "left"
+"""The note of where a store was copied to: nothing works on it any more."""
 
 
 class StoreError(UserError):
@@ -429,6 +434,12 @@ class Reader(OrderSource, Protocol):
     def live_leases(self, at: datetime) -> frozenset[str]:
         """The tokens of the executions that are at work; `at` is the real time (UTC)."""
 
+    def hosts_at_work(self, at: datetime) -> tuple[Host, ...]:
+        """The processes that send, or wait for something to send; `at` is the real time (UTC)."""
+
+    def rates(self, at: datetime) -> Mapping[str, Rate]:
+        """What each sender has sent lately; `at` is the real time (UTC)."""
+
     def plan(self, plan_id: str) -> Plan | None:
         """A plan that was handed to the dispatcher."""
 
@@ -607,3 +618,49 @@ class Store(Reader, Protocol):
 
         Their executor, or its journal, may still `settle` them with their token.
         """
+
+    @property
+    def shared(self) -> bool:
+        """Whether several hosts may work on it."""
+
+    def real_time(self) -> float:
+        """The store's real clock, in seconds since 1970."""
+
+    def share_plan(self, token: str, lots: Sequence[Lot], sending_at: datetime | None = None) -> None:
+        """Let other hosts take part in the plan of this lease; parts that some still work on stay as they are.
+
+        `sending_at` is the time (UTC) that somebody gave it to go by.
+        """
+
+    def open_plans(self) -> tuple[OpenPlan, ...]:
+        """The plans in which a host may take part: somebody is at work on them, and not all has ended."""
+
+    def join(self, owner: str, lease_seconds: float, plan: str = "") -> str | None:
+        """Take part in an open plan, or wait for one: a lease's token, or None when it is not open any more."""
+
+    def leave(self, token: str) -> None:
+        """End taking part: what was taken and has not ended is free again."""
+
+    def take_lot(self, token: str, sender: str) -> Lot | None:
+        """A part of the plan that nobody has in hand, or whose host vanished; None when there is none now."""
+
+    def end_lot(self, token: str, number: int, results: str) -> bool:
+        """Note what came of a part; False when it is another's by now."""
+
+    def ended_lots(self, token: str) -> tuple[str, ...]:
+        """What came of the parts that others ended."""
+
+    def progress(self, token: str) -> PlanProgress:
+        """How far the plan of this lease has come."""
+
+    def hold_connections(self, token: str, sender: str, limit: int, open_now: int) -> int:
+        """How many connections this lease may have open to a sender's server: its share of `limit` over all hosts.
+
+        `open_now` are those that it has; they count until it has closed them.
+        """
+
+    def let_connections_go(self, token: str, sender: str) -> None:
+        """This lease has no connection to the sender's server any more."""
+
+    def take_firing(self, moment: datetime) -> bool:
+        """Take on this moment (UTC) of the schedule, for all hosts; False when it, or a later one, was taken on."""

@@ -30,6 +30,7 @@ WITHOUT_FILE = {
     *("message-header", "missing-extra", "missing-field", "template-limit", "template-value"),
     *("mark-unwritable", "output-exists", "store-newer"),
     *("plan-executed", "plan-file", "plan-in-execution", "plan-stale", "not-a-test", "not-approved", "over-limit"),
+    *("clock-apart", "store-left"),
     *(
         "illegal-move",
         "mailbox-unreadable",

@@ -41,6 +41,9 @@ class PostgresDialect:
     def lines(self, text: str) -> str:
         return f"string_agg({text}, chr(10))"
 
+    def free_rows(self, table: str) -> str:
+        return f" FOR UPDATE OF {table} SKIP LOCKED"
+
     def by_index(self, name: str) -> str:
         return ""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
+import time
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sendplan.problems import Problem
 from sendplan.store.postgres.dialect import POSTGRES, PostgresDialect, native
 from sendplan.store.protocols import StoreError
-from sendplan.store.sql.database import Parameters, TableRow
+from sendplan.store.sql.database import Lock, Parameters, TableRow, Transaction
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,7 +27,29 @@ CONNECT_SECONDS = 10
 LOCK_MILLISECONDS = 60_000
 """How long a change waits for another one, such as a long import."""
 
+COMMIT_SECONDS = 30.0
+"""How long a commit may take: no statement's own limit ends the wait for a second server."""
+
 _BATCH = 5_000
+
+_ORDERS, _LEDGER = " orders", ""
+_BEFORE: Mapping[Lock, tuple[str, ...]] = {
+    Lock.ALL: (_ORDERS, _LEDGER),
+    Lock.LEDGER: (_LEDGER,),
+    Lock.IMPORT: (_ORDERS,),
+    Lock.ROWS: (),
+}
+_AT_COMMIT: Mapping[Lock, tuple[str, ...]] = {Lock.IMPORT: (_LEDGER,)}
+"""The locks that a change takes when it begins, and those before its commit."""
+
+_LIVELY: Mapping[str, int] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server behind a network that was cut is noticed within half a minute."""
 
 
 class ServerTransaction:
@@ -91,9 +115,15 @@ class Server:
             raise StoreError(Problem("store-unreadable", "PostgreSQL needs its driver", None, help_)) from None
         self._psycopg = psycopg
         self._notices: list[str] = []
+        self._within = False
+        """Whether a transaction is open."""
         try:
             self.connection: psycopg.Connection[TableRow] = psycopg.connect(
-                url, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="sendplan", prepare_threshold=2
+                url,
+                autocommit=True,
+                application_name="sendplan",
+                prepare_threshold=2,
+                **_LIVELY,  # type: ignore[arg-type]
             )
         except psycopg.Error as error:
             raise unreadable(error) from error
@@ -118,6 +148,10 @@ class Server:
     @property
     def dialect(self) -> PostgresDialect:
         return POSTGRES
+
+    @property
+    def shared(self) -> bool:
+        return True
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]:
         """All rows of a query; raises StoreError."""
@@ -147,27 +181,55 @@ class Server:
         return frozenset(name for (name,) in self.rows(query))
 
     @contextmanager
-    def transaction(self) -> Iterator[ServerTransaction]:
-        """One durable change: committed at the end, undone by an exception. Changes wait for each other.
+    def transaction(self, lock: Lock = Lock.ALL) -> Iterator[ServerTransaction]:
+        """One durable change: committed at the end, undone by an exception. Changes wait for each other by `lock`.
 
         Within another one it is a part of that. Raises StoreError when nothing of it was changed, and also when the
         server did not confirm without a word that all of it is safe: a commit that was waiting for a second server
         may return with a notice, and be gone when that one takes over (PostgreSQL, "Synchronous Replication").
         """
-        if self.connection.info.transaction_status != self._psycopg.pq.TransactionStatus.IDLE:
+        if self._within:
             yield ServerTransaction(self._cursor)
             return
         with self._own_errors():
-            self._cursor.execute(b"BEGIN")
+            self._cursor.execute("; ".join(["BEGIN", *map(self._locking, _BEFORE[lock])]).encode())
+            self._within = True
             try:
-                # One writer at a time, as in a file: what a guard has read stays so until the commit.
-                self._cursor.execute(f"SELECT pg_advisory_xact_lock(hashtextextended('{self.schema}', 0))".encode())
                 yield ServerTransaction(self._cursor)
+                for each in _AT_COMMIT.get(lock, ()):
+                    self._cursor.execute(self._locking(each).encode())
                 self._commit()
             except BaseException:
                 with suppress(self._psycopg.Error):
                     self.connection.rollback()
                 raise
+            finally:
+                self._within = False
+
+    def _locking(self, name: str) -> str:
+        """One writer at a time, as in a file; every change that waits for both locks takes them in the same order."""
+        return f"SELECT pg_advisory_xact_lock(hashtextextended('{self.schema}{name}', 0))"
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Within a transaction, rows of any state may come, and leave no trace in the history; for the owner alone."""
+        tables = self.rows(
+            "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " WHERE NOT tgisinternal AND relnamespace = to_regnamespace(?)",
+            (f'"{self.schema}"',),
+        )
+        with self._own_errors():
+            for (table,) in tables:
+                self._cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER'.encode())
+            yield
+            for (table,) in tables:
+                self._cursor.execute(f'ALTER TABLE "{table}" ENABLE TRIGGER USER'.encode())
+
+    def continue_numbers(self, transaction: Transaction, table: str) -> None:
+        """Let new rows of a table with numbers follow those that are there."""
+        transaction.execute(
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 0) + 1, false) FROM {table}"
+        )
 
     @contextmanager
     def erasing(self) -> Iterator[ServerTransaction]:
@@ -185,13 +247,36 @@ class Server:
 
     def _commit(self) -> None:
         self._notices.clear()
-        self._cursor.execute(b"COMMIT")
+        confirmed = self._confirmed()
         if self._notices:
             message = f"the server did not confirm that a change is safe: {'; '.join(self._notices)}"
             help_ = "see that its second server is at work"
             raise StoreError(Problem("store-broken", message, None, help_))
-        if self._cursor.statusmessage != "COMMIT":
+        if confirmed != b"COMMIT":
             raise StoreError(Problem("store-broken", "the server undid a change instead of keeping it"))
+
+    def _confirmed(self) -> bytes | None:
+        """What the server answers to a commit; one that takes too long is given up, and the connection with it."""
+        pgconn, end = self.connection.pgconn, time.monotonic() + COMMIT_SECONDS
+        pgconn.send_query(b"COMMIT")
+        waiting = select.poll()
+        waiting.register(pgconn.socket, select.POLLIN)
+        pgconn.flush()
+        while pgconn.is_busy():
+            left = end - time.monotonic()
+            if left <= 0:
+                self.connection.close()
+                raise StoreError(
+                    Problem("store-broken", f"the server did not confirm a change in {COMMIT_SECONDS:g} s")
+                )
+            waiting.poll(left * 1000)
+            pgconn.consume_input()
+        answer = None
+        while (result := pgconn.get_result()) is not None:
+            if result.status != self._psycopg.pq.ExecStatus.COMMAND_OK:
+                raise self._psycopg.errors.error_from_result(result)
+            answer = result.command_status
+        return answer
 
     @contextmanager
     def _own_errors(self) -> Iterator[None]:

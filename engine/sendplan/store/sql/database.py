@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from enum import Enum, auto
 from typing import Any, Protocol, TypeAlias
 
 TableRow: TypeAlias = tuple[Any, ...]
@@ -15,6 +16,19 @@ Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 SET_META = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 """Keeps a note under a name."""
+
+
+class Lock(Enum):
+    """What a change waits for, and what waits for it; a file knows one writer at a time whatever is asked."""
+
+    ALL = auto()
+    """Every other change: what it has read stays so until its commit."""
+    LEDGER = auto()
+    """Every change of messages and leases, and of what intents ask for; not an import that is still under way."""
+    IMPORT = auto()
+    """Every change by a person or an import; mails only wait for its commit."""
+    ROWS = auto()
+    """Only changes of the same rows, which guard themselves."""
 
 
 class Answer(Protocol):
@@ -74,6 +88,9 @@ class Dialect(Protocol):
     def lines(self, text: str) -> str:
         """The texts of all rows as lines of one; NULL without rows."""
 
+    def free_rows(self, table: str) -> str:
+        """What makes a query pass over the rows of this table that another change holds."""
+
     def by_index(self, name: str) -> str:
         """What makes the database use this index; empty where it chooses by itself."""
 
@@ -104,11 +121,21 @@ class RowSource(Protocol):
 class Database(RowSource, Protocol):
     """A writer's database."""
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
+    @property
+    def shared(self) -> bool:
+        """Whether several hosts may work on it."""
+
+    def transaction(self, lock: Lock = Lock.ALL) -> AbstractContextManager[Transaction]:
         """One durable change: committed at the end, undone by an exception.
 
         Within another one it is a part of that. Raises StoreError when nothing of it was changed.
         """
+
+    def unguarded(self) -> AbstractContextManager[None]:
+        """Within a transaction, rows of any state may come, and leave no trace in the history."""
+
+    def continue_numbers(self, transaction: Transaction, table: str) -> None:
+        """Let new rows of a table with numbers follow those that are there."""
 
     def erasing(self) -> AbstractContextManager[Transaction]:
         """One durable change of which nothing that it deletes stays readable in the database's files."""

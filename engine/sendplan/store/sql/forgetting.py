@@ -143,6 +143,10 @@ class Erasure:
         """A note of the store: a plan that waits for a person loses their messages, any other stays."""
         return self.plan_without(text) if text.startswith("{") and '"entries"' in text else text
 
+    def keys_without(self, text: str) -> str:
+        """A list of messages without theirs."""
+        return json.dumps([key for key in json.loads(text) if _order_of(key) not in self.aliases])
+
     def open_without(self, text: str) -> str:
         """What an execution left open, without their messages' keys."""
         orders = set(self.aliases)
@@ -187,6 +191,11 @@ def _plans(erasure: Erasure) -> None:
     erasure.rewrite("plans", "id", "copies_refused", erasure.scrubbed_json)
 
 
+def _lots(erasure: Erasure) -> None:
+    erasure.rewrite("lots", "rowid", "keys", erasure.keys_without)
+    erasure.rewrite("lots", "rowid", "results", erasure.scrubbed_json)
+
+
 TABLES: Mapping[str, Callable[[Erasure], None] | None] = {
     "orders": lambda erasure: erasure.delete("orders", "id"),
     "refused_rows": lambda erasure: erasure.delete("refused_rows", "order_id"),
@@ -206,6 +215,9 @@ TABLES: Mapping[str, Callable[[Erasure], None] | None] = {
     "rule_runs": None,
     "meta": lambda erasure: erasure.rewrite("meta", "name", "value", erasure.scrubbed_plan),
     "forgotten": None,
+    "hosts": None,
+    "lots": _lots,
+    "connections": None,
 }
 """Every table, and how a person is erased from it; None where nothing in it is anybody's.
 

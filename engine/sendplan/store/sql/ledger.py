@@ -14,10 +14,10 @@ from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, SnoozeSubject, State
 from sendplan.project.settings import TRANSACTIONAL
 from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
 from sendplan.store.protocols import SECRET
-from sendplan.store.sql.database import Dialect, Transaction
+from sendplan.store.sql.database import Dialect, Lock, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.plan_leases import SqlPlanLeases
-from sendplan.store.sql.reader import RECENT
+from sendplan.store.sql.reader import LEASES, RECENT
 from sendplan.store.sql.sender_limits import Quotas
 
 _KEY = "order_id = ? AND rule = ? AND step = ?"
@@ -41,11 +41,11 @@ class SqlLedger(SqlPlanLeases):
     @contextmanager
     def together(self) -> Iterator[None]:
         """What is changed within becomes durable at once, or not at all."""
-        with self._database.transaction():
+        with self._database.transaction(Lock.LEDGER):
             yield
 
     def claim(self, intents: Sequence[Intent]) -> tuple[ClaimResult, ...]:
-        with self._database.transaction() as connection:
+        with self._database.transaction(Lock.LEDGER) as connection:
             wall = self._wall()
             quotas = Quotas(connection, wall)
             taken: set[tuple[str, MessageKey]] = set()
@@ -83,7 +83,7 @@ class SqlLedger(SqlPlanLeases):
         return [*about, sorted(intent.classes), today]
 
     def settle(self, outcomes: Sequence[Settlement]) -> tuple[bool, ...]:
-        with self._database.transaction() as connection:
+        with self._database.transaction(Lock.LEDGER) as connection:
             wall = self._wall()
             return tuple(_settled(connection, each, wall) for each in outcomes)
 
@@ -100,12 +100,12 @@ class SqlLedger(SqlPlanLeases):
         next_attempt: datetime | None = None,
     ) -> bool:
         attempt = encode_instant(next_attempt) if next_attempt else None
-        with self._database.transaction() as connection:
+        with self._database.transaction(Lock.LEDGER) as connection:
             changed = connection.execute(
                 "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
                 " sender, recipients, token, actor, wall, repeat_from)"
                 " VALUES (:order, :rule, :step, :state, :at, 1, :next, :reply, '', :sender, 0, :token,"
-                " coalesce((SELECT id FROM plans WHERE token = :token), ''), :wall, NULL)"
+                f" coalesce((SELECT plan FROM {LEASES} AS lease WHERE token = :token), ''), :wall, NULL)"
                 " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
                 " attempts = messages.attempts + 1, next_attempt = excluded.next_attempt, reply = excluded.reply,"
                 " sender = excluded.sender, recipients = 0, token = excluded.token, actor = excluded.actor,"
@@ -169,7 +169,7 @@ def _guards(dialect: Dialect) -> str:
     row = "FROM messages AS m WHERE m.order_id = asked.order_id AND m.rule = asked.rule AND m.step = asked.step"
     return (
         f"WITH asked AS MATERIALIZED ({dialect.rows(':asked', _ASKED)})"
-        " SELECT (SELECT id FROM plans WHERE plans.token = asked.token AND lease_until > :wall),"
+        f" SELECT (SELECT plan FROM {LEASES} AS lease WHERE lease.token = asked.token AND lease_until > :wall),"
         f" (SELECT state {row}), (SELECT next_attempt {row}),"
         " (SELECT version FROM orders WHERE id = asked.order_id),"
         " EXISTS (SELECT 1 FROM pauses WHERE name IN (asked.rule, asked.sender, '*')),"

@@ -15,12 +15,23 @@ from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.ledger import Record
 from sendplan.plan import Plan
-from sendplan.store.protocols import REPEAT_AFTER_LEASE, LeftOpen, PlanRecord
-from sendplan.store.sql.database import Database, Transaction
+from sendplan.problems import Exit, Problem
+from sendplan.store.protocols import LEFT, REPEAT_AFTER_LEASE, LeftOpen, PlanRecord, StoreError
+from sendplan.store.sql.database import Database, Lock, Transaction
 from sendplan.store.sql.encoding import encode_instant
-from sendplan.store.sql.reader import EXECUTIONS, PLAN_COLUMNS, RECORD_COLUMNS, SqlReader, plan_record, record_of
+from sendplan.store.sql.reader import (
+    EXECUTIONS,
+    LEASES,
+    PLAN_COLUMNS,
+    RECORD_COLUMNS,
+    SqlReader,
+    plan_record,
+    record_of,
+)
 
-_LEASE_ENDED = "NOT EXISTS (SELECT 1 FROM plans WHERE plans.token = messages.token AND lease_until > :wall)"
+_LEASE_ENDED = (
+    f"NOT EXISTS (SELECT 1 FROM {LEASES} AS lease WHERE lease.token = messages.token AND lease_until > :wall)"
+)
 _VANISHED = "whoever sent it vanished before the server's reply was recorded"
 
 
@@ -36,8 +47,9 @@ class SqlPlanLeases(SqlReader):
         self._clock = clock
 
     def start_plan(self, plan: Plan, owner: str, lease_seconds: float) -> str | PlanRecord:
-        with self._database.transaction() as connection:
+        with self._database.transaction(Lock.LEDGER) as connection:
             wall = self._wall()
+            self.refuse_left()
             held = connection.execute(f"SELECT {PLAN_COLUMNS}, token FROM plans WHERE id = ?", (plan.id,)).fetchone()
             if held:
                 *columns, old_token = held
@@ -70,11 +82,10 @@ class SqlPlanLeases(SqlReader):
     def renew_lease(self, token: str, lease_seconds: float) -> bool:
         wall = self._wall()
         until = wall + round(lease_seconds * 1000)
-        with self._database.transaction() as connection:
-            changed = connection.execute(
-                "UPDATE plans SET lease_until = ? WHERE token = ? AND lease_until > ?", (until, token, wall)
-            )
-            return changed.rowcount == 1
+        with self._database.transaction(Lock.LEDGER) as connection:
+            sql = "UPDATE {} SET lease_until = ? WHERE token = ? AND lease_until > ?"
+            changed = (connection.execute(sql.format(each), (until, token, wall)) for each in ("plans", "hosts"))
+            return any(each.rowcount == 1 for each in changed)
 
     def finish_plan(
         self,
@@ -88,22 +99,29 @@ class SqlPlanLeases(SqlReader):
         copies_refused: Sequence[str] = (),
     ) -> bool:
         texts = (json.dumps(list(map(astuple, left_open))), json.dumps(list(copies_refused)))
-        with self._database.transaction() as connection:
+        with self._database.transaction(Lock.LEDGER) as connection:
+            wall = self._wall()
             changed = connection.execute(
                 "UPDATE plans SET state = ?, sent = sent + ?, failed = failed + ?, uncertain = uncertain + ?,"
                 " left_open = ?, copies_refused = ?, lease_until = NULL"
-                " WHERE token = ? AND lease_until IS NOT NULL",
-                (state, sent, failed, uncertain, *texts, token),
+                " WHERE token = ? AND lease_until IS NOT NULL OR state = 'executing' AND coalesce(lease_until, 0) <= ?"
+                " AND id = (SELECT plan FROM hosts WHERE token = ? AND lease_until > ?)",
+                (state, sent, failed, uncertain, *texts, token, wall, token, wall),
+            ).rowcount
+            connection.execute(
+                f"DELETE FROM lots WHERE plan = (SELECT plan FROM {LEASES} AS lease WHERE token = ?)"
+                " AND plan IN (SELECT id FROM plans WHERE state <> 'executing')",
+                (token,),
             )
-            return changed.rowcount == 1
+            return changed == 1
 
     def recover(self, at: datetime) -> tuple[Record, ...]:
-        with self._database.transaction() as connection:
+        with self._database.transaction(Lock.LEDGER) as connection:
             return self._recover(connection, encode_instant(at), self._wall(), None)
 
     def _recover(self, connection: Transaction, at: int, wall: int, token: str | None) -> tuple[Record, ...]:
         """Recover the rows of one lease, or of all that have ended."""
-        lease_end = "(SELECT lease_until FROM plans WHERE plans.token = messages.token)"
+        lease_end = f"(SELECT lease_until FROM {LEASES} AS lease WHERE lease.token = messages.token)"
         rows = connection.execute(
             f"UPDATE messages SET state = 'uncertain', at = :at, reply = :reply, wall = :wall,"
             f" repeat_from = coalesce({lease_end}, :wall) + :patience"
@@ -118,6 +136,12 @@ class SqlPlanLeases(SqlReader):
             },
         ).fetchall()
         return tuple(map(record_of, rows))
+
+    def refuse_left(self) -> None:
+        """Raises StoreError for a store that was copied to another place."""
+        if place := self.meta(LEFT):
+            help_ = f"write `store: {place}` in sendplan.yaml"
+            raise StoreError(Problem("store-left", f"this store was left for {place}", help=help_), Exit.REFUSED)
 
     def _wall(self) -> int:
         return int(self._clock() * 1000)

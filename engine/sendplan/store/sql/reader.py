@@ -30,6 +30,7 @@ from sendplan.ledger import (
 )
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
+from sendplan.store.hosts import Host, Rate
 from sendplan.store.protocols import (
     Act,
     Approval,
@@ -64,6 +65,11 @@ EXECUTIONS = "executions"
 """The note of how often a plan was taken in hand."""
 RESUMED = "resumed"
 """The note, with the name of a rule or sender behind it, of how long the history was when it went on."""
+LEASES = "(SELECT token, id AS plan, lease_until FROM plans UNION ALL SELECT token, plan, lease_until FROM hosts)"
+"""Every lease: of those who began a plan, and of those who take part in it."""
+MINUTE = 60_000
+DAY = 86_400_000
+"""Windows of the senders' limits, in milliseconds."""
 RECENT = 10_000
 """Moves of the ledger that are looked at for refusals in a row."""
 MOST_AT_ONCE = 20_000
@@ -325,8 +331,31 @@ class SqlReader:
         return tuple(map(plan_record, rows))
 
     def live_leases(self, at: datetime) -> frozenset[str]:
-        rows = self._rows("plans", "token", "WHERE lease_until > ?", (encode_instant(at),))
-        return frozenset(token for (token,) in rows)
+        live = ("WHERE lease_until > ?", (encode_instant(at),))
+        return frozenset(token for table in ("plans", "hosts") for (token,) in self._rows(table, "token", *live))
+
+    def hosts_at_work(self, at: datetime) -> tuple[Host, ...]:
+        live = ("WHERE lease_until > ? ORDER BY owner, token", (encode_instant(at),))
+        leases = [
+            *self._rows("plans", "token, owner, id, lease_until", *live),
+            *self._rows("hosts", "token, owner, plan, lease_until", *live),
+        ]
+        held: dict[str, dict[str, int]] = {}
+        for token, sender, number in self._rows("connections", "token, sender, held", "ORDER BY sender"):
+            held.setdefault(token, {})[sender] = number
+        return tuple(
+            Host(owner, plan, decode_instant(until), held.get(token, {}))
+            for token, owner, plan, until in sorted(leases, key=lambda each: (each[1], each[2]))
+        )
+
+    def rates(self, at: datetime) -> Mapping[str, Rate]:
+        now = encode_instant(at)
+        columns = f"sender, sum(CASE WHEN wall > {now - MINUTE} THEN recipients ELSE 0 END), sum(recipients)"
+        rest = "WHERE after = 'sending' AND wall > ? GROUP BY sender ORDER BY sender"
+        return {
+            sender: Rate(int(*minute), int(day))
+            for sender, *minute, day in self._rows("message_log", columns, rest, (now - DAY,))
+        }
 
     def plan(self, plan_id: str) -> Plan | None:
         rows = self._rows("plans", "json", "WHERE id = ?", (plan_id,))
@@ -420,6 +449,9 @@ _TABLES = (
     "bounces",
     "approvals",
     "acts",
+    "hosts",
+    "lots",
+    "connections",
 )
 
 _SENT_WITHIN = "state = 'sent' AND at >= ? AND at < ?"

@@ -6,10 +6,7 @@ from collections import Counter
 
 from sendplan.project.settings import Limits
 from sendplan.store.sql.database import Transaction
-
-MINUTE = 60_000
-DAY = 86_400_000
-"""Windows of the senders' limits, in milliseconds."""
+from sendplan.store.sql.reader import DAY, MINUTE
 
 
 class Quotas:

@@ -15,23 +15,24 @@ from sendplan.ledger import EVERY_CLASS, Bounce, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
 from sendplan.store.protocols import Act, Approval, ImportRecord
 from sendplan.store.sql.candidate_queries import definitions, index_names
-from sendplan.store.sql.database import SET_META, Transaction
+from sendplan.store.sql.database import SET_META, Lock, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.forgetting import Erasure, alias_of, forgotten_orders, secret_of
+from sendplan.store.sql.hosts import SqlHosts
 from sendplan.store.sql.imports import SqlImport
-from sendplan.store.sql.ledger import SqlLedger
 from sendplan.store.sql.reader import BOUNCE_COLUMNS, IMPORT_COLUMNS, RESUMED
 
 
-class SqlStore(SqlLedger):
+class SqlStore(SqlHosts):
     """A `Store` (`store/protocols.py`) over any database that the statements know."""
 
     @contextmanager
     def importing(
         self, file: str, at: datetime, accounts: Mapping[str, str] = MappingProxyType({})
     ) -> Iterator[SqlImport]:
-        """One import in one transaction; other writers wait until it is through."""
-        with self._database.transaction() as connection:
+        """One import in one transaction; other imports wait until it is through, on a server mails only for its end."""
+        with self._database.transaction(Lock.IMPORT) as connection:
+            self.refuse_left()
             fields = {each.name: each for each in self._fields}
             yield SqlImport(connection, self._database.dialect, fields, self._codec, file, at, self._wall(), accounts)
 

@@ -31,6 +31,9 @@ class SqliteDialect:
     def lines(self, text: str) -> str:
         return f"group_concat({text}, char(10))"
 
+    def free_rows(self, table: str) -> str:
+        return ""
+
     def by_index(self, name: str) -> str:
         return f" INDEXED BY {name}"
 

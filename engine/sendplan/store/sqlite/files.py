@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from sendplan.problems import Problem
 from sendplan.store.protocols import StoreError
-from sendplan.store.sql.database import Parameters, TableRow
+from sendplan.store.sql.database import Lock, Parameters, TableRow, Transaction
 from sendplan.store.sqlite.dialect import SQLITE, SqliteDialect
 
 _Mark: TypeAlias = tuple[int, int, int]
@@ -67,6 +67,10 @@ class WritableFile(_Sqlite):
             self.close()
             raise unreadable(path, error) from error
 
+    @property
+    def shared(self) -> bool:
+        return False
+
     def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]:
         """All rows of a query; raises StoreError."""
         with self._own_errors():
@@ -78,7 +82,7 @@ class WritableFile(_Sqlite):
             return _packed(self.connection.execute(sql, parameters))
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, lock: Lock = Lock.ALL) -> Iterator[sqlite3.Connection]:
         """One durable change: committed at the end, undone by an exception. Waits for other writers at its start.
 
         Within another one it is a part of that. Raises StoreError when nothing of it was changed.
@@ -95,6 +99,19 @@ class WritableFile(_Sqlite):
                 if self.connection.in_transaction:  # A full disk may have ended it already.
                     self.connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Within a transaction, rows of any state may come, and leave no trace in the history."""
+        triggers = self.rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        for name, _ in triggers:
+            self.connection.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, statement in triggers:
+            self.connection.execute(statement)
+
+    def continue_numbers(self, transaction: Transaction, table: str) -> None:
+        """New rows follow the greatest number by themselves."""
 
     @contextmanager
     def erasing(self) -> Iterator[sqlite3.Connection]:

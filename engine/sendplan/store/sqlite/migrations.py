@@ -376,6 +376,17 @@ def approvals(database: Database) -> None:
             )
 
 
+def hosts(database: Database) -> None:
+    """Who takes part in sending a plan, the parts in which it is handed out, and the connections that each may open."""
+    columns = {"token": str, "owner": str, "plan": str, "lease_until": int}
+    _create(database, "hosts", columns, pk="token", not_null=columns)
+    columns = {"plan": str, "number": int, "sender": str, "keys": str, "token": str}
+    _create(database, "lots", {**columns, "results": str}, pk=("plan", "number"), not_null=columns)
+    columns = {"sender": str, "token": str, "held": int}
+    _create(database, "connections", columns, pk=("sender", "token"), not_null=columns)
+    database.conn.execute("ALTER TABLE plans ADD COLUMN sending_at INTEGER")
+
+
 def _states(states: Iterable[State | None]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(filter(None, states)))
 
@@ -412,5 +423,6 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     forgotten,
     bounces,
     approvals,
+    hosts,
 )
 """Every migration, in order; a released one is never changed, a new one is added below it."""

@@ -16,9 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-HERE = Path(__file__).parent
-sys.path.append(str(HERE.parents[1] / "hosts"))
-sys.path.append(str(HERE.parent / "dispatch"))
+sys.path.append(str(Path(__file__).parents[2] / "hosts"))
+sys.path.append(str(Path(__file__).parents[1] / "dispatch"))
 
 from postgres_server import Postgres
 

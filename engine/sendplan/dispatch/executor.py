@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sendplan.dispatch.job import Services
 from sendplan.dispatch.model import DispatchReport, Result
-from sendplan.dispatch.run import Run
+from sendplan.dispatch.run import Execution
 from sendplan.dispatch.stopping import Stop
 from sendplan.dispatch.together import Beginner, Helper, PlanEndedError
 from sendplan.plan import Entry, Plan, Status
@@ -38,11 +38,11 @@ def execute(
     store = services.open_store()
     try:
         if store.shared:
-            run: Run = Beginner(
+            run: Execution = Beginner(
                 plan, entries, _senders(entries, services), services, store, stop, progress, sending_at=sending_at
             )
         else:
-            run = Run(plan, entries, _senders(entries, services), services, store, stop, progress)
+            run = Execution(plan, entries, _senders(entries, services), services, store, stop, progress)
         return run.to_end() if run.begin() else run.report()
     finally:
         store.close()

@@ -83,7 +83,7 @@ def _refusal(record: PlanRecord) -> Problem:
     )
 
 
-class Run:
+class Execution:
     """One execution: the threads, the lease and the results."""
 
     def __init__(

@@ -18,7 +18,7 @@ from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import Cause, DispatchReport, Result
 from sendplan.dispatch.refusals_in_a_row import Streaks
 from sendplan.dispatch.reports import Reports
-from sendplan.dispatch.run import Run, owner
+from sendplan.dispatch.run import Execution, owner
 from sendplan.dispatch.share import Share, lots_of
 from sendplan.dispatch.stopping import Stop
 from sendplan.plan import Entry, Plan
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 10.0
 _RECOVERY_SECONDS = 10.0
 
 
-class SharedRun(Run):
+class SharedExecution(Execution):
     """What all hosts of a plan do."""
 
     def __init__(
@@ -176,7 +176,7 @@ class PlanEndedError(Exception):
     """There is nothing to take part in any more."""
 
 
-class Beginner(SharedRun):
+class Beginner(SharedExecution):
     """The host that made the plan: it waits for the others, and tells what came of all."""
 
     def __init__(
@@ -215,7 +215,7 @@ class Beginner(SharedRun):
         self._leave()
 
 
-class Helper(SharedRun):
+class Helper(SharedExecution):
     """A host that takes part in what another one began, and ends it should that one vanish."""
 
     _mine: frozenset[str] = frozenset()

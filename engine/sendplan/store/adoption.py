@@ -142,8 +142,9 @@ def _unfinished(store: Reader) -> str | None:
 
 
 def _against_marks(settings: Settings, store: Reader) -> str | None:
-    identity, high_water = store.meta(IDENTITY) or "", store.high_water()
+    identity = store.meta(IDENTITY) or ""
     in_var, in_state = map(read_mark, mark_files(settings, identity))
+    high_water = store.high_water()  # After the marks: another process of this host may raise both meanwhile.
     if in_var is not None and in_var.identity != identity:
         return "the store is not the one that this project sent from last"
     kept = [each.high_water for each in (in_var, in_state) if each is not None]

@@ -6,14 +6,16 @@ import fcntl
 import json
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from mail_samples import settings
 
+from sendplan.plan import Plan
 from sendplan.problems import UserError
 from sendplan.project.settings import Settings
-from sendplan.store import marks
+from sendplan.store import adoption, marks, open_store
 from sendplan.store.marks import Mark, Marks, mark_files, read_mark, state_folder
 
 
@@ -142,3 +144,19 @@ def test_a_mark_survives_its_own_bytes() -> None:
     """What is written reads back, whatever the folder is called."""
     mark = Mark("one", 10**19, '/shops/Bücher "2"\\\n')
     assert marks._parsed(mark.to_bytes()) == mark
+
+
+def test_a_mail_that_leaves_meanwhile_is_no_doubt(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process of this computer may raise store and marks while this one compares them."""
+    with (
+        closing(open_store("sqlite:///var/shop.db", shop.folder, shop.fields, shop.calendar)) as store,
+        adoption.checked(shop, store) as ours,
+    ):
+
+        def read_late(path: Path) -> Mark | None:
+            store.start_plan(Plan(str(path), "Europe/Berlin", str(path), ()).identified(), "another", 60)
+            ours.rise(store.high_water())
+            return read_mark(path)
+
+        monkeypatch.setattr(adoption, "read_mark", read_late)
+        assert adoption.doubt(shop, store) is None

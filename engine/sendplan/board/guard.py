@@ -133,7 +133,10 @@ class Guard:
         if path == SIGN_IN or path.startswith(STATIC):
             return None
         if session is None:
-            if posts or SEEN in headers:
+            if SEEN in headers:
+                # htmx would put the page of signing in into this one; so it goes there.
+                return PlainTextResponse("Sign in first.\n", 403, {"hx-redirect": SIGN_IN})
+            if posts:
                 return _refuse(403, "Sign in first.")
             return RedirectResponse(SIGN_IN, 303)
         if not posts:

@@ -177,9 +177,9 @@ def test_a_live_page_is_silent_until_something_changed(editor: Browser, folder: 
 
 
 def test_waiting_for_news_keeps_no_session_alive(editor: Browser) -> None:
-    """A live page that nobody uses is signed out like any other, and is told so instead of led elsewhere."""
+    """A live page that nobody uses is signed out like any other, and leads to signing in."""
     for _ in range(4):
         editor.clock.now += IDLE_SECONDS / 3
         answer = editor.get("/rules", x_seen="0")
-    assert answer.status == 403
+    assert (answer.status, answer.headers["hx-redirect"]) == (403, "/sign-in")
     assert editor.get("/rules").status == 303

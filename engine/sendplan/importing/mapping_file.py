@@ -114,7 +114,14 @@ class _Builder(MappingFields):
         below = validated(base, "mapping")[0]
         merged = {**below, **{key: value for key, value in data.items() if key != "extends"}}
         for key in _MERGED:
-            both = {**(below.get(key) or {}), **(data.get(key) or {})}
+            base_keys, own = below.get(key) or {}, data.get(key) or {}
+            for each in (
+                each for each, value in own.items() if value is None and each not in base_keys and key == "fields"
+            ):
+                message = f"`{name}` has no `{each}` that could be removed"
+                help = did_you_mean(each, base_keys, listing=False)
+                self.note("unknown-name", (key, each), message, help, key=True)
+            both = {**base_keys, **own}
             merged[key] = {each: value for each, value in both.items() if value is not None}
         return {key: value for key, value in merged.items() if value is not None}
 

@@ -146,10 +146,11 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ordered": _phrases(
         """
         purchase date, order date, ordered at, sale date, date ordered, date created, created at, created date,
-        createdat, date order, date add, bestelldatum, auftragsdatum, bestellt am, bestellt, kaufdatum, date de
-        commande, commande le, datum, belegdatum, rechnungsdatum, invoice date, date de creation, created, date,
-        erstellt am, erstellt, am, ordertime, oxorderdate, placed at, order datetime, placed on, auftr datum, best
-        datum, fecha pedido, fecha de pedido, fecha, data ordine, besteldatum, data
+        createdat, date order, date add, bestelldatum, auftragsdatum, bestellt am, bestellt, kaufdatum, placed, order
+        placed, sold at, sold on, verkauft am, verkaufsdatum, date de commande, commande le, datum, belegdatum,
+        rechnungsdatum, invoice date, date de creation, created, date, erstellt am, erstellt, am, ordertime,
+        oxorderdate, placed at, order datetime, placed on, auftr datum, best datum, fecha pedido, fecha de pedido,
+        fecha, data ordine, besteldatum, data
         """
     ),
     "payment_due": _phrases(

@@ -43,9 +43,24 @@ def cron_minutes(cron: str, after: datetime) -> Iterator[datetime]:
         return
 
 
+@lru_cache(maxsize=64)
+def _days_of(cron: str) -> tuple[frozenset[int | str], ...] | None:
+    """Days of the month, months and days of the week that it names; None where which they are depends on the month."""
+    from croniter import croniter
+
+    fields, nth = croniter.expand(cron)
+    days = tuple(map(frozenset, fields[2:]))
+    return None if nth or any(each & {"l"} for each in days) else days
+
+
 @lru_cache(maxsize=65536)
 def cron_names_day(cron: str, day: date) -> bool:
     """Whether a cron expression names minutes on a day; both day fields must match."""
+    named = _days_of(cron)
+    if named is not None:
+        # croniter counts the days of the week from Sunday.
+        of_day = (day.day, day.month, day.isoweekday() % 7)
+        return all("*" in values or value in values for values, value in zip(named, of_day, strict=True))
     midnight = datetime.combine(day, time.min)
     return next(cron_minutes(" ".join(("0 0", *cron.split()[2:])), midnight - _MINUTE), None) == midnight
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -423,6 +424,20 @@ def test_a_window_opens_as_soon_as_it_is_open(naive: datetime, hours: list[tuple
     assert not any(is_open(BERLIN, window, each) for each in before)
     assert all(is_open(BERLIN, window, each) for each in during)
     assert is_open(BERLIN, window, closes) is (closes - opening > timedelta(weeks=1))
+
+
+@pytest.mark.parametrize(
+    "days",
+    ["* * *", "1,15 */2 mon-fri", "l * *", "* * fri#2", "* * l5", "31 feb *", "* * 7", "*/5 3-4 sun,2"],
+)
+def test_the_days_of_a_cron_expression(days: str) -> None:
+    """A window is open on the days on which a schedule of the same days fires."""
+    from sendplan.cron import cron_minutes, cron_names_day
+
+    begin, end = datetime(2027, 12, 1), datetime(2028, 6, 1)
+    fires = {each.date() for each in takewhile(lambda each: each < end, cron_minutes(f"0 0 {days}", begin))}
+    every = [begin.date() + timedelta(days=n) for n in range(1, (end - begin).days)]
+    assert {day for day in every if cron_names_day(f"0 9 {days}", day)} == fires - {begin.date()}
 
 
 # --- schedules ---

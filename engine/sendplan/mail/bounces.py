@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +43,13 @@ _UNKNOWN = frozenset({"5.1.0", "5.4.1", "5.4.4", "5.4.310", "5.5.0", "5.2.1", "5
 _SENDERS_FAULT = frozenset({"5.1.7", "5.1.8", "5.1.9"})
 
 
+class _Plain(email.policy.Compat32):
+    """Headers as text also where their bytes are no ASCII: those who read them know no other kind."""
+
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        return value.encode("ascii", "surrogateescape").decode("utf-8", "replace")
+
+
 @dataclass(frozen=True, slots=True)
 class FailedRecipient:
     """One recipient in a bounce."""
@@ -70,7 +78,7 @@ def read_mail(raw: bytes) -> Incoming:
     """What the first `READ_BYTES` of a mail say; whatever it holds, nothing is raised."""
     raw = raw[:READ_BYTES]
     try:
-        return _read(raw, email.message_from_bytes(raw, policy=email.policy.compat32))
+        return _read(raw, email.message_from_bytes(raw, policy=_Plain()))
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         # The standard library's parsers raise all of these for mails that somebody made up; RecursionError too.
         return Incoming()
@@ -124,6 +132,8 @@ def _recognised(mail: Message) -> Iterator[FailedRecipient]:
         return
     from flufl.bounce import all_failures
 
+    # Of its detectors, one that stumbles over a mail is passed over, which is nothing for a person to read.
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
     temporary, permanent = all_failures(mail)
     text = _text(mail)
     if not temporary and not permanent:

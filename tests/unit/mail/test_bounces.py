@@ -81,3 +81,11 @@ def test_a_wish_to_unsubscribe_is_the_subject_or_the_recipient() -> None:
 def test_nothing_is_raised_for_what_somebody_made_up(said: bytes, before: bytes) -> None:
     """Any bytes are read as a mail that says nothing, or something."""
     read_mail(before + said)
+
+
+def test_a_header_that_is_no_ascii_is_read_like_another(capfd: pytest.CaptureFixture[str]) -> None:
+    """A mail server that writes its name in Latin-1 bounces all the same, and nothing is printed about it."""
+    head = b"From: MAILER-DAEMON \xfc <mailer-daemon@example.net>\nX-Failed-Recipients: b1@example.net"
+    raw = head + b"\n\nb1@example.net gone\n"
+    assert [each.addresses for each in read_mail(raw).failures] == [("b1@example.net",)]
+    assert capfd.readouterr() == ("", "")

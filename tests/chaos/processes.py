@@ -70,7 +70,8 @@ class Process:
 
     def printed(self) -> str:
         """What it wrote to stdout and stderr."""
-        return self.out.read_text(encoding="utf-8", errors="replace")
+        # One that was killed at once has not come so far.
+        return self.out.read_text(encoding="utf-8", errors="replace") if self.out.exists() else ""
 
 
 def start(arguments: Sequence[str], out: Path, conditions: Conditions = Conditions()) -> Process:

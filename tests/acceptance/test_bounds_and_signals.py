@@ -19,7 +19,7 @@ from sendplan.mail.message import MessageError, mailbox
 from sendplan.problems import Problem
 from sendplan.sink import Sink
 from sendplan.store.claims import ClaimResult, Intent
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sql.ledger import SqlLedger
 
 NOW = ("--now", "2026-08-24 12:00")

@@ -16,7 +16,7 @@ from sendplan.ledger import State
 from sendplan.sink import Sink
 from sendplan.store.journal import Journal
 from sendplan.store.marks import Marks
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sql.ledger import SqlLedger
 from sendplan.store.sqlite.files import WritableFile, broken
 

@@ -15,7 +15,7 @@ from sendplan.plan import Plan
 from sendplan.project.settings import Limits
 from sendplan.store import Reader, Store, open_reader, open_store
 from sendplan.store.claims import ClaimResult, Intent, Settlement
-from sendplan.store.protocols import Imported
+from sendplan.store.records import Imported
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 CALENDAR = Calendar(ZoneInfo("Europe/Berlin"), "DE")

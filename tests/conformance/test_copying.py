@@ -13,7 +13,8 @@ from sendplan.ledger import Snooze, SnoozeSubject, State
 from sendplan.problems import UserError
 from sendplan.scopes import Scope
 from sendplan.store import Store, copy_store
-from sendplan.store.protocols import Act, Reader
+from sendplan.store.protocols import Reader
+from sendplan.store.records import Act
 from sendplan.store.sql import copying
 
 

@@ -9,7 +9,7 @@ from stores import KEY, NOW, Stores, intend, lease, order, put, settle
 
 from sendplan.ledger import State
 from sendplan.store import Store, StoreError
-from sendplan.store.protocols import Imported
+from sendplan.store.records import Imported
 
 
 def test_a_forgotten_order_is_passed_over(store: Store) -> None:

@@ -13,7 +13,7 @@ from sendplan.ledger import MOVES, MessageKey, Snooze, SnoozeSubject, State
 from sendplan.project.settings import Limits
 from sendplan.store import Store
 from sendplan.store.claims import ClaimStatus
-from sendplan.store.protocols import Act, Approval, LeftOpen, PlanRecord
+from sendplan.store.records import Act, Approval, LeftOpen, PlanRecord
 
 STEP: MessageKey = ("dunning", "payment-reminder")
 

@@ -7,7 +7,7 @@ from stores import KEY, NOW, intend, lease, order, put, settle
 
 from sendplan.ledger import Bounce, BounceKind, Mailed, State, message_digest
 from sendplan.store import Store
-from sendplan.store.protocols import SECRET
+from sendplan.store.records import SECRET
 
 BOUNCE = Bounce("E1", KEY, BounceKind.HARD, NOW, "buyer@example.com", "no such user", "5.1.1")
 

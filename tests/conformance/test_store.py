@@ -18,7 +18,7 @@ from sendplan.fields import FieldType, Value, catalogue, with_own
 from sendplan.ledger import History, RefusedData, Snooze, SnoozeSubject, State
 from sendplan.scopes import Scope
 from sendplan.store import Store
-from sendplan.store.protocols import (
+from sendplan.store.records import (
     Imported,
     ImportProblem,
     ImportRecord,

@@ -33,7 +33,7 @@ from sendplan.project.project import Project
 from sendplan.project.regions import Region, RegionEntry
 from sendplan.project.rules import Attached, Rule, Step
 from sendplan.project.settings import Account, Hold, Languages, MessageClass, Settings, Shop
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 from sendplan.units import Duration, Unit
 from sendplan.windows import Window
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sendplan.operating.suppressing import SuppressionChange
     from sendplan.operating.trying_senders import SenderTest
     from sendplan.plan import Plan
-    from sendplan.store.protocols import Act, Approval
+    from sendplan.store.records import Act, Approval
 
 
 class Acting(Opened):

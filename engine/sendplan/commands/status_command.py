@@ -16,7 +16,7 @@ from sendplan.operating.overview_json import outcomes, record_key
 from sendplan.operating.suppressing import ALL_MAIL
 from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
-from sendplan.store.protocols import Act, ImportRecord, PlanRecord
+from sendplan.store.records import Act, ImportRecord, PlanRecord
 from sendplan.text import clean, counted, minute, readable
 
 SHOWN_RUNS = 5

@@ -14,7 +14,7 @@ from sendplan.operating.by_hand import BY_HAND
 from sendplan.operating.suppressing import ALL_MAIL, Namer, SuppressionChange, suppress, unsuppress
 from sendplan.operating.unsubscribes import REASON
 from sendplan.problems import Exit
-from sendplan.store.protocols import Suppression
+from sendplan.store.records import Suppression
 from sendplan.text import clean
 
 

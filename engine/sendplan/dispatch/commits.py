@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from sendplan.store.claims import ClaimResult, Intent, Settlement
-from sendplan.store.protocols import Store, StoreError
+from sendplan.store.protocols import Store
+from sendplan.store.records import StoreError
 
 
 class _Change:

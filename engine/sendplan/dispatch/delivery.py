@@ -38,7 +38,7 @@ from sendplan.project.settings import Settings
 from sendplan.store import Store, open_store
 from sendplan.store.adoption import JOURNALS, checked
 from sendplan.store.marks import Marks
-from sendplan.store.protocols import SECRET, StoredOrder
+from sendplan.store.records import SECRET, StoredOrder
 
 STANDING_SECONDS = 1.0
 ORDERS_AT_ONCE = 16

@@ -18,7 +18,8 @@ from sendplan.plan import Entry
 from sendplan.project.settings import Sender
 from sendplan.store.claims import ClaimResult, Intent, Settlement
 from sendplan.store.journal import Journal
-from sendplan.store.protocols import Store, StoreError
+from sendplan.store.protocols import Store
+from sendplan.store.records import StoreError
 
 if TYPE_CHECKING:
     from sendplan.mail.message import Message

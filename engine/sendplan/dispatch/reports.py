@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sendplan.dispatch.commits import Commits
 from sendplan.scopes import Scope
-from sendplan.store.protocols import SenderReport
+from sendplan.store.records import SenderReport
 
 LOGIN_REST = 3600.0
 """Seconds between two tries with a login that was refused: more of them may lock the account."""

@@ -32,7 +32,8 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
 from sendplan.store import journal
-from sendplan.store.protocols import LeftOpen, PlanRecord, SenderReport, Store, StoreError
+from sendplan.store.protocols import Store
+from sendplan.store.records import LeftOpen, PlanRecord, SenderReport, StoreError
 
 LEASE_SECONDS = 120.0
 _RENEWAL_SECONDS = 5.0

@@ -25,7 +25,8 @@ from sendplan.plan import Entry, Plan
 from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
 from sendplan.store.hosts import PlanProgress
-from sendplan.store.protocols import Store, StoreError
+from sendplan.store.protocols import Store
+from sendplan.store.records import StoreError
 
 LOOK_SECONDS = 1.0
 """How often a host looks at what the others do."""

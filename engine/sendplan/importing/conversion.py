@@ -152,10 +152,10 @@ def _country(raw: object) -> str | None:
 def _country_code(name: str) -> str:
     from sendplan.importing.countries import alpha2
 
-    code = alpha2(name) if len(name) <= _LONGEST_NAME else None
-    if code is None:
+    country = alpha2(name) if len(name) <= _LONGEST_NAME else None
+    if country is None:
         raise ConversionError("names no country", name, partial(_country_help, name[:_LONGEST_NAME]))
-    return code
+    return country
 
 
 _LONGEST_NAME = 200

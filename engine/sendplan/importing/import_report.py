@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sendplan.fields import Value
 from sendplan.importing.bad_rows import RowCode
 from sendplan.problems import Problem
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 
 @dataclass(frozen=True, slots=True)

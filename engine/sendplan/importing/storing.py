@@ -15,7 +15,8 @@ from sendplan.importing.refused_orders import RefusedOrders
 from sendplan.importing.shapes import ABSENT, RawOrder
 from sendplan.importing.suspicions import Suspicions
 from sendplan.importing.values import Mistakes
-from sendplan.store.protocols import ImportRun, Refusal, RefusedRow, StoredOrder
+from sendplan.store.protocols import ImportRun
+from sendplan.store.records import Refusal, RefusedRow, StoredOrder
 
 Columns: TypeAlias = dict[str, Sequence[Any]]
 """Field → its values in the records of a batch."""

@@ -18,7 +18,7 @@ from sendplan.project.languages import language_of
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule, Step
 from sendplan.store import Reader
-from sendplan.store.protocols import SECRET
+from sendplan.store.records import SECRET
 from sendplan.templates.render import Rendered
 
 MARK = "[Test]"

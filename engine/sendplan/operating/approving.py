@@ -10,7 +10,8 @@ from sendplan.plan import Plan
 from sendplan.planning.plan_file import FRESH_FOR
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
-from sendplan.store.protocols import Act, Approval, Reader, Store
+from sendplan.store.protocols import Reader, Store
+from sendplan.store.records import Act, Approval
 
 WAITING = "waiting_plan"
 """The note that keeps the plan of the last run that waits."""

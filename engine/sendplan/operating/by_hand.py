@@ -15,7 +15,8 @@ from sendplan.ledger import EVERY_CLASS, MessageKey, Snooze, SnoozeSubject
 from sendplan.operating.settling import Settled, Verb, settle
 from sendplan.project.project import Project
 from sendplan.store.adoption import JOURNALS, checked
-from sendplan.store.protocols import Act, Store
+from sendplan.store.protocols import Store
+from sendplan.store.records import Act
 
 EVERYTHING = "*"
 """As the name of what is paused: every sender and rule."""

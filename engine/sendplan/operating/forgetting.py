@@ -17,7 +17,7 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Settings
 from sendplan.store import Reader, Store, journal
 from sendplan.store.adoption import JOURNALS
-from sendplan.store.protocols import StoredOrder, Suppression
+from sendplan.store.records import StoredOrder, Suppression
 
 _TELLING = ("number", "customer", "email", "name", "street")
 """Fields that tell who somebody is wherever they are named."""

@@ -12,7 +12,8 @@ from sendplan.importing.import_file import import_file
 from sendplan.importing.import_report import ImportReport
 from sendplan.problems import Problem
 from sendplan.project.settings import ImportSource, Settings
-from sendplan.store.protocols import Imported, ImportProblem, ImportRecord, Store
+from sendplan.store.protocols import Store
+from sendplan.store.records import Imported, ImportProblem, ImportRecord
 from sendplan.text import clean
 
 TOLD = 20

@@ -24,7 +24,8 @@ from sendplan.problems import UserError
 from sendplan.project.project import Project
 from sendplan.store.adoption import doubt
 from sendplan.store.hosts import Host, Rate
-from sendplan.store.protocols import SECRET, Approval, ImportRecord, Pause, PlanRecord, Reader, SenderReport
+from sendplan.store.protocols import Reader
+from sendplan.store.records import SECRET, Approval, ImportRecord, Pause, PlanRecord, SenderReport
 
 UNSETTLED = (State.UNCERTAIN, State.FAILED, State.SENDING)
 """What a person settles; a mail on its way only when the run that sent it has vanished."""

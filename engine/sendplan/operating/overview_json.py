@@ -8,7 +8,7 @@ from sendplan.calendar import Calendar
 from sendplan.ledger import BounceKind, Record
 from sendplan.operating.suppressing import ALL_MAIL
 from sendplan.plan import Status, key_of
-from sendplan.store.protocols import ImportRecord, PlanRecord
+from sendplan.store.records import ImportRecord, PlanRecord
 
 if TYPE_CHECKING:
     from sendplan.operating.overview import Overview

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sendplan.project.settings import TRANSACTIONAL, Settings
-from sendplan.store.protocols import SECRET, Reader, Store
+from sendplan.store.protocols import Reader, Store
+from sendplan.store.records import SECRET
 from sendplan.unsubscribe_tokens import EVERY_REQUIRED, NOBODY, Unsubscribe, earlier_token, is_earlier, read_token
 
 REASON = "unsubscribed"

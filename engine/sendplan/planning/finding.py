@@ -16,7 +16,8 @@ from sendplan.planning.explain import message_of
 from sendplan.planning.planner import Clock, OrderDecisions, decide_orders
 from sendplan.project.project import Project
 from sendplan.project.rules import BrokenRule
-from sendplan.store.protocols import Reader, StoredOrder
+from sendplan.store.protocols import Reader
+from sendplan.store.records import StoredOrder
 from sendplan.store.search import Search
 from sendplan.text import readable
 

@@ -27,7 +27,8 @@ from sendplan.planning.entries import entry_of
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
 from sendplan.project.settings import Settings
-from sendplan.store.protocols import OrderSource, StoredOrder
+from sendplan.store.protocols import OrderSource
+from sendplan.store.records import StoredOrder
 from sendplan.text import counted
 
 _CHUNK = 500

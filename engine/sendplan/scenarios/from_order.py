@@ -23,7 +23,8 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.project.regions import Region, word_in
 from sendplan.store.memory import MemoryOrders
-from sendplan.store.protocols import OrderSource, StoredOrder
+from sendplan.store.protocols import OrderSource
+from sendplan.store.records import StoredOrder
 
 NOON = time(12)
 """When each day is replayed; a window that opens at another time is looked at then, too."""

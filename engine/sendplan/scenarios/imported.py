@@ -17,7 +17,7 @@ from sendplan.project.settings import Settings
 from sendplan.reading.source import Document, KeyPath
 from sendplan.store import open_store
 from sendplan.store.memory import MemoryOrders
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 
 def located_import(document: Document, folder: Path, project: Path) -> tuple[Path | None, Path | None, list[Problem]]:

@@ -19,7 +19,7 @@ from sendplan.reading.project_file import read_project_file
 from sendplan.reading.source import Document
 from sendplan.scenarios.imported import filled, located_import, read_orders, refresh
 from sendplan.scenarios.written_tests import read_test_file
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 FOLDER = Path("fixtures/snapshots")
 ENDING = ".plan.txt"

@@ -18,7 +18,7 @@ from sendplan.project.project import Project
 from sendplan.simulation.simulate import Send, Simulation, closed_windows, simulate, starts_of, usual_runs
 from sendplan.simulation.volumes import ComparedVolumes, Periods, Row, Volumes, message_rows, periods, volumes
 from sendplan.store import Reader, open_reader
-from sendplan.store.protocols import overrides_of
+from sendplan.store.records import overrides_of
 from sendplan.text import counted, minute
 
 _NAMED = 5

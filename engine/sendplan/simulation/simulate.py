@@ -22,7 +22,8 @@ from sendplan.plan import Reason, key_of
 from sendplan.planning.planner import Clock, OrderDecisions, decide_order
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
-from sendplan.store.protocols import Reader, StoredOrder
+from sendplan.store.protocols import Reader
+from sendplan.store.records import StoredOrder
 from sendplan.windows import next_opening, openings
 
 _DAILY = "0 6 * * *"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, assert_never
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.problems import Problem, UserError
-from sendplan.store.protocols import Reader, Store, StoreError
+from sendplan.store.protocols import Reader, Store
+from sendplan.store.records import StoreError
 from sendplan.store_kinds import HELP, StoreKind, store_kind
 
 

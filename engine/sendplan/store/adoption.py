@@ -20,7 +20,8 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.settings import Settings
 from sendplan.store import journal
 from sendplan.store.marks import VAR_MARK, Marks, mark_files, marks_in, read_mark, state_folder
-from sendplan.store.protocols import LEFT, Reader, Store, StoreError
+from sendplan.store.protocols import Reader, Store
+from sendplan.store.records import LEFT, StoreError
 
 JOURNALS = Path("var/journals")
 _LOOK_SECONDS = 1.0

@@ -8,7 +8,7 @@ from datetime import datetime
 from sendplan.deciding.narrowing import Narrowing
 from sendplan.fields import Value
 from sendplan.ledger import History, MessageKey, Overrides, Record, RefusedData, State
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 
 class MemoryOrders:

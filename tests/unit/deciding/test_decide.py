@@ -21,7 +21,7 @@ from sendplan.ledger import History, MessageKey, Overrides, Record, Standing, St
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 SETTINGS = """\
 shop: {name: MeinShop, timezone: Europe/Berlin, country: DE}

@@ -13,7 +13,7 @@ from sendplan.ledger import State
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.store import Store
 from sendplan.store.memory import MemoryOrders
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
 

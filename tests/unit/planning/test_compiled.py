@@ -22,7 +22,7 @@ from sendplan.planning.compiled.rule_code import ASK
 from sendplan.planning.compiled.search import CompiledSearch, compiled_search
 from sendplan.planning.entries import entry_of
 from sendplan.planning.planner import by_present_account, decide_order
-from sendplan.store.protocols import OrderCells, StoredOrder
+from sendplan.store.records import OrderCells, StoredOrder
 from sendplan.store.sql.encoding import Codec, encode_instant
 
 EXAMPLES = int(os.environ.get("SENDPLAN_EXAMPLES", "150"))

@@ -20,7 +20,7 @@ from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
 from sendplan.simulation.simulate import Send, Start, simulate, starts_of
 from sendplan.store import open_reader, open_store
-from sendplan.store.protocols import StoredOrder
+from sendplan.store.records import StoredOrder
 
 BUYER = "buyer@example.com"
 NEWS = "classes: {news: {requires: items < 6}}\n"

@@ -14,7 +14,7 @@ from sendplan.planning.compiled.cells import MomentCell, Unusual
 from sendplan.planning.compiled.rule_code import ASK, AnswerKind, Decided, ListingAnswer, StepWriter, World
 from sendplan.project.regions import ADDRESS_FIELDS
 from sendplan.project.rules import Rule, Step
-from sendplan.store.protocols import OrderCells
+from sendplan.store.records import OrderCells
 from sendplan.store.sql.encoding import decode_instant, decode_optional_instant, encode_instant
 
 SHOWN = tuple(name for name in ADDRESS_FIELDS if name not in PERSONAL)

@@ -24,7 +24,7 @@ from sendplan.planning.compiled.rule_code import ASK, AnswerKind, World
 from sendplan.planning.entries import chosen_template, fact_json, hidden
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
-from sendplan.store.protocols import OrderCells
+from sendplan.store.records import OrderCells
 from sendplan.store.sql.encoding import Codec, decode_decimal, encode_instant
 
 _SAID = frozenset({Reason.SEND, Reason.RETRY_LATER})

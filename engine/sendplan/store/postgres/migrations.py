@@ -18,7 +18,7 @@ from sendplan.fields import Field, FieldType
 from sendplan.ledger import MOVES, State
 from sendplan.problems import Problem
 from sendplan.store.postgres.server import Server
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sql.candidate_queries import index_names
 from sendplan.store.sql.database import SET_META, Transaction
 from sendplan.store.sql.encoding import Codec, column, quoted, stored_fields

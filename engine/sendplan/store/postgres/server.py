@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendplan.problems import Problem
 from sendplan.store.postgres.dialect import POSTGRES, PostgresDialect, native
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sql.database import Lock, Parameters, TableRow, Transaction
 
 if TYPE_CHECKING:

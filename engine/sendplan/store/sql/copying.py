@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sendplan.problems import Exit, Problem
-from sendplan.store.protocols import LEFT, StoreError
+from sendplan.store.records import LEFT, StoreError
 from sendplan.store.sql.database import SET_META, RowSource
 from sendplan.store.sql.encoding import quoted
 from sendplan.store.sql.forgetting import TABLES

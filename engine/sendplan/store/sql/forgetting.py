@@ -17,7 +17,7 @@ from typing import Any
 from sendplan.addresses import masked
 from sendplan.ledger import SnoozeSubject, State
 from sendplan.problems import Exit, Problem
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sql.database import Dialect, Transaction
 
 SECRET = "forgetting"

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from sendplan.addresses import mailbox
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
-from sendplan.store.protocols import Imported, Refusal, RefusedRow, StoredOrder
+from sendplan.store.records import Imported, Refusal, RefusedRow, StoredOrder
 from sendplan.store.sql.database import Dialect, Transaction
 from sendplan.store.sql.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
 from sendplan.store.sql.forgetting import ADDRESS, ORDER, alias_of, secret_of

@@ -13,7 +13,7 @@ from sendplan.addresses import mailbox
 from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, SnoozeSubject, State, message_digest, person_may
 from sendplan.project.settings import TRANSACTIONAL
 from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
-from sendplan.store.protocols import SECRET
+from sendplan.store.records import SECRET
 from sendplan.store.sql.database import Dialect, Lock, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.plan_leases import SqlPlanLeases

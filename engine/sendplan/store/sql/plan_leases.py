@@ -16,7 +16,7 @@ from sendplan.fields import Field
 from sendplan.ledger import Record
 from sendplan.plan import Plan
 from sendplan.problems import Exit, Problem
-from sendplan.store.protocols import LEFT, REPEAT_AFTER_LEASE, LeftOpen, PlanRecord, StoreError
+from sendplan.store.records import LEFT, REPEAT_AFTER_LEASE, LeftOpen, PlanRecord, StoreError
 from sendplan.store.sql.database import Database, Lock, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.reader import (

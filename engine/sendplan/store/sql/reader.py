@@ -31,7 +31,7 @@ from sendplan.ledger import (
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
 from sendplan.store.hosts import Host, Rate
-from sendplan.store.protocols import (
+from sendplan.store.records import (
     Act,
     Approval,
     Imported,

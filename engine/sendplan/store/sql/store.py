@@ -13,7 +13,7 @@ from sendplan.addresses import mailbox
 from sendplan.deciding.narrowing import Index
 from sendplan.ledger import EVERY_CLASS, Bounce, Snooze, SnoozeSubject
 from sendplan.scopes import Scope
-from sendplan.store.protocols import Act, Approval, ImportRecord
+from sendplan.store.records import Act, Approval, ImportRecord
 from sendplan.store.sql.candidate_queries import definitions, index_names
 from sendplan.store.sql.database import SET_META, Lock, Transaction
 from sendplan.store.sql.encoding import encode_instant

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sendplan.output_file import replaced
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sqlite.files import broken, unreadable
 
 BACKUP_ID = 0x73656E64

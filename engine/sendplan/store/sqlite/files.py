@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from sendplan.problems import Problem
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import StoreError
 from sendplan.store.sql.database import Lock, Parameters, TableRow, Transaction
 from sendplan.store.sqlite.dialect import SQLITE, SqliteDialect
 

@@ -18,8 +18,8 @@ from sendplan.calendar import Calendar
 from sendplan.fields import Field, FieldType
 from sendplan.ledger import EVERY_CLASS, MOVES, State
 from sendplan.problems import Problem
-from sendplan.store.protocols import SECRET as STORE_SECRET
-from sendplan.store.protocols import StoreError
+from sendplan.store.records import SECRET as STORE_SECRET
+from sendplan.store.records import StoreError
 from sendplan.store.sql.candidate_queries import PREFIX
 from sendplan.store.sql.database import SET_META, RowSource
 from sendplan.store.sql.encoding import ARRIVAL, Codec, column, quoted, stored_fields

@@ -122,4 +122,4 @@ def _found(project: Project, reader: Reader, key: str, clock: Clock) -> tuple[Fa
     order, rule_id, step_id = parsed
     decided = decided_order(project, reader, order, clock)
     rule = next(rule for rule in project.rules_for(decided.facts.account) if rule.id == rule_id)
-    return decided.facts, rule, next(step for step in rule.written if step.id == (step_id or ""))
+    return decided.facts, rule, rule.step(step_id)

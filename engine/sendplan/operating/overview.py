@@ -184,21 +184,25 @@ def _tried(project: Project, reader: Reader, clock: Clock, plan: Plan) -> Plan:
 
     The first ones are tried out: what stayed open for this in earlier runs is the oldest.
     """
-    due = {each.key: each for each in plan.with_status(Status.SEND)[:TRIED]}
+    due: dict[str, list[Entry]] = {}
+    for each in plan.with_status(Status.SEND)[:TRIED]:
+        due.setdefault(each.order or "", []).append(each)
     if not due:
         return plan
     from sendplan.mail.compose import compose, templates_of
 
     templates, secret = templates_of(project), reader.meta(SECRET) or ""
+    rules = {rule.id: rule for rule in project.rules}
     wrong: dict[str, Entry] = {}
-    for key, decided, decision in _decided(project, reader, clock, list(due.values())):
-        if decision.step is None:
-            continue
-        try:
-            compose(project, templates, decided.facts, decision.rule, decision.step, now=clock.now, secret=secret)
-        except UserError as error:
-            why = f"its mail cannot be composed: {error}"
-            wrong[key] = replace(due[key], status=Status.ERROR, reason=Reason.ERROR, why=why)
+    # What leaves is decided already: without rules, only what is known of the orders is looked at.
+    for known in decide_orders(project, reader, clock, rules=(), orders=reader.orders_by_id(due)):
+        for entry in due[known.order]:
+            rule = rules[entry.rule]
+            try:
+                compose(project, templates, known.facts, rule, rule.step(entry.step), now=clock.now, secret=secret)
+            except UserError as error:
+                why = f"its mail cannot be composed: {error}"
+                wrong[entry.key] = replace(entry, status=Status.ERROR, reason=Reason.ERROR, why=why)
     return replace(plan, entries=tuple(wrong.get(each.key, each) for each in plan.entries))
 
 

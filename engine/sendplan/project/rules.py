@@ -73,6 +73,10 @@ class Rule:
         """The steps that are switched on, also those that `depth` leaves out."""
         return (*self.steps, *self.beyond)
 
+    def step(self, id_: str | None) -> Step:
+        """The written step of this id; None is the only step of a rule without a ladder."""
+        return next(step for step in self.written if step.id == (id_ or ""))
+
     def step_ids(self) -> tuple[str, ...]:
         """The ids of all written steps; empty without a ladder."""
         return tuple(step.id for step in self.written) if self.ladder else ()

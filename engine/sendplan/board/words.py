@@ -24,6 +24,10 @@ class Translator:
         found = GERMAN[text] if self.language == "de" else text
         return found.format(**values) if values else found
 
+    def counted(self, number: int, one: str, many: str, **values: object) -> str:
+        """The sentence for one thing, or for none and several, with how many there are as `{number}`."""
+        return self(one if number == 1 else many, number=f"{number:,}", **values)
+
 
 def marked(text: str) -> str:
     """An English sentence that a page will show in the visitor's language."""

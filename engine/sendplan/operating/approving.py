@@ -12,6 +12,7 @@ from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
 from sendplan.store.protocols import Reader, Store
 from sendplan.store.records import Act, Approval
+from sendplan.text import counted
 
 WAITING = "waiting_plan"
 """The note that keeps the plan of the last run that waits."""
@@ -22,7 +23,7 @@ def approve(store: Store, plan: Plan, who: str, at: datetime) -> Approval:
     approval = Approval(plan.id, plan.digest, frozenset(entry.key for entry in plan.send), at, who)
     with store.together():
         store.approve(approval)
-        store.note_act(Act(at, who, "approve", plan.id, f"{len(approval.keys)} mails"))
+        store.note_act(Act(at, who, "approve", plan.id, counted(len(approval.keys), "mail")))
     return approval
 
 

@@ -171,11 +171,27 @@ def test_every_sentence_has_its_german() -> None:
     files = (*(FOLDER / "templates").glob("*.html"), *FOLDER.glob("*.py"))
     pages = "".join(path.read_text(encoding="utf-8") for path in files)
     used = {found[1] or found[2] for found in re.finditer(r"""\b_\((?:"([^"]*)"|'([^']*)')""", pages)}
+    counted = re.findall(r'_\.counted\([^"]*"([^"]*)", "([^"]*)"', pages)
+    assert len(counted) == pages.count("_.counted(")
+    used |= {form for forms in counted for form in forms}
     used |= {*words.STATE_WORDS.values(), *words.STATUS_WORDS.values(), *words.REASON_WORDS.values()}
     assert used == set(GERMAN)
     assert set(words.REASON_WORDS) == {reason.value for reason in Reason}
     for english, german in GERMAN.items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", german)), english
+
+
+def test_one_thing_is_not_several() -> None:
+    """No page says `1 mails`: a noun after a number has its form for one, in both languages."""
+    pages = "".join(path.read_text(encoding="utf-8") for path in (FOLDER / "templates").glob("*.html"))
+    counted = {forms[1]: forms[0] for forms in re.findall(r'_\.counted\([^"]*"([^"]*)", "([^"]*)"', pages)}
+    bare = {text for text in GERMAN if re.match(r"\{number\} \w|.* these .*\{number", text)} - {"{number} found"}
+    assert bare == {*counted, *counted.values()} - {"Settle this one", "Approve this mail"}
+    for many, one in counted.items():
+        assert GERMAN[many] != GERMAN[one], many
+    for language, said in (("de", ("0 Mails", "1 Mail", "1,200 Mails")), ("en", ("0 mails", "1 mail", "1,200 mails"))):
+        speak = words.Translator(language)
+        assert tuple(speak.counted(each, "{number} mail", "{number} mails") for each in (0, 1, 1200)) == said
 
 
 @pytest.mark.parametrize("address", ["0", "-1", "99999999", "x", "١", "1e3", ""])

@@ -93,6 +93,7 @@ def test_the_language(case: dict[str, Any], project: Settings, tmp_path: Path) -
     for id_, wanted_values in case.get("orders", {}).items():
         assert has(orders[id_], wanted_values, project), orders[id_]
     assert report.passed_over == int(case.get("passed_over", report.passed_over))
+    assert case.get("warned") != [] or not report.warnings, report.warnings
     for wanted in case.get("warned", []):
         assert any(wanted in each.message for each in report.warnings), report.warnings
 

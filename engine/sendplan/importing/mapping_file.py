@@ -128,7 +128,7 @@ class _Builder(MappingFields):
     def _without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
         """A mapping that extends none has nothing that `null` could remove: something was left empty."""
         kept = self._filled(data, ())
-        for key in kept.keys() & set(_MERGED):
+        for key in [each for each in kept if each in _MERGED]:
             kept[key] = self._filled(kept[key], (key,))
         return kept
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from enum import Enum, auto
 from itertools import takewhile
 
 from sendplan.mail.replies import Phase, Reply, code_of, read
@@ -13,6 +14,17 @@ from sendplan.store.protocols import Reader
 
 IN_A_ROW = 5
 """Equal refusals of a rule's mails, or unknown addresses of a sender's, with none taken between them."""
+
+
+class RefusalCounted(Enum):
+    """What one more refusal of a rule's mails means for the rule."""
+
+    BORNE = auto()
+    """It goes on."""
+    LAST = auto()
+    """It stops with this one."""
+    TOO_LATE = auto()
+    """It has stopped already, while this mail was on its way."""
 
 
 class Streaks:
@@ -31,16 +43,18 @@ class Streaks:
             self._rules[rule] = ("", 0)
             self._unknown[sender] = 0
 
-    def refused(self, rule: str, reply: Reply) -> bool:
-        """The server said never; whether the rule stops with this one."""
+    def refused(self, rule: str, reply: Reply) -> RefusalCounted:
+        """The server said never; counted and judged in one step, for other connections hear the same at this moment."""
         with self._lock:
+            if rule in self._stopped:
+                return RefusalCounted.TOO_LATE
             code = code_of(str(reply))
             latest, count = self._rules.get(rule, ("", 0))
             self._rules[rule] = (code, count + 1 if code == latest else 1)
-            if self._rules[rule][1] < IN_A_ROW or rule in self._stopped:
-                return False
+            if self._rules[rule][1] < IN_A_ROW:
+                return RefusalCounted.BORNE
             self._stopped.add(rule)
-            return True
+            return RefusalCounted.LAST
 
     def stopped(self, rule: str) -> bool:
         """Whether this execution stopped the rule."""

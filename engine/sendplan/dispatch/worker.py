@@ -16,7 +16,7 @@ from sendplan.dispatch.desk import Desk, UnrecordedError, recipients_of
 from sendplan.dispatch.job import Job, Services, composed, left_open
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.model import CAUSES, LEVELS, Cause, Ending, Result, Verdict
-from sendplan.dispatch.refusals_in_a_row import IN_A_ROW
+from sendplan.dispatch.refusals_in_a_row import IN_A_ROW, RefusalCounted
 from sendplan.dispatch.retries import delay
 from sendplan.dispatch.stopping import Stop
 from sendplan.events import emit
@@ -346,12 +346,12 @@ class Worker:
         return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
 
     def _refused_for_good(self, entry: Entry, reply: Reply, *, intended: bool) -> Result:
-        if not self._lane.streaks.stopped(entry.rule):
+        refusal = self._lane.streaks.refused(entry.rule, reply)
+        if refusal is not RefusalCounted.TOO_LATE:
             self._desk.fail(entry, reply, intended=intended)
-            if self._lane.streaks.refused(entry.rule, reply):
+            if refusal is RefusalCounted.LAST:
                 self._desk.pause_rule(entry.rule, reply)
             return self._result(entry, Ending.FAILED, str(reply), code=reply.code)
-        # It was on its way when another connection heard the last refusal that was borne.
         if not intended:
             return left_open(entry, Reason.PAUSED, _RULE_STOPPED)
         self._desk.release(entry, str(reply))

@@ -19,12 +19,13 @@ from sendplan.dispatch.commits import Commits
 from sendplan.dispatch.lane import Lane
 from sendplan.dispatch.minute_pace import Pace
 from sendplan.dispatch.model import Cause, Pauses
-from sendplan.dispatch.refusals_in_a_row import Streaks
+from sendplan.dispatch.refusals_in_a_row import RefusalCounted, Streaks
 from sendplan.dispatch.reports import Reports
 from sendplan.dispatch.retries import GIVE_UP, SCHEDULE, delay, next_attempt
 from sendplan.events import emit
 from sendplan.ledger import History, MessageKey, Move, Record, State
 from sendplan.mail.credentials import password_of
+from sendplan.mail.replies import Reply
 from sendplan.plan import Entry, Reason, Status
 from sendplan.problems import UserError
 from sendplan.project.settings import Limits, Secret, Sender
@@ -43,6 +44,16 @@ STREAKS = Streaks(cast("Store", None), (), ())
 
 def entry(order: str, rule: str = "reminder") -> Entry:
     return Entry(f"{order}/{rule}", Status.SEND, Reason.SEND, "due", rule, None, order, sender="main")
+
+
+# --- refusals in a row
+
+
+def test_the_fifth_refusal_is_the_last_and_those_behind_it_are_too_late() -> None:
+    """Of mails that are on their way together, four refusals are borne, the fifth stops the rule, and no more count."""
+    streaks = Streaks(cast("Store", None), (), ())
+    heard = [streaks.refused("reminder", Reply(554, "5.7.1 no")) for _ in range(8)]
+    assert [heard.count(each) for each in RefusalCounted] == [4, 1, 3]
 
 
 # --- retries

@@ -321,6 +321,8 @@ class Maker:
         )
         enabled = tuple(step for step in written if self.chance(0.85)) or written[:1]
         depth = self.random.randint(1, len(enabled))
+        requires = (settings.classes[step.klass].requires for step in enabled)
+        asked = (due, *(each for step in enabled for each in step.triggers), *filter(None, requires))
         return Rule(
             id=id_,
             ids=(id_, f"old-{id_}"),
@@ -334,7 +336,7 @@ class Maker:
             depth=None,
             lookback=self.duration_value() if self.chance(0.5) else None,
             orders_from=self.center.date() - timedelta(days=self.random.randint(0, 40)) if self.chance(0.2) else None,
-            reads=stored_fields(trigger.fields() | due.fields(), FIELDS),
+            reads=stored_fields(frozenset().union(*(each.fields() for each in asked)), FIELDS),
             description="",
             span=SPAN,
             attach=(Attached("invoice-{{ order.number }}.pdf", SPAN),) if self.chance(0.1) else (),

@@ -60,12 +60,12 @@ def searches(
         )
     by_id = {name: {rule.id: rule for rule in project.rules_for(name)} for name in sorted(wanted - unknown)}
     for id_ in (rule.id for rule in project.rules if rules is None or rule.id in rules):
-        for rule, accounts in _alike(project, {name: by_id[name][id_] for name in by_id}):
+        for rule, accounts in alike(project, {name: by_id[name][id_] for name in by_id}):
             params = project.settings.accounts[min(accounts)].params
             found = narrowings(rule, project.settings, accounts, params, now, hide_after)
             if found:
                 decided = closure(id_, by_id[min(accounts)])
-                ledger = frozenset(key[0] for each in decided.values() for key in _ledger_keys(each))
+                ledger = frozenset(key[0] for each in decided.values() for key in ledger_keys(each))
                 fields = _fields(decided.values(), project.settings)
                 yield CandidateSearch(id_, accounts, found, frozenset(decided), ledger, fields)
 
@@ -77,7 +77,7 @@ def indexes(project: Project, now: datetime) -> tuple[Index, ...]:
     return tuple(dict.fromkeys((BY_ACCOUNT, *wanted)))
 
 
-def _alike(project: Project, rules: Mapping[str, Rule]) -> Iterator[tuple[Rule, frozenset[str]]]:
+def alike(project: Project, rules: Mapping[str, Rule]) -> Iterator[tuple[Rule, frozenset[str]]]:
     """One rule, as each account's params make it, with the accounts for which it is the same."""
     accounts = project.settings.accounts
     groups: list[tuple[Rule, Mapping[str, ParamValue], list[str]]] = []
@@ -121,7 +121,7 @@ def closure(id_: str, rules: Mapping[str, Rule]) -> dict[str, Rule]:
     return found
 
 
-def _ledger_keys(rule: Rule) -> Iterator[MessageKey]:
+def ledger_keys(rule: Rule) -> Iterator[MessageKey]:
     """The keys under which a rule looks into the ledger."""
     yield from ((id_, ANY_STEP) for id_ in rule.ids)
     for step in rule.written:

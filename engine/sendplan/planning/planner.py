@@ -22,7 +22,7 @@ from sendplan.fields import catalogue
 from sendplan.ledger import History, MessageKey, Standing
 from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of
 from sendplan.planning.compiled.rule import ListedMessage
-from sendplan.planning.compiled.search import CompiledSearch, compiled_search
+from sendplan.planning.compiled.search import CompiledSearch, Disagreement, compiled_search, said_of_disagreement
 from sendplan.planning.entries import entry_of
 from sendplan.project.project import Project
 from sendplan.project.rules import Rule
@@ -36,8 +36,6 @@ _CHUNK = 500
 
 _ROWS = 5_000
 """Orders that are decided on at once by a compiled rule."""
-
-_COMPILED = True
 
 _NO_HISTORY = History()
 
@@ -119,17 +117,19 @@ def planned(
     *,
     rules: Collection[str] | None = None,
     account: str | None = None,
+    interpreted: Collection[str] = (),
 ) -> Iterator[OrderDecisions | Planned]:
     """Everything that a plan lists or warns of, without looking at orders that it says nothing about.
 
     Rule by rule, each with the candidates that the store narrows down to; an order may come again with another rule.
-    What a compiled rule can decide comes as `Planned`, all else as the interpreter's decisions.
+    What a compiled rule can decide comes as `Planned`, all else as the interpreter's decisions, and all of the rules
+    that are `interpreted`. Raises Disagreement when a rule must be.
     """
     standing = standing_of(source, project.settings)
     hide_after = clock.now if clock.replay else None
     for search in searches(project, clock.now, hide_after, source.accounts(), rules=rules, account=account):
         interpreter = _Interpreter(project, source, clock, search, standing, rules)
-        yield from _compiled(interpreter) if _COMPILED else interpreter.candidates()
+        yield from interpreter.candidates() if search.rule in interpreted else _compiled(interpreter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +220,9 @@ def _compiled(interpreter: _Interpreter) -> Iterator[OrderDecisions | Planned]:
     asked: list[str] = []
     while chunk := list(islice(rows, _ROWS)):
         listed, unclear = compiled.decide(chunk)
-        if compiled.agrees(listed, interpreter.entries):
-            yield from (Planned(compiled, each) for each in listed)
-            asked += unclear
-        else:
-            asked += [row[0] for row in chunk]
+        compiled.compare(listed, interpreter.entries)
+        yield from (Planned(compiled, each) for each in listed)
+        asked += unclear
         if len(asked) >= _ROWS:
             yield from interpreter.orders(asked)
             asked.clear()
@@ -283,11 +281,18 @@ def make_plan(
 
     `rules`, `account` and `orders` (ids) narrow it; `progress` hears how many orders have been looked at.
     """
-    decided = planned(project, source, clock, rules=rules, account=account)
-    if orders is not None:
-        decided = (each for each in decided if each.order in orders)
-    counted = _counting(decided, progress)
-    return plan_from(project, source, clock, counted, rules=rules, show_addresses=show_addresses)
+    doubted: set[str] = set()
+    while True:
+        decided = planned(project, source, clock, rules=rules, account=account, interpreted=doubted)
+        if orders is not None:
+            decided = (each for each in decided if each.order in orders)
+        counted = _counting(decided, progress)
+        try:
+            return plan_from(
+                project, source, clock, counted, rules=rules, show_addresses=show_addresses, doubted=doubted
+            )
+        except Disagreement as found:
+            doubted.add(found.rule)
 
 
 def plan_from(
@@ -298,8 +303,9 @@ def plan_from(
     *,
     rules: Collection[str] | None = None,
     show_addresses: bool = False,
+    doubted: Collection[str] = (),
 ) -> Plan:
-    """The plan that these decisions make."""
+    """The plan that these decisions make; of `doubted` rules the compiled form was found to be wrong."""
     entries = [
         _broken_entry(each.id, str(each.problem.span), each.problem.message)
         for each in project.broken
@@ -326,7 +332,10 @@ def plan_from(
         digest=project.digest,
         entries=tuple(entries),
         refused="per_run" if limit is not None and sends > limit else None,
-        warnings=tuple(_warnings(project, source, missed, unknown, rules)),
+        warnings=(
+            *map(said_of_disagreement, sorted(doubted)),
+            *_warnings(project, source, missed, unknown, rules),
+        ),
         missed=tuple(sorted(missed, key=lambda each: (each.rule, each.at, each.order, each.step or ""))),
         unknown=dict(sorted(unknown.items())),
         formulas={

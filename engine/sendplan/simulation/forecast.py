@@ -12,11 +12,13 @@ from sendplan.calendar import Calendar
 from sendplan.comparing.revisions import broken_there
 from sendplan.cron import cron_error, firings
 from sendplan.fields import Moment
+from sendplan.planning.compiled.search import Disagreement, said_of_disagreement
 from sendplan.planning.planner import never_carried
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
-from sendplan.simulation.simulate import Send, Simulation, closed_windows, simulate, starts_of, usual_runs
+from sendplan.simulation.simulate import Simulation, closed_windows, simulate, starts_of, usual_runs
 from sendplan.simulation.volumes import ComparedVolumes, Periods, Row, Volumes, message_rows, periods, volumes
+from sendplan.simulation.walks import Send
 from sendplan.store import Reader, open_reader
 from sendplan.store.records import overrides_of
 from sendplan.text import counted, minute
@@ -127,14 +129,14 @@ def forecast(
     rule_sets = [project] if before is None else [project, before]
     runs = _runs(every, rule_sets, span)
     with closing(_reader(project, project)) as reader:
-        done = _simulated(project, reader, runs, span, progress)
-        warnings = list(_warnings(project, reader, done))
+        done, doubted = _simulated(project, reader, runs, span, progress)
+        warnings = [*doubted, *_warnings(project, reader, done)]
         walked = reader.counts().get("orders", 0)
     other = None
     if before is not None:
         with closing(_reader(before, project)) as reader:
-            other = _simulated(before, reader, runs, span, lambda done: progress(walked + done))
-        warnings += broken_there(before, name)
+            other, doubted = _simulated(before, reader, runs, span, lambda done: progress(walked + done))
+        warnings += [*doubted, *broken_there(before, name)]
     rhythm = every or project.settings.schedule or "daily at 06:00 and when a window opens"
     return Forecast(project, span, done, other, name, rhythm, tuple(warnings))
 
@@ -181,7 +183,8 @@ def _reader(rules: Project, at: Project) -> Reader:
 
 def _simulated(
     rules: Project, reader: Reader, runs: Sequence[datetime], span: TimeSpan, progress: Callable[[int], None]
-) -> Simulation:
+) -> tuple[Simulation, list[str]]:
+    """The simulation, and what to be warned of that has to do with how it was made."""
     # What people decide on the first day counts from its beginning: a forecast from today knows what is decided.
     calendar = rules.settings.calendar
     decided = calendar.instant(calendar.day(span.begin) + timedelta(days=1))
@@ -189,7 +192,15 @@ def _simulated(
         (each for each in reader.suppressions() if each.at < decided),
         (each for each in reader.snoozes() if each.at < decided),
     )
-    return simulate(rules, starts_of(reader, span.begin), runs, overrides=overrides, progress=progress)
+    doubted: set[str] = set()
+    while True:
+        starts = starts_of(reader, span.begin)
+        try:
+            done = simulate(rules, starts, runs, overrides=overrides, interpreted=doubted, progress=progress)
+        except Disagreement as found:
+            doubted.add(found.rule)
+        else:
+            return done, list(map(said_of_disagreement, sorted(doubted)))
 
 
 def _warnings(project: Project, reader: Reader, done: Simulation) -> Iterator[str]:

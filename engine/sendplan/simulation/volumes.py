@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from sendplan.calendar import Calendar
-from sendplan.simulation.simulate import Send
+from sendplan.simulation.walks import Send
 
 UNKNOWN = "unknown"
 """The region of an order whose region is not known."""

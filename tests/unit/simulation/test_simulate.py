@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_projects import Maker
 from small_projects import SETTINGS, fill, loaded, write_project
 
 from sendplan.cron import firings
@@ -18,7 +20,8 @@ from sendplan.ledger import History, MessageKey, Overrides, Record, Snooze, Snoo
 from sendplan.plan import Reason
 from sendplan.planning.planner import Clock, decide_order
 from sendplan.project.project import Project
-from sendplan.simulation.simulate import Send, Start, simulate, starts_of
+from sendplan.simulation.simulate import simulate, starts_of
+from sendplan.simulation.walks import Send, Start
 from sendplan.store import open_reader, open_store
 from sendplan.store.records import StoredOrder
 
@@ -54,7 +57,7 @@ def decided_at_every_run(
     history, records = start.history, dict(start.history.records)
     fields = [name for name, each in project.settings.fields.items() if not each.derived_from]
     for run in runs:
-        imported = {"web": dict.fromkeys(fields, run)}
+        imported = dict.fromkeys(project.settings.accounts, dict.fromkeys(fields, run))
         decided = decide_order(project, start.order, history, Standing(imported, overrides), Clock(run, replay=True))
         for decision in decided.decisions if decided else ():
             if decision.reason is Reason.SEND:
@@ -189,6 +192,24 @@ def test_only_what_can_change_is_looked_at(
     for start in starts:
         expected = sorted(decided_at_every_run(project, start, runs, overrides), key=Send.sort_key)
         assert list(simulate(project, [start], runs, overrides=overrides).sends) == expected
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(min_value=0))
+def test_compiled_rules_send_what_the_interpreter_sends(seed: int) -> None:
+    """Whatever rules, orders, ledger and runs are, the short way through compiled rules gives the same sends."""
+    random = Random(seed)
+    world = Maker(random).world()
+    project, step = world.project, random.choice((timedelta(days=1), timedelta(hours=7), timedelta(minutes=1207)))
+    runs = [world.clock.now + number * step for number in range(-random.randint(0, 20), 15)]
+    records = [{(each.rule, each.step): each for each in world.records if each.order == f"O{n}"} for n in range(12)]
+    starts = [
+        Start(StoredOrder(f"O{n}", str(values["account"]), 1, values), History(records[n] if n % 3 else {}))
+        for n, values in enumerate(world.orders)
+    ]
+    sends = (decided_at_every_run(project, start, runs, world.overrides) for start in starts)
+    expected = sorted((each for own in sends for each in own), key=Send.sort_key)
+    assert list(simulate(project, starts, runs, overrides=world.overrides).sends) == expected
 
 
 # --- what a replay shows ---

@@ -18,6 +18,7 @@ from syrupy.assertion import SnapshotAssertion
 from sendplan import cli
 from sendplan.fields import Value
 from sendplan.ledger import Snooze, SnoozeSubject
+from sendplan.planning.compiled.rule_code import StepWriter
 from sendplan.simulation.chart import text_bar
 from sendplan.simulation.volumes import PeriodLength, periods
 from sendplan.store import open_store
@@ -95,6 +96,20 @@ def test_json_is_what_the_language_says(folder: Path, capsys: pytest.CaptureFixt
         "sends": [{**send, "key": "E0/dunning/reminder", "order": "E0", "region": None}],
         "volumes": {"by_rule": {"dunning": 1}, "by_day": {"2026-03-09": 1}, "by_region": {"unknown": 1}},
     }
+
+
+def test_what_a_compiled_rule_gets_wrong_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulation trusts the interpreter where a compiled rule decides otherwise, and asks for a report of that."""
+    assert simulate(folder, "--format", "json") == 0
+    expected = capsys.readouterr()
+    monkeypatch.setattr(StepWriter, "_trigger", lambda writer: None)
+    assert simulate(folder, "--format", "json") == 0
+    found = capsys.readouterr()
+    assert found.out == expected.out
+    assert "dunning: a mistake in sendplan, please report it" in found.err
+    assert "report" not in expected.err
 
 
 def test_what_was_put_off_on_the_first_day_is_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from sendplan.deciding.progress import Progress, progress
 from sendplan.expressions import Sent
 from sendplan.fields import PERSONAL
 from sendplan.ledger import History, Record, State
 from sendplan.planning.compiled.cells import MomentCell, Unusual
-from sendplan.planning.compiled.rule_code import ASK, AnswerKind, Decided, ListingAnswer, StepWriter, World
+from sendplan.planning.compiled.rule_code import (
+    ASK,
+    CLOCK_ARGUMENTS,
+    AnswerKind,
+    Decided,
+    ListingAnswer,
+    StepClock,
+    StepWriter,
+    World,
+)
 from sendplan.project.regions import ADDRESS_FIELDS
 from sendplan.project.rules import Rule, Step
 from sendplan.store.records import OrderCells
@@ -40,6 +50,11 @@ class _StepFunction:
     decide: Callable[..., Decided]
     kinds: tuple[AnswerKind, ...]
     sent: tuple[Sent, ...]
+    clock: Callable[[datetime], StepClock]
+
+
+Clocks: TypeAlias = Mapping[str, StepClock]
+"""A moment, as each step's function is told it, by the step's id."""
 
 
 class CompiledRule:
@@ -56,7 +71,11 @@ class CompiledRule:
         self.columns = self._columns([kind for each in writers.values() for kind in each.kinds], writers.values())
         self._functions = {key: self._function(each) for key, each in writers.items()}
         self._first = self._functions[rule.steps[0].id, False]
-        self._untouched = Progress(None, "", tuple((step, None) for step in rule.steps), None)
+        self._untouched = progress(rule, History())
+
+    def clocks(self, now: datetime) -> Clocks:
+        """A moment (UTC) for `decide`; raises Unusual when the interpreter has to decide on every order then."""
+        return {step: function.clock(now) for (step, _), function in self._functions.items()}
 
     def _written(self, step: Step, *, following: bool) -> StepWriter:
         writer = StepWriter(self.rule, step, self.world, following=following)
@@ -71,23 +90,29 @@ class CompiledRule:
         return scratch.columns | {name: text for each in writers for name, text in each.writer.columns.items()}
 
     def _function(self, writer: StepWriter) -> _StepFunction:
-        arguments = ("_account", "_last", "_retry", *writer.writer.sent)
+        arguments = (*CLOCK_ARGUMENTS, "_account", "_last", "_retry", *writer.writer.sent)
         decide = writer.writer.function(arguments, self.columns)
-        return _StepFunction(decide, tuple(writer.kinds), tuple(writer.writer.sent.values()))
+        return _StepFunction(decide, tuple(writer.kinds), tuple(writer.writer.sent.values()), writer.clock)
 
-    def decide(self, cells: OrderCells) -> ListedMessage | Any:
-        """What the plan says of an order; None when nothing, `ASK` when the interpreter has to decide."""
+    def decide(self, cells: OrderCells, clocks: Clocks, history: History | None = None) -> ListedMessage | Any:
+        """What the plan says of an order; None when nothing, `ASK` when the interpreter has to decide.
+
+        Where only sends matter, a moment says when to look again, if nothing else happens to the order before. The
+        ledger stands among the cells, unless it is given.
+        """
         account = self.world.settings.account_names.get(cells[1])
         if account not in self.world.accounts:
             return None
         try:
-            if cells[2] is None:
-                function, found = self._first, self._untouched
-                answer = function.decide(cells, account, None, None) if not function.sent else ASK
-            else:
+            if history is None and cells[2] is not None:
                 history = History(_records(cells))
+            if history is None or not history.records:
+                function, found = self._first, self._untouched
+                clock = clocks[self.rule.steps[0].id]
+                answer = function.decide(cells, *clock, account, None, None) if not function.sent else ASK
+            else:
                 found = progress(self.rule, history)
-                function, answer = self._with_history(cells, account, history, found)
+                function, answer = self._with_history(cells, account, clocks, history, found)
         except Unusual:
             return ASK
         if not isinstance(answer, ListingAnswer):
@@ -95,7 +120,7 @@ class CompiledRule:
         return ListedMessage(cells, account, function.kinds[answer.kind], answer, found)
 
     def _with_history(
-        self, cells: OrderCells, account: str, history: History, found: Progress
+        self, cells: OrderCells, account: str, clocks: Clocks, history: History, found: Progress
     ) -> tuple[_StepFunction, Decided]:
         function = self._first
         if not found.left or found.doubtful is not None:
@@ -110,7 +135,7 @@ class CompiledRule:
         function = self._functions[key]
         sent = [self._sent(history, node) for node in function.sent]
         retry = record.next_attempt if record is not None else None
-        return function, function.decide(cells, account, _cell(last), _cell(retry), *sent)
+        return function, function.decide(cells, *clocks[step.id], account, _cell(last), _cell(retry), *sent)
 
     @staticmethod
     def _sent(history: History, node: Sent) -> MomentCell:
@@ -121,8 +146,12 @@ class CompiledRule:
         return encode_instant(record.at)
 
 
-def _cell(moment: Any) -> MomentCell | None:
-    return None if moment is None else encode_instant(moment)
+def _cell(moment: datetime | None) -> MomentCell | None:
+    if moment is None:
+        return None
+    if moment.microsecond:
+        raise Unusual
+    return encode_instant(moment)
 
 
 def _records(cells: OrderCells) -> dict[tuple[str, str], Record]:

@@ -18,7 +18,7 @@ from sendplan.deciding.held_back import outdated, paused, stops
 from sendplan.deciding.timing import earliest_day
 from sendplan.expressions import Expression, ParamValue, walk
 from sendplan.expressions.nodes import Conditional
-from sendplan.fields import PERSONAL
+from sendplan.fields import PERSONAL, FieldType
 from sendplan.ledger import SnoozeSubject, Standing
 from sendplan.plan import Reason
 from sendplan.planning.compiled.cells import CellCalendar, MomentCell, Unusual
@@ -68,7 +68,25 @@ class ListingAnswer(NamedTuple):
 Row: TypeAlias = tuple[Any, ...]
 """An order: id, account as it is stored, its ledger rows as text, whether a row of it was refused, then cells."""
 
-Decided: TypeAlias = "ListingAnswer | Ask | None"
+Decided: TypeAlias = "ListingAnswer | Ask | MomentCell | None"
+
+
+class StepClock(NamedTuple):
+    """A moment, as the function of a step is told it."""
+
+    now: MomentCell
+    latest: MomentCell
+    """The last moment that has come: it may be marked as a bare date."""
+    earliest: int
+    """The place of the first day of which a lookback still takes orders."""
+    opening: MomentCell
+    """When the window is open next: `now` while it is."""
+    ended: Callable[[MomentCell], bool] | None
+    """Whether what was due at a moment expires before it can leave."""
+
+
+CLOCK_ARGUMENTS = ("_NOW", "_CLOCK", "_EARLIEST", "_OPENING", "_ended")
+"""What a function calls the parts of its clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,8 @@ class World:
     """Whether the clock was set back, so that events after it are hidden."""
     calendar: CellCalendar
     places: AddressRegions
+    only_sends: bool = False
+    """Whether nothing matters but what leaves, and when one must look again: no warnings, nothing that is held."""
 
     def writer(self) -> FunctionWriter:
         """For one function."""
@@ -109,8 +129,10 @@ class StepWriter:
         self.names = self.writer.namespace
         self.reads: set[str] = set()
         self.kinds: list[AnswerKind] = []
-        self.now = encode_instant(world.now)
-        self.names |= {"ASK": ASK, "_CLOCK": self.now + 1, "_NOW": self.now, "_day": world.calendar.day}
+        self.window = self.settings.windows[step.window] if step.window else None
+        self.names |= {"ASK": ASK, "_day": world.calendar.day}
+        self.unclear = "None" if world.only_sends else "ASK"
+        """What is answered where nothing leaves, but a plan may warn."""
 
     def write(self) -> None:
         """Ask all questions; raises Unusual for a step that the interpreter has to decide on for every order."""
@@ -126,15 +148,24 @@ class StepWriter:
         self._held()
         self._kept_back()
         self._later()
-        self._answer(Reason.SEND, "_NOW")
+        self.line(f"return {self._listed(Reason.SEND, '_NOW')}")
+
+    def clock(self, now: datetime) -> StepClock:
+        """A moment (UTC) for the function; raises Unusual when the interpreter has to decide on every order then."""
+        calendar, lookback, expires = self.world.calendar, self.rule.lookback, self.step.expires
+        opening = next_opening(calendar.calendar, self.window, now) if self.window else now
+        if opening is None:
+            raise Unusual
+        earliest = 0 if lookback is None else calendar.place(earliest_day(calendar.calendar, lookback, now))
+        cell, opens = encode_instant(now), encode_instant(opening)
+        return StepClock(cell, cell + 1, earliest, opens, calendar.ended(expires, opens) if expires else None)
 
     def line(self, text: str) -> None:
         self.writer.lines.append(text)
 
-    def _answer(self, reason: Reason, send_at: str, *, hold: str | None = None, account: str = "None") -> None:
-        self.line(f"return {self._listed(reason, send_at, hold=hold, account=account)}")
-
     def _listed(self, reason: Reason, send_at: str, *, hold: str | None = None, account: str = "None") -> str:
+        if self.world.only_sends and reason is not Reason.SEND:
+            return send_at
         self.kinds.append(AnswerKind(self.step, reason, hold, tuple(sorted(self.reads - PERSONAL))))
         self.names["_Answer"] = ListingAnswer
         return f"_Answer({len(self.kinds) - 1}, {account}, _due, {send_at}, _follows)"
@@ -148,7 +179,11 @@ class StepWriter:
         roots = [self._read(each).root for each in expressions]
         true = " and ".join(map(self.writer.true, roots))
         false = " or ".join(map(self.writer.false, roots))
-        self.line(f"if not ({true}): return None if {false} else ASK")
+        self.line(f"if not ({true}): return {self._unless(false)}")
+
+    def _unless(self, known: str) -> str:
+        """Nothing to say where a condition is met."""
+        return "None" if self.world.only_sends else f"None if {known} else ASK"
 
     # --- questions ---
 
@@ -200,38 +235,38 @@ class StepWriter:
         self.line(f"_due = {code.source}")
         if not code.always:
             undecided = any(isinstance(node, Conditional) for node in walk(self.rule.due.root))
-            self.line(f"if _due is None: return {'ASK' if undecided else 'None'}")
+            self.line(f"if _due is None: return {self.unclear if undecided else 'None'}")
         self.line("_follows = False")
         if self.step.after is not None and self.following:
             self.line(f"_next = {self.writer.adder(self.step.after)}(_last)")
             self.line("if _next - _next % 1000 > _due - _due % 1000: _due, _follows = _next, True")
 
     def _too_old(self) -> None:
-        """What is too old may have been missed."""
-        if self.rule.lookback is not None:
-            calendar = self.world.calendar
-            earliest = calendar.place(earliest_day(calendar.calendar, self.rule.lookback, self.world.now))
-            if not self.following:
-                self.reads.add("ordered")
-            counted = "_due" if self.following else self.writer.column("ordered")
-            self.line(f"if _day({counted}) < {earliest}: return ASK")
+        """What is too old may have been missed; while a field that the due date reads is young, an order is not."""
+        if self.rule.lookback is None:
+            return
+        fields = self.settings.fields
+        read = sorted(name for name in self.rule.due.fields() - {"ordered"} if fields[name].type is FieldType.MOMENT)
+        if self.following:
+            self.line(f"if _day(_due) < _EARLIEST: return {self.unclear}")
+            return
+        self.reads.add("ordered")
+        ordered = self.writer.column("ordered")
+        if self.world.only_sends:
+            moments = [self.writer.variable(self.writer.field(name).source) for name in read]
+            old = " and ".join(f"({each} is None or _day({each}) < _EARLIEST)" for each in moments)
+            self.line(f"if _day({ordered}) < _EARLIEST: return {f'None if {old} else ASK' if old else 'None'}")
+        else:
+            self.line(f"if _day({ordered}) < _EARLIEST: return ASK")
 
     def _expired(self) -> None:
-        self.line("if _due > _CLOCK: return None")
-        window = self.settings.windows[self.step.window] if self.step.window else None
-        calendar = self.world.calendar
-        opening = next_opening(calendar.calendar, window, self.world.now) if window else self.world.now
-        if opening is None:
-            raise Unusual
-        self.opening = encode_instant(opening)
-        self.outside = opening != self.world.now
+        self.line(f"if _due > _CLOCK: return {'_due' if self.world.only_sends else 'None'}")
         if self.step.expires is not None:
             self.writer.count_days(self.step.expires)
-            ended = self.writer.constant(calendar.ended(self.step.expires, self.opening), "_ended")
-            self.line(f"if {ended}(_due): return ASK")
-            self.names["_end"] = calendar.end
+            self.line(f"if _ended(_due): return {self.unclear}")
+            self.names["_end"] = self.world.calendar.end
             expires = self.writer.constant(self.step.expires, "_expires")
-            self.line(f"if _retry is not None and _end(_due, {expires}) <= _retry: return ASK")
+            self.line(f"if _retry is not None and _end(_due, {expires}) <= _retry: return {self.unclear}")
 
     def _held(self) -> None:
         snoozes = self.world.standing.overrides.snoozes
@@ -243,7 +278,8 @@ class StepWriter:
             root = self._read(hold.when).root
             free, held = self.writer.false(root), self.writer.true(root)
             answer = self._listed(Reason.HELD, "None", hold=hold.name)
-            self.line(f"if not {free}: return {answer} if {held} else ASK")
+            kept = answer if self.world.only_sends else f"{answer} if {held} else ASK"
+            self.line(f"if not {free}: return {kept}")
 
     def _kept_back(self) -> None:
         """Pauses, which stand for whole accounts, and data that may be wrong."""
@@ -253,7 +289,7 @@ class StepWriter:
         if kept:
             name = self.writer.constant(frozenset(kept), "_PAUSED")
             self.line(f"if _account in {name}: return {self._listed(Reason.PAUSED, 'None', account='_account')}")
-        self.line("if _refused: return ASK")
+        self.line(f"if _refused: return {self.unclear}")
         old = {name for name in self.world.accounts if self._is_outdated(name)}
         if old:
             name = self.writer.constant(frozenset(old), "_OUTDATED")
@@ -267,19 +303,19 @@ class StepWriter:
     def _later(self) -> None:
         answer = self._listed(Reason.RETRY_LATER, "_retry")
         self.line(f"if _retry is not None and _retry > _NOW: return {answer}")
-        if self.outside:
-            self._answer(Reason.OUTSIDE_WINDOW, str(self.opening))
+        if self.window is not None:
+            self.line(f"if _OPENING > _NOW: return {self._listed(Reason.OUTSIDE_WINDOW, '_OPENING')}")
 
     def _allowed(self) -> Callable[[Any, Any, Any], bool | Ask | None]:
         """Whether a step goes to an address: True, None where it does not, `ASK` where the region is unknown."""
         allowed = self.step.regions or frozenset()
         everywhere = allowed >= {region.name for region in self.settings.regions}
-        places = self.world.places
+        places, unclear = self.world.places, None if self.world.only_sends else ASK
 
         def allowed_in(country: Any, postcode: Any, street: Any) -> bool | Ask | None:
             located = places.locate(country, postcode, street)
             if located.missing:
-                return True if everywhere else ASK
+                return True if everywhere else unclear
             return True if located.region in allowed else None
 
         return allowed_in

@@ -1,6 +1,6 @@
 """One search of a plan, decided on cells; what it lists becomes entries, in the interpreter's words.
 
-The interpreter is asked once for each kind of answer. Where it says anything else, it decides on the whole search.
+The interpreter is asked once for each kind of answer. Where it says anything else, it decides on everything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from sendplan.planning.compiled.rule import SHOWN, CompiledRule, ListedMessage
 from sendplan.planning.compiled.rule_code import ASK, AnswerKind, World
 from sendplan.planning.entries import chosen_template, fact_json, hidden
 from sendplan.project.project import Project
-from sendplan.project.rules import Rule
 from sendplan.store.records import OrderCells
 from sendplan.store.sql.encoding import Codec, decode_decimal, encode_instant
 
@@ -34,12 +33,29 @@ _LEDGER_COLUMNS = 4
 """What stands before the cells of fields."""
 
 
+class Disagreement(Exception):  # noqa: N818 -- it is ours, not the user's
+    """A compiled rule decided otherwise than the interpreter, which has to decide alone then."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
+
+
+def said_of_disagreement(rule: str) -> str:
+    """A warning: people can trust the result, and should tell us."""
+    return (
+        f"{rule}: a mistake in sendplan, please report it: the compiled form of this rule decided otherwise than the "
+        "rule itself; what stands here is decided by the rule itself"
+    )
+
+
 class CompiledSearch:
     """Decides on a rule's candidates; raises Unusual when the interpreter has to decide on all of them."""
 
-    def __init__(self, project: Project, rule: Rule, world: World) -> None:
-        self.project, self.world = project, world
-        self.rule = CompiledRule(rule, world)
+    def __init__(self, project: Project, rule: CompiledRule) -> None:
+        self.project, self.rule = project, rule
+        self.world = world = rule.world
+        self.clocks = rule.clocks(world.now)
         self.columns = tuple(self.rule.columns)
         self._places = {name: place for place, name in enumerate(self.columns, start=_LEDGER_COLUMNS)}
         self._calendar = world.settings.calendar
@@ -56,28 +72,28 @@ class CompiledSearch:
         """What is listed, and the ids of the orders on which the interpreter has to decide."""
         listed: list[ListedMessage] = []
         asked: list[str] = []
-        decide = self.rule.decide
+        decide, clocks = self.rule.decide, self.clocks
         for row in rows:
-            found = decide(row)
+            found = decide(row, clocks)
             if found is ASK:
                 asked.append(row[0])
             elif found is not None:
                 listed.append(found)
         return listed, asked
 
-    def agrees(self, listed: Sequence[ListedMessage], interpreted: Callable[[Sequence[str]], dict[str, Entry]]) -> bool:
-        """Whether the interpreter lists the first order of each new kind of answer in the same way."""
+    def compare(
+        self, listed: Sequence[ListedMessage], interpreted: Callable[[Sequence[str]], dict[str, Entry]]
+    ) -> None:
+        """Raises Disagreement unless the interpreter lists the first order of each new kind of answer alike."""
         first = {(each.kind, each.answer.account): each for each in reversed(listed)}
         new = {kind: each for kind, each in first.items() if kind not in self._said}
         entries = interpreted([each.cells[0] for each in new.values()]) if new else {}
         for kind, each in new.items():
             entry = entries.get(each.cells[0])
-            if entry is None:
-                return False
-            self._said[kind] = None if each.kind.reason in _SAID else entry.why
-            if entry != self.entry(each):
-                return False
-        return True
+            if entry is not None:
+                self._said[kind] = None if each.kind.reason in _SAID else entry.why
+            if entry is None or entry != self.entry(each):
+                raise Disagreement(self.rule.rule.id)
 
     def entry(self, listed: ListedMessage, *, show_addresses: bool = False) -> Entry:
         """The line of the plan."""
@@ -175,23 +191,42 @@ class CompiledSearch:
         return self._facts[kind]
 
 
-def compiled_search(
-    project: Project, search: CandidateSearch, standing: Standing, now: datetime, *, hidden: bool
-) -> CompiledSearch | None:
-    """The search's rule as functions; None when the interpreter has to decide on all of its candidates.
+def compiled_rule(
+    project: Project,
+    id_: str,
+    accounts: frozenset[str],
+    standing: Standing,
+    now: datetime,
+    *,
+    hidden: bool,
+    only_sends: bool = False,
+) -> CompiledRule | None:
+    """A rule of accounts for which it is the same; None when the interpreter has to decide on all of their orders.
 
-    `now` is UTC; `hidden`: the clock was set back, so that events after it are hidden.
+    `now` is UTC; `hidden`: the clock was set back, so that events after it are hidden. `only_sends` as in `World`.
     """
-    if search.rule is None:
-        return None
-    settings, name = project.settings, min(search.accounts)
-    rule = next(each for each in project.rules_for(name) if each.id == search.rule)
-    known = (settings.accounts[each] for each in search.accounts)
-    accounts = frozenset(each.name for each in known if not each.closed and rule.id not in each.skip)
+    settings, name = project.settings, min(accounts)
+    rule = next(each for each in project.rules_for(name) if each.id == id_)
+    known = (settings.accounts[each] for each in accounts)
+    asked = frozenset(each.name for each in known if not each.closed and rule.id not in each.skip)
     params = settings.accounts[name].params
     try:
         calendar, places = CellCalendar(settings.calendar, now), AddressRegions(settings.regions)
-        world = World(settings, accounts, params, standing, now, hidden, calendar, places)
-        return CompiledSearch(project, rule, world)
+        return CompiledRule(
+            rule, World(settings, asked, params, standing, now, hidden, calendar, places, only_sends=only_sends)
+        )
+    except Unusual:
+        return None
+
+
+def compiled_search(
+    project: Project, search: CandidateSearch, standing: Standing, now: datetime, *, hidden: bool
+) -> CompiledSearch | None:
+    """The search's rule as functions; None when the interpreter has to decide on all of its candidates."""
+    if search.rule is None:
+        return None
+    rule = compiled_rule(project, search.rule, search.accounts, standing, now, hidden=hidden)
+    try:
+        return CompiledSearch(project, rule) if rule is not None else None
     except Unusual:
         return None

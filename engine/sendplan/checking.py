@@ -29,6 +29,7 @@ def check(folder: Path) -> list[Problem]:
     problems += templates.check()
     problems += _attached(project, templates)
     problems += _imports(project)
+    problems += _shared_fields(project)
     if not any(problem.is_error for problem in problems):
         # With a rule broken nobody can tell what is unused, or what the others do.
         problems += lint(read_subject(project))
@@ -73,6 +74,34 @@ def _imports(project: Project) -> Iterable[Problem]:
         for problem in read_mapping(source.mapping, settings, source.file)[1]:
             span = problem.span and replace(problem.span, file=place["mapping"])
             yield replace(problem, span=span)
+
+
+def _shared_fields(project: Project) -> Iterable[Problem]:
+    """Fields on which mail depends, and which two files under `imports:` write for the same orders."""
+    from sendplan.importing.shared_fields import clashes
+
+    settings, document = project.settings, project.documents[FILE]
+    for first, second, fields in clashes(settings):
+        one, other = (first, second) if second.matches else (second, first)
+        named = ", ".join(f"`{each}`" for each in fields)
+        mapping = next((each.mapping for each in settings.imports if each.name == one.name), None)
+        where = f"`{shown_path(mapping, settings.folder)}`" if mapping else f"the file of `{one.name}`"
+        if other.matches:
+            effect = "until then an empty cell of one clears nothing, and it is as old as the older of both files"
+            help_ = f"leave {named} out of {where}, so that the other alone says it; {effect}"
+        else:
+            help_ = (
+                "say by `accounts:` in each mapping whose orders it has, or leave it out of one: an empty cell of one "
+                "clears what the other brought, and either file makes it fresh"
+            )
+        message = f"the imports `{first.name}` and `{second.name}` both write {named}, perhaps of the same orders"
+        place = document.key_span(("imports", second.name))
+        yield Problem("shared-field", message, place, help_, Severity.WARNING)
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """A path as the settings name it."""
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 
 def _not_ignored(problems: Iterable[Problem], documents: Mapping[str, Document]) -> Iterable[Problem]:

@@ -167,6 +167,7 @@ CODES: dict[str, str] = {
     "renamed-without-formerly": "A new id that hides what was sent under the old one",
     "scenario": "A scenario that cannot be played as written",
     "sent-circle": "Rules that wait for each other",
+    "shared-field": "A field that two imports write for the same orders",
     "step-unreachable": "A step that nobody can reach",
     "store-broken": "A store that cannot be written",
     "store-busy": "A store that other commands keep busy",

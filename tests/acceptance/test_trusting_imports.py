@@ -93,10 +93,11 @@ def test_a_header_alone_renews_only_what_its_mapping_answers_for(shop: Project) 
     """A day without payments is news where a mapping names the accounts, and says nothing of anybody without one."""
     shop("import", _file(shop, "orders.csv", [f"{HEAD},paid", f"{UNPAID},"], "2026-08-20 09:00"))
     empty = _file(shop, "empty.csv", ["id,ordered,paid"])
-    shop("import", empty)
+    assert "it renews nothing" in shop("import", empty).err
     assert _dunned(shop) == {"F1": "stale_data"}
     shop.write("m.yaml", "accounts: [ebay-de]\nfields: {id: id, ordered: ordered, paid: paid}\n")
-    assert shop("import", empty, "--mapping", "m.yaml").code == 0
+    told = shop("import", empty, "--mapping", "m.yaml")
+    assert (told.code, "counts as fresh for ebay-de" in told.err) == (0, True)
     assert _dunned(shop) == {"F1": "send"}
 
 
@@ -191,3 +192,64 @@ def test_a_history_without_its_columns_is_refused(shop: Project) -> None:
     assert result.code == 1
     assert "the file has no column `at`" in result.err
     assert shop("import", "sent.csv", "--history", "--mapping", "sent.csv").code == 2
+
+
+# --- orders and payments in files of their own ---
+
+WEB, BANK = "{file: orders.csv, mapping: orders.yaml}", "{file: payments.csv, mapping: payments.yaml}"
+
+
+def _two_files(shop: Project) -> None:
+    """Orders that tell of no payment, and a file of payments that finds them."""
+    shop.edit("sendplan.yaml", "store:", f"imports: {{web: {WEB}, bank: {BANK}}}\nstore:")
+    fields = "id: id, ordered: ordered, email: email, country: country, total: total, paid: paid"
+    shop.write("orders.yaml", f"accounts: [ebay-de]\nfields: {{{fields}}}\n")
+    shop.write("payments.yaml", "match: number\naccounts: [ebay-de]\nfields: {number: Ref, paid: Date}\n")
+    _file(shop, "orders.csv", [f"{HEAD},paid", f"{UNPAID},", f"{OTHER},"])
+    _file(shop, "payments.csv", ["Ref,Date", "F1,2026-08-20"])
+
+
+def test_payments_outlive_an_export_of_orders_that_knows_none(shop: Project) -> None:
+    """An empty cell of the orders takes back no payment, whether the payments come, are fewer today or are missing."""
+    _two_files(shop)
+    shop("import")
+    assert _dunned(shop) == {"F2": "send"}
+    _file(shop, "payments.csv", ["Ref,Date", "F2,2026-08-22"])
+    shop("import")
+    assert _dunned(shop) == {}
+    shop.path("payments.csv").unlink()
+    shop("import")
+    shop("import", "orders.csv", "--mapping", "orders.yaml")
+    assert _dunned(shop) == {}
+
+
+def test_a_file_of_payments_that_died_three_weeks_ago_holds_every_reminder(shop: Project) -> None:
+    """Fresh orders make no fresh payments: who may have paid since is not reminded, and the plan says since when."""
+    _two_files(shop)
+    shop("import")
+    _file(shop, "payments.csv", ["Ref,Date", "F1,2026-08-01"], "2026-08-03 09:00")
+    shop.path(".").joinpath("var", "shop.db").unlink()
+    for _ in range(2):
+        shop("import")
+        assert _dunned(shop) == {"F2": "stale_data"}
+    shop.path("payments.csv").unlink()
+    shop("import")
+    shop("import", "orders.csv", "--mapping", "orders.yaml")
+    assert _dunned(shop) == {"F2": "stale_data"}
+    entry = next(
+        each for each in shop("plan", "--now", NOW, "--format", "json").json["entries"] if each["order"] == "F2"
+    )
+    assert "`paid` was last imported 2026-08-03" in entry["why"]
+
+
+def test_orders_do_not_end_what_a_refused_row_of_payments_left(shop: Project) -> None:
+    """Payments come first and one cannot be read: the orders behind them know nothing of it, so the buyer is held."""
+    _two_files(shop)
+    shop("import")
+    _file(shop, "payments.csv", ["Ref,Date", "F1,2026-08-20", "F2,yesterday"])
+    shop("import", "payments.csv", "--mapping", "payments.yaml")
+    shop("import", "orders.csv", "--mapping", "orders.yaml")
+    assert _dunned(shop) == {"F2": "stale_data"}
+    _file(shop, "payments.csv", ["Ref,Date", "F1,2026-08-20", "F2,2026-08-23"])
+    shop("import")
+    assert _dunned(shop) == {}

@@ -46,6 +46,7 @@ def import_file(
     strict: bool = False,
     dry_run: int | None = None,
     name: str | None = None,
+    together: frozenset[str] = frozenset(),
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
     """Take a file of orders into the store; `at` (UTC) is now.
@@ -53,8 +54,9 @@ def import_file(
     `data_from` (UTC) is how old the data is, for freshness (docs/mapping.md#refused-rows); None: as old as `at`.
     Good rows are stored together, bad ones are told; with `strict` one bad row refuses the file. With `dry_run`
     nothing is stored, and the report has so many orders. `name` is how messages name the file. `progress` is told the
-    number of rows read so far. Marks of refused rows are stored together with the rest, or alone with the refusal of
-    a whole file. Raises StoreError for a store that cannot be written; nothing is stored then.
+    number of rows read so far. Of the fields in `together`, which another file writes too, an empty cell clears none,
+    and this file alone renews none. Marks of refused rows are stored together with the rest, or alone with the
+    refusal of a whole file. Raises StoreError for a store that cannot be written; nothing is stored then.
     """
     if isinstance(mapping, Path):
         read, problems = read_mapping(mapping, settings, path)
@@ -63,14 +65,15 @@ def import_file(
         mapping = read
     mapping = mapping or _without(settings)
     file = OrderFile(path, name or str(path), mapping.encoding, mapping.format)
-    work = _Import(OpenedFile(file, mapping, settings), at, dry_run)
-    with store.importing(clean(path.name), data_from or at, settings.account_names) as run:
+    work = _Import(OpenedFile(file, mapping, settings), at, dry_run, together)
+    data_from = data_from or at
+    with store.importing(clean(path.name), data_from, settings.account_names) as run:
         report = _tried(work, run, strict, progress or (lambda rows: None))
         if not report.stored:
             run.undo()
             if dry_run is None:
-                _mark_all(work.opened, run)
-    return report
+                report = replace(report, nameless=_mark_all(work.opened, run))
+    return replace(report, data_from=data_from if report.stored and work.renews else None)
 
 
 def _tried(work: _Import, run: ImportRun, strict: bool, progress: Callable[[int], None]) -> ImportReport:
@@ -89,20 +92,25 @@ def _tried(work: _Import, run: ImportRun, strict: bool, progress: Callable[[int]
     return replace(report, problems=(*report.problems, *problems))
 
 
-def _mark_all(refused: OpenedFile, run: ImportRun) -> None:
-    """Mark every order of a refused file whose id can be read: nothing that the file says of it was stored."""
+def _mark_all(refused: OpenedFile, run: ImportRun) -> int:
+    """Mark every order of a refused file whose id can be read: nothing that the file says of it was stored.
+
+    The number of its rows that name none comes back.
+    """
     mapping, file = refused.mapping, refused.file
     # What a file that was refused carries, or would if its columns were there.
     fields = refused.fields or frozenset(each.field.name for each in mapping.sources or ()) - {"id", "account"}
     naming = tuple(each for each in mapping.sources or () if each.field.name == (mapping.match or "id"))
     again = OpenedFile(file, replace(mapping, sources=naming, needs=(), only=None), refused.settings)
-    orders = RefusedOrders(again, run)
+    orders, rows = RefusedOrders(again, run), 0
     try:
         for record in again.records(orders.leave_out):
             orders.leave_out(record, passed_over=False)
+            rows += 1
     except (UserError, OSError, EOFError, ZlibError, UnicodeDecodeError):
         pass  # The refusal itself has told it; what was read so far is marked.
     orders.mark(fields)
+    return rows + again.bad.lines - orders.named
 
 
 def _without(settings: Settings) -> FileMapping:
@@ -129,6 +137,11 @@ class _Import:
     opened: OpenedFile
     at: datetime
     dry_run: int | None
+    together: frozenset[str]
+    renews: bool = False
+    """Whether it is news for freshness: it is not when every row was refused."""
+    carried: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
     suspicions: Suspicions = field(default_factory=Suspicions)
     refused: RefusedOrders = field(init=False)
     storing: Storing | None = None
@@ -138,6 +151,7 @@ class _Import:
         opened = self.opened
         self.refused = RefusedOrders(opened, run)
         self.storing = storing = Storing(opened, run, self.refused, self.suspicions, self.at, self.dry_run)
+        storing.together = self.together
         records = opened.records(self.refused.leave_out, run.encoder if self.dry_run is None else None)
         with _few_collections():
             while batch := list(islice(records, BATCH)):
@@ -146,8 +160,8 @@ class _Import:
         self.refused.mark(opened.fields)
         if opened.selection.kept:
             opened.needed.check_met()
-        self._note_carried(run, storing)
         imported = run.finish(opened.bad.lines)
+        self._note_carried(run, storing)
         told = self.report()
         counts = replace(
             told,
@@ -174,6 +188,8 @@ class _Import:
             warnings=tuple(warnings(opened, self.suspicions)),
             previews=tuple(self.storing.previews) if self.storing is not None else (),
             unused=unused_columns(opened, self.suspicions),
+            carried=self.carried,
+            accounts=self.accounts,
             refused=dict(opened.bad.codes),
         )
 
@@ -229,7 +245,9 @@ class _Import:
             carried = carried | {each.source.field.name for each in opened.readers if self._carries(each)}
         if not opened.bad.lines or opened.selection.kept > self.suspicions.refused:
             listed = opened.mapping.accounts
-            run.carried(carried, None if listed is None else map(opened.settings.present_account, listed))
+            present = None if listed is None else [opened.settings.present_account(each) for each in listed]
+            self.renews, self.carried = True, frozenset(carried)
+            self.accounts = frozenset(run.carried(self.carried - self.together, present))
 
     def _carries(self, reader: FieldReader) -> bool:
         path = getattr(reader.source.source, "path", None)

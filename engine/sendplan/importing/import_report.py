@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sendplan.fields import Value
 from sendplan.importing.bad_rows import RowCode
@@ -44,5 +45,11 @@ class ImportReport:
     """Of a dry run, the orders, as many as were asked for."""
     unused: tuple[str, ...] = ()
     """Columns, or first keys of orders, that no field reads."""
+    data_from: datetime | None = None
+    """How old its data is (UTC); None when it renews nothing."""
+    carried: frozenset[str] = frozenset()
+    """Fields that it brought, beside `id` and `account`."""
+    accounts: frozenset[str] = frozenset()
+    """For which it brought them."""
     refused: Mapping[int, tuple[RowCode, ...]] = field(default_factory=dict)
     """Line of a bad row → what is wrong with it, of the first ones."""

@@ -37,12 +37,17 @@ class Storing:
     carried: set[str] = field(default_factory=set)
     """Fields that some record brought."""
     previews: list[Preview] = field(default_factory=list)
+    together: frozenset[str] = frozenset()
+    """Fields that another file writes too, so that an empty cell here clears none of them."""
 
     def store(self, columns: Columns, lines: Sequence[int]) -> None:
         """Store records that have nothing wrong, each at its line."""
         if not lines:
             return
-        layouts = _layouts(columns, len(lines)) if self.opened.table is None else [(tuple(columns), None)]
+        for name in self.together & columns.keys():
+            columns[name] = [ABSENT if value is None else value for value in columns[name]]
+        uneven = self.opened.table is None or self.together
+        layouts = _layouts(columns, len(lines)) if uneven else [(tuple(columns), None)]
         for names, chosen in layouts:
             values = {name: columns[name] if chosen is None else [columns[name][at] for at in chosen] for name in names}
             self._store_alike(values, lines if chosen is None else [lines[at] for at in chosen])
@@ -84,7 +89,7 @@ class Storing:
         self.suspicions.refused += len(refused)
         numbers = {each.number for each in refused}
         stored = [id_ for id_, line in zip(columns["id"], lines, strict=True) if line not in numbers]
-        self.run.brought(stored, self.opened.fields)
+        self.run.brought(stored, self.opened.fields, self.opened.file.name, self.together)
         self._preview(names, rows, before, numbers)
 
     def _first_seen(self, columns: Columns) -> Columns:

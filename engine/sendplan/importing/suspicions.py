@@ -70,6 +70,9 @@ def unused_columns(opened: OpenedFile, seen: Suspicions) -> tuple[str, ...]:
 def warnings(opened: OpenedFile, seen: Suspicions) -> Iterator[Problem]:
     """Everything suspicious about a file, to be told once it was read."""
     line = opened.table.header_line if opened.table is not None else 1
+    if not opened.rows:
+        yield _without_orders(opened, line)
+        return
     if opened.mapping.own_names:
         yield from _unknown_columns(opened, seen, line)
         return
@@ -79,6 +82,18 @@ def warnings(opened: OpenedFile, seen: Suspicions) -> Iterator[Problem]:
     mapped = [s for s in (each.source for each in opened.readers) if not s.optional and s.field.name not in quiet]
     for message, help in seen.told(mapped, selection.kept, selection.passed_over, selection.continuing):
         yield Problem("import-suspicious", message, opened.file.span(line, 1), help, Severity.WARNING)
+
+
+def _without_orders(opened: OpenedFile, line: int) -> Problem:
+    """A file of no orders at all: a quiet day, or an export that broke off."""
+    what = "a header and nothing below it" if opened.table is not None else "no orders"
+    listed = opened.mapping.accounts
+    if listed is None:
+        effect = "it renews nothing, as its mapping names no `accounts` for which it would be complete"
+    else:
+        effect = f"all that it could tell counts as fresh for {', '.join(listed)}"
+    help = f"{effect}; look whether the export is whole"
+    return Problem("import-suspicious", f"the file has {what}", opened.file.span(line, 1), help, Severity.WARNING)
 
 
 def _unknown_columns(opened: OpenedFile, seen: Suspicions, line: int) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from sendplan.addresses import mask_all
 from sendplan.importing.import_file import import_file
 from sendplan.importing.import_report import ImportReport
+from sendplan.importing.shared_fields import Writer, source_of, writer, writers
 from sendplan.problems import Problem
 from sendplan.project.settings import ImportSource, Settings
 from sendplan.store.protocols import Store
@@ -37,7 +38,6 @@ def take_file(
     store: Store,
     at: datetime,
     *,
-    source: str = "",
     name: str | None = None,
     strict: bool = False,
     dry_run: int | None = None,
@@ -45,8 +45,42 @@ def take_file(
 ) -> ImportReport:
     """Import a file, and note what came of it unless nothing was meant to be stored.
 
-    `source` is its name under `imports:`, `at` the real time (UTC); the others are those of `import_file`.
+    `at` is the real time (UTC); the others are those of `import_file`. What a file of payments under `imports:`
+    writes too (docs/mapping.md#payments) a file of orders neither clears nor renews.
     """
+    entry = source_of(mapping, settings)
+    others = [each for each in writers(settings) if entry is None or each.name != entry.name]
+    own = writer("", mapping, settings, file) if any(each.matches for each in others) else None
+    together = own.together(others) if own is not None and not own.matches else frozenset()
+    return _take(
+        file,
+        mapping,
+        settings,
+        store,
+        at,
+        name=name,
+        strict=strict,
+        dry_run=dry_run,
+        together=together,
+        progress=progress,
+    )
+
+
+def _take(
+    file: Path,
+    mapping: Path | None,
+    settings: Settings,
+    store: Store,
+    at: datetime,
+    *,
+    source: str = "",
+    name: str | None = None,
+    strict: bool = False,
+    dry_run: int | None = None,
+    together: frozenset[str] = frozenset(),
+    progress: Callable[[int], None] = lambda rows: None,
+) -> ImportReport:
+    """Import a file, whose name under `imports:` is `source`, and note what came of it."""
     name = name or shown(file, settings)
     report = import_file(
         file,
@@ -58,6 +92,7 @@ def take_file(
         strict=strict,
         dry_run=dry_run,
         name=name,
+        together=together,
         progress=progress,
     )
     report = replace(report, problems=_renamed(report.problems, settings), warnings=_renamed(report.warnings, settings))
@@ -74,10 +109,41 @@ def read_imports(
     A bad row, a file that is not there and one that is refused stop none of the others; their problems are in the
     reports. Raises UserError for a store that cannot be written.
     """
-    return tuple(
-        SourceImport(each.name, shown(each.file, settings), _read(each, settings, store, at, progress))
-        for each in settings.imports
+    written = writers(settings)
+    done = tuple(
+        SourceImport(
+            each.name,
+            shown(each.file, settings),
+            _read(each, own.together(written), settings, store, at, progress),
+        )
+        for each, own in zip(settings.imports, written, strict=True)
     )
+    _renew_shared(written, [each.report for each in done], settings, store)
+    return done
+
+
+def _renew_shared(written: Sequence[Writer], reports: Sequence[ImportReport], settings: Settings, store: Store) -> None:
+    """What several files write is as old as the oldest of them; while one of them is missing, nothing renews it."""
+    fresh: dict[tuple[datetime, str], set[str]] = {}
+    for field in sorted(frozenset().union(*(each.together(written) for each in written))):
+        for account in settings.accounts:
+            ages = [
+                report.data_from
+                for each, report in zip(written, reports, strict=True)
+                if field in each.fields and each.writes_for(account) and _counts(field, each, report)
+            ]
+            brought = any(field in each.carried and account in each.accounts for each in reports)
+            known = [each for each in ages if each is not None]
+            if brought and len(known) == len(ages):
+                fresh.setdefault((min(known), account), set()).add(field)
+    for (data_from, account), fields in fresh.items():
+        with store.importing("", data_from, settings.account_names) as run:
+            run.carried(fields, [account])
+
+
+def _counts(field: str, own: Writer, report: ImportReport) -> bool:
+    """Whether a file has a say in how old a field is: one that was read and lacks the column has none."""
+    return own.matches or field in report.carried or report.data_from is None
 
 
 def failures(imports: Iterable[SourceImport]) -> tuple[Problem, ...]:
@@ -91,10 +157,24 @@ def shown(path: Path, settings: Settings) -> str:
 
 
 def _read(
-    source: ImportSource, settings: Settings, store: Store, at: datetime, progress: Callable[[int], None]
+    source: ImportSource,
+    together: frozenset[str],
+    settings: Settings,
+    store: Store,
+    at: datetime,
+    progress: Callable[[int], None],
 ) -> ImportReport:
     if source.file.exists():
-        return take_file(source.file, source.mapping, settings, store, at, source=source.name, progress=progress)
+        return _take(
+            source.file,
+            source.mapping,
+            settings,
+            store,
+            at,
+            source=source.name,
+            together=together,
+            progress=progress,
+        )
     file = shown(source.file, settings)
     message = f"import `{source.name}`: there is no file `{file}`"
     help_ = "look at what writes it; orders and payments stay as the last import left them"
@@ -108,7 +188,7 @@ def _note(report: ImportReport, file: str, source: str, store: Store, at: dateti
         ImportProblem(str(each.span) if each.span else "", each.code, clean(mask_all(each.message)))
         for each in report.problems[:TOLD]
     )
-    if report.stored and report.nameless:
+    if report.nameless:
         refused = (_nameless(report.nameless, file), *refused)
     done = Imported(report.inserted, report.updated, report.unchanged)
     store.note_import(ImportRecord(at, clean(file), done, report.bad, source, report.stored, refused))

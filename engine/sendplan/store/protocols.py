@@ -76,11 +76,17 @@ class ImportRun(Protocol):
     def matching(self, field: str, texts: Iterable[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
         """text → id and account of the orders whose text field is so (`number` is the id where an order has none)."""
 
-    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
-        """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for."""
+    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> tuple[str, ...]:
+        """Note, for freshness, that this import carried `fields` for `accounts`; None: for those it had rows for.
 
-    def brought(self, ids: Iterable[str], fields: Iterable[str]) -> None:
-        """Note that rows of a file that carries `fields` were stored: a mark ends when all of its fields came."""
+        The accounts come back.
+        """
+
+    def brought(self, ids: Iterable[str], fields: Iterable[str], file: str = "", own: Collection[str] = ()) -> None:
+        """Note that rows of a file that carries `fields` were stored: a mark ends when all of its fields came.
+
+        Those of `own` end only a mark of `file` itself: another file writes them too.
+        """
 
     def mark(self, refused: Mapping[str, RefusedData]) -> None:
         """Mark these orders, known or not: a row of theirs was refused. A mark that is new raises the version.

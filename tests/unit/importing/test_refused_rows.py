@@ -178,6 +178,14 @@ def test_a_refused_file_leaves_its_marks_or_nothing(shop: Shop, monkeypatch: pyt
     assert [(each.id, each.values["country"]) for each in shop.store.orders()] == [("1001", "DE"), ("1002", "DE")]
 
 
+def test_rows_of_a_refused_file_that_mark_nobody_are_counted(shop: Shop) -> None:
+    """Of a file that is refused as a whole, the rows without an id are one line of the import's record too."""
+    report = shop(f"{ORDERS},web,2026-08-01,Atlantis\n,web,2026-08-02,DE\n", strict=True)
+
+    assert (report.stored, report.nameless, list(shop.marks())) == (False, 2, ["1001", "1002"])
+    assert "2 bad rows name no order" in shop.store.import_records()[0].refused[0].message
+
+
 def test_rows_that_mark_nobody_are_all_counted(shop: Shop) -> None:
     """Bad rows without an id that can be read are one line of the import's record, with their number."""
     nameless = "".join(f",web,2026-08-0{number % 9 + 1},DE\n" for number in range(25))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -19,6 +19,7 @@ from sendplan.store.sql.reader import OrderColumns
 ImportRow: TypeAlias = tuple[int, tuple[Value | None, ...]]
 """The row's own number, and its values in the order of the names."""
 
+_UNMARKED: tuple[str, frozenset[str]] = ("", frozenset())
 REQUIRED = ("account", "ordered")
 """What a new order cannot lack, beside its id."""
 
@@ -106,21 +107,22 @@ class SqlImport:
             found[text] = (*found.get(text, ()), (id_, account))
         return found
 
-    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> None:
+    def carried(self, fields: Iterable[str], accounts: Iterable[str] | None) -> tuple[str, ...]:
         for_accounts = sorted(self._accounts if accounts is None else set(accounts))
         self._connection.executemany(
             "INSERT INTO imports (account, field, at) VALUES (?, ?, ?) ON CONFLICT (account, field) DO UPDATE"
             " SET at = excluded.at WHERE excluded.at > imports.at",
             [(account, field, self._at) for account in for_accounts for field in sorted(set(fields))],
         )
+        return tuple(for_accounts)
 
-    def brought(self, ids: Iterable[str], fields: Iterable[str]) -> None:
+    def brought(self, ids: Iterable[str], fields: Iterable[str], file: str = "", own: Collection[str] = ()) -> None:
         """Note that rows of a file that carries `fields` were stored: a mark ends when all of its fields came."""
         if not self._has_marks:
             return
         fields = frozenset(fields)
-        for order, waiting in self._waiting(ids).items():
-            left = json.dumps(sorted(waiting - fields))
+        for order, (marked_by, waiting) in self._waiting(ids).items():
+            left = json.dumps(sorted(waiting - (fields if marked_by == file else fields.difference(own))))
             self._connection.execute("UPDATE refused_rows SET fields = ? WHERE order_id = ?", (left, order))
         self._connection.execute("DELETE FROM refused_rows WHERE fields = '[]'")
 
@@ -137,16 +139,16 @@ class SqlImport:
             "INSERT INTO refused_rows (order_id, file, line, fields) VALUES (?, ?, ?, ?) ON CONFLICT (order_id)"
             " DO UPDATE SET file = excluded.file, line = excluded.line, fields = excluded.fields",
             [
-                (order, each.file, each.line, json.dumps(sorted(each.fields | waiting.get(order, frozenset()))))
+                (order, each.file, each.line, json.dumps(sorted(each.fields | waiting.get(order, _UNMARKED)[1])))
                 for order, each in refused.items()
             ],
         )
 
-    def _waiting(self, ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
-        """order → the fields that its mark waits for."""
-        query = f"SELECT order_id, fields FROM refused_rows WHERE {self._dialect.among('order_id', '?')}"
+    def _waiting(self, ids: Iterable[str]) -> Mapping[str, tuple[str, frozenset[str]]]:
+        """order → the file that marked it, and the fields that the mark waits for."""
+        query = f"SELECT order_id, file, fields FROM refused_rows WHERE {self._dialect.among('order_id', '?')}"
         rows = self._connection.execute(query, (json.dumps(list(ids)),))
-        return {order: frozenset(json.loads(fields)) for order, fields in rows}
+        return {order: (file, frozenset(json.loads(fields))) for order, file, fields in rows}
 
     def finish(self, bad: int) -> Imported:
         unchanged = self._taken - self._written

@@ -127,12 +127,14 @@ class BadRow:
 
 
 @dataclass(slots=True)
-class _Kind:
+class AlikeRows:
     """Bad rows that are alike: one field, one thing wrong."""
 
     count: int = 0
     listed: list[BadRow] = field(default_factory=list)
     texts: dict[str, None] = field(default_factory=dict)
+    good: dict[str, None] = field(default_factory=dict)
+    """Texts of the same column that were read."""
 
 
 @dataclass(slots=True)
@@ -141,7 +143,7 @@ class BadRows:
 
     lines: int = 0
     """Rows that are bad; one of them may have several mistakes."""
-    kinds: dict[tuple[str, str], _Kind] = field(default_factory=dict)
+    kinds: dict[tuple[str, str], AlikeRows] = field(default_factory=dict)
     codes: dict[int, tuple[RowCode, ...]] = field(default_factory=dict)
     """Line → what is wrong there, of the first rows."""
 
@@ -152,7 +154,7 @@ class BadRows:
             self.codes[line] = tuple(dict.fromkeys(each.known_as for each in mistakes))
         for each in mistakes:
             name = each.field.name if each.field is not None else ""
-            kind = self.kinds.setdefault((name, each.what or each.alike or each.message), _Kind())
+            kind = self.kinds.setdefault((name, each.what or each.alike or each.message), AlikeRows())
             kind.count += 1
             if len(kind.listed) < ALIKE:
                 kind.listed.append(each)
@@ -166,7 +168,7 @@ class BadRows:
         return sorted(found, key=lambda each: (each.span.line, each.span.column) if each.span else (0, 0))
 
 
-def _told(kind: _Kind, places: _Places, rows: int) -> Iterator[Problem]:
+def _told(kind: AlikeRows, places: _Places, rows: int) -> Iterator[Problem]:
     if kind.count <= ALIKE:
         for each in kind.listed:
             yield Problem("bad-row", each.text(), places.span(each), _help(kind, each) or said(each.help))
@@ -193,14 +195,16 @@ def _plural(what: str) -> str:
 _VERBS = {"is": "are", "has": "have", "contains": "contain", "names": "name", "holds": "hold"}
 
 
-def _help(kind: _Kind, first: BadRow) -> str:
+def _help(kind: AlikeRows, first: BadRow) -> str:
     """What to change in the mapping so that all of them are read."""
     notation, texts = first.notation or Notation(), list(kind.texts)
     type_ = first.field.type if first.field is not None else None
     if first.what == "is not a number" and type_ in (FieldType.DECIMAL, FieldType.INTEGER):
-        found = notation_of(texts)
+        found = notation_of([*texts, *kind.good])
         if found and found != (notation.decimal, notation.thousands):
             return say_notation(*found)
+        if kind.good and notation_of(texts):
+            return f"other rows write {shown(next(iter(kind.good)))}: have the export write all numbers alike"
     if first.what == "is not a date" and type_ is FieldType.MOMENT:
         fitting = formats_of(texts)
         if fitting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from pathlib import Path
 from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 
 from sendplan.importing.bad_rows import BadRow, RowCode
+from sendplan.importing.contradictions import contradictions
 from sendplan.importing.conversion import Notation, converter
 from sendplan.importing.files import OrderFile
 from sendplan.importing.import_report import ImportReport
@@ -23,7 +24,7 @@ from sendplan.importing.shapes import ABSENT, RawOrder
 from sendplan.importing.storing import Columns, Storing
 from sendplan.importing.suspicions import Suspicions, unused_columns, warnings
 from sendplan.importing.values import FieldReader, Mistakes, check_required
-from sendplan.problems import UserError
+from sendplan.problems import Problem, UserError
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import ImportRun, Store
 from sendplan.text import clean
@@ -145,6 +146,8 @@ class _Import:
     suspicions: Suspicions = field(default_factory=Suspicions)
     refused: RefusedOrders = field(init=False)
     storing: Storing | None = None
+    doubtful: tuple[Problem, ...] = ()
+    """Values that were read, although other rows say that they mean something else."""
 
     def run(self, run: ImportRun, strict: bool, progress: Callable[[int], None]) -> ImportReport:
         """Store what is good; the report says whether that is to stay."""
@@ -157,6 +160,7 @@ class _Import:
             while batch := list(islice(records, BATCH)):
                 self._take(storing, batch)
                 progress(opened.rows)
+        self.doubtful = tuple(contradictions(opened, self.refused, run))
         self.refused.mark(opened.fields)
         if opened.selection.kept:
             opened.needed.check_met()
@@ -185,13 +189,16 @@ class _Import:
             nameless=opened.bad.lines - self.refused.named if self.storing is not None else 0,
             passed_over=selection.passed_over,
             problems=tuple(opened.bad.problems(opened.file, opened.table, rows)),
-            warnings=tuple(warnings(opened, self.suspicions)),
+            warnings=(*warnings(opened, self.suspicions), *self._implausible(), *self.doubtful),
             previews=tuple(self.storing.previews) if self.storing is not None else (),
             unused=unused_columns(opened, self.suspicions),
             carried=self.carried,
             accounts=self.accounts,
             refused=dict(opened.bad.codes),
         )
+
+    def _implausible(self) -> Iterable[Problem]:
+        return self.storing.implausible.problems(self.opened.file) if self.storing is not None else ()
 
     def _take(self, storing: Storing, batch: Sequence[RawOrder]) -> None:
         """Read the values of a batch, and store the records with which nothing is wrong."""

@@ -41,6 +41,11 @@ class RefusedOrders:
         self.named += 1
         self.lines.setdefault(order, line)
 
+    def hold(self, orders: Iterable[str], line: int) -> None:
+        """Orders of a row that was stored, and of which it is not sure what it says."""
+        for order in orders:
+            self.lines.setdefault(order, line)
+
     def mark(self, fields: frozenset[str]) -> None:
         """Mark them all: rows with these fields were refused."""
         self._look()
@@ -51,7 +56,7 @@ class RefusedOrders:
     def _look(self) -> None:
         """Which orders the records are of; a record that `only` hides is bad when its order is stored."""
         left_out, self._left_out = self._left_out, []
-        orders = self._orders_of([record for record, _ in left_out])
+        orders = self.orders_of([record for record, _ in left_out])
         hidden = [id_ for (_, passed), ids in zip(left_out, orders, strict=True) if passed for id_ in ids]
         known = self.run.stored(hidden) if hidden else {}
         for (record, passed), ids in zip(left_out, orders, strict=True):
@@ -66,7 +71,7 @@ class RefusedOrders:
             for id_ in marked:
                 self.lines.setdefault(id_, line)
 
-    def _orders_of(self, records: Sequence[RawOrder]) -> list[tuple[str, ...]]:
+    def orders_of(self, records: Sequence[RawOrder]) -> list[tuple[str, ...]]:
         """The orders that each record speaks of; none where its id cannot be read."""
         match = self.opened.mapping.match
         reader = self.opened.reader_of(match or "id")

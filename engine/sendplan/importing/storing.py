@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, assert_never
 
 from sendplan.expressions.elements import SEEN
 from sendplan.importing.bad_rows import BadRow, RowCode
+from sendplan.importing.implausible import Implausible
 from sendplan.importing.import_report import Preview
 from sendplan.importing.opened_file import OpenedFile
 from sendplan.importing.refused_orders import RefusedOrders
@@ -37,8 +38,12 @@ class Storing:
     carried: set[str] = field(default_factory=set)
     """Fields that some record brought."""
     previews: list[Preview] = field(default_factory=list)
+    implausible: Implausible = field(init=False)
     together: frozenset[str] = frozenset()
     """Fields that another file writes too, so that an empty cell here clears none of them."""
+
+    def __post_init__(self) -> None:
+        self.implausible = Implausible(self.at)
 
     def store(self, columns: Columns, lines: Sequence[int]) -> None:
         """Store records that have nothing wrong, each at its line."""
@@ -80,6 +85,7 @@ class Storing:
         self.suspicions.count(columns, len(lines))
         if self.opened.mapping.asks_rows and any(SEEN in values for values in columns.values()):
             columns = self._first_seen(columns)
+        doubtful = self.implausible.look(columns, lines, self.opened.encoded)
         rows = list(zip(lines, zip(*columns.values(), strict=True), strict=True))
         before = self._before(columns)
         refused = self.run.upsert(names, rows, encoded=self.opened.encoded)
@@ -90,6 +96,8 @@ class Storing:
         numbers = {each.number for each in refused}
         stored = [id_ for id_, line in zip(columns["id"], lines, strict=True) if line not in numbers]
         self.run.brought(stored, self.opened.fields, self.opened.file.name, self.together)
+        for at in doubtful:
+            self.refused.hold((columns["id"][at],), lines[at])
         self._preview(names, rows, before, numbers)
 
     def _first_seen(self, columns: Columns) -> Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -96,6 +96,11 @@ class FieldReader:
         self._convert = self.source.convert if self.encode is None else _encoding(self.source.convert, self.encode)
         self._read = _text_reader(self.source.convert, self.encode, self.empty)
         self._memo = _Memo(self._read)
+
+    @property
+    def remembered(self) -> Iterable[str]:
+        """Different texts that were read, of a large file some of them."""
+        return self._memo
 
     def column(
         self, batch: Sequence[RawOrder], environments: Sequence[Environment], mistakes: Mistakes

@@ -195,3 +195,58 @@ def test_rows_that_mark_nobody_are_all_counted(shop: Shop) -> None:
     first = shop.store.import_records()[0].refused[0]
     assert "25 bad rows name no order, so none is held for them" in first.message
     assert "--dry-run --format json" in first.message
+
+
+# --- values that were read, perhaps wrongly ---
+
+
+def _warned(report: ImportReport) -> str:
+    return "\n".join(f"{each.span.line if each.span else 0}: {each.message}; {each.help}" for each in report.warnings)
+
+
+def test_an_amount_that_other_rows_prove_to_be_thousands_is_held(shop: Shop) -> None:
+    """`1.050` beside `12,50` is no 1.05: it is told with what to write, and its order gets no mail."""
+    rows = "".join(f"{1100 + each},web,2026-08-01,99\n" for each in range(3))
+    report = shop('id,account,ordered,total\n1001,web,2026-08-01,1.050\n1002,web,2026-08-02,"12,50"\n' + rows)
+
+    assert list(shop.marks()) == ["1001", "1002"]
+    assert '2: `total` = "1.050" (line 2) was read as 1.05, but "12,50" in this column' in _warned(report)
+    assert 'add decimal: "," and thousands: "."' in _warned(report)
+    assert [each.help for each in report.problems] == ['add decimal: "," and thousands: "."']
+
+
+def test_the_help_for_a_bad_number_never_breaks_the_good_ones(shop: Shop) -> None:
+    """In a column of decimal commas, one point asks for a mended export, not for another notation."""
+    mapping = 'decimal: ","\nfields: {id: id, account: account, ordered: ordered, total: total}\n'
+    rows = '1001,web,2026-08-01,"12,50"\n1002,web,2026-08-02,99.90\n'
+    report = shop(f"id,account,ordered,total\n{rows}", mapping=mapping)
+    assert [each.help for each in report.problems] == [
+        'other rows write "12,50": have the export write all numbers alike'
+    ]
+
+
+def test_a_day_that_other_rows_prove_to_be_a_month_is_held(shop: Shop) -> None:
+    """Once one row can only be day before month, no row that was read the other way round gets mail."""
+    mapping = 'dates: ["%m/%d/%Y"]\nfields: {id: id, account: account, ordered: ordered}\n'
+    rows = "1001,web,03/02/2026\n1002,web,13/02/2026\n1003,web,04/04/2026\n"
+    report = shop(f"id,account,ordered\n{rows}", mapping=mapping)
+
+    assert list(shop.marks()) == ["1001", "1002"]
+    assert '"03/02/2026" (line 2) was read as 2026-03-02, but "13/02/2026"' in _warned(report)
+
+
+def test_moments_of_another_age_are_told_and_held(shop: Shop) -> None:
+    """A placeholder such as 1970 in `payment_due` reminds nobody; amounts below zero are told."""
+    rows = "1001,web,2026-08-01,1970-01-01,5\n1002,web,2062-08-01,,5\n1003,web,2026-08-01,,-5\n"
+    report = shop(f"id,account,ordered,payment_due,total\n{rows}")
+
+    assert (report.inserted, list(shop.marks())) == (3, ["1001", "1002"])
+    assert "2: 1 value of `payment_due` before 1990 or after 2031" in _warned(report)
+    assert "3: 1 value of `ordered` before" in _warned(report)
+    assert "4: 1 value of `total` below zero" in _warned(report)
+
+
+def test_amounts_that_may_all_be_thousands_are_told(shop: Shop) -> None:
+    """Where every fraction has three decimals nobody can know, so the report asks."""
+    report = shop("id,account,ordered,total\n1001,web,2026-08-01,1.050\n1002,web,2026-08-01,2.300\n")
+    assert "every fraction in `total` has three decimals, such as 1.050" in _warned(report)

@@ -247,9 +247,8 @@ def _notation(made: Draft) -> None:
     ]
     found = notation_of(texts) if texts else None
     if found is None:
-        unsure = [each for each in texts if "," in each or "'" in each]
-        if unsure:
-            made.guesses["fields"] = f"numbers such as {unsure[0]} may be read in two ways; add `decimal`, `thousands`"
+        if texts:
+            made.guesses["fields"] = f"numbers such as {texts[0]} may be read in two ways; add `decimal`, `thousands`"
         return
     decimal, thousands = found
     if decimal != ".":

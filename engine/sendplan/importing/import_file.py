@@ -160,6 +160,7 @@ class _Import:
             while batch := list(islice(records, BATCH)):
                 self._take(storing, batch)
                 progress(opened.rows)
+        opened.read_through = True
         self.doubtful = tuple(contradictions(opened, self.refused, run))
         self.refused.mark(opened.fields)
         if opened.selection.kept:

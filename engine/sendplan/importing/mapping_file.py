@@ -48,8 +48,39 @@ def read_mapping(path: Path, settings: Settings, file: Path | None = None) -> tu
     data, found = validated(document, "mapping")
     problems = [*problems, *found]
     if problems:
-        return None, problems
+        return None, [*problems, *_further(document, path, data, settings, file, problems)]
     return _built(document, path, data, settings, file)
+
+
+def _further(
+    document: Document, path: Path, data: Any, settings: Settings, file: Path | None, known: list[Problem]
+) -> list[Problem]:
+    """What is wrong beside what the schema does not allow, and does not merely follow from it."""
+    from sendplan.reading.schemas import without_wrong
+
+    rest, gone = without_wrong(data, "mapping")
+    if not isinstance(rest, dict) or any(each[0] in _DECIDING for each in gone):
+        return []
+    if any(each[-1] in ("decimal", "thousands") for each in gone):
+        _without_notation(rest)
+    places = {(each.span.line, each.span.column) for each in known if each.span}
+    found = _built(document, path, rest, settings, file)[1]
+    return [
+        each
+        for each in found
+        if each.code != "missing-key" and not (each.span and (each.span.line, each.span.column) in places)
+    ]
+
+
+_DECIDING = ("extends", "format", "group", "let", "orders")
+"""Keys by which everything else is read."""
+
+
+def _without_notation(data: dict[str, Any]) -> None:
+    """Without separators: alone, the one that is left would mean something else."""
+    for each in (data, *(field for field in data.get("fields", {}).values() if isinstance(field, dict))):
+        each.pop("decimal", None)
+        each.pop("thousands", None)
 
 
 def shipped_mapping(

@@ -34,6 +34,8 @@ class OpenedFile:
     selection: Selection = field(init=False)
     needed: NeededColumns = field(init=False)
     readers: list[FieldReader] = field(default_factory=list)
+    read_through: bool = False
+    """Whether its end was reached."""
     encoded: bool = False
     """Whether values are read as the store keeps them."""
 

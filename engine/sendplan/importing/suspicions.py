@@ -72,7 +72,7 @@ def unused_columns(opened: OpenedFile, seen: Suspicions) -> tuple[str, ...]:
 def warnings(opened: OpenedFile, seen: Suspicions) -> Iterator[Problem]:
     """Everything suspicious about a file, to be told once it was read."""
     line = opened.table.header_line if opened.table is not None else 1
-    if not opened.rows:
+    if opened.read_through and not opened.rows:
         yield _without_orders(opened, line)
         return
     for message, help in _thousands(opened):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,52 @@ def validated(document: Document, name: str) -> tuple[Any, list[Problem]]:
         for leaf in _leaves(error):
             problems |= dict.fromkeys(_Reading(leaf, name).problems(document))
     return data, sorted(problems, key=lambda each: (each.span.line, each.span.column) if each.span else (0, 0))
+
+
+def without_wrong(data: Any, name: str) -> tuple[Any, frozenset[KeyPath]]:
+    """A copy without what the schema `name` does not allow, and where that stood; None when nothing can be left.
+
+    So that what is wrong elsewhere can be told at the same time.
+    """
+    kept = deepcopy(data)
+    gone: set[KeyPath] = set()
+    for _ in range(_PASSES):
+        wrong = {path for error in _validator(name).iter_errors(kept) for path in _wrong_paths(error)}
+        if not wrong:
+            return kept, frozenset(gone)
+        # Items of a list are removed from its end, so that those before keep their places.
+        for path in sorted(wrong, key=lambda each: (len(each), str(each[:-1]), each[-1:]), reverse=True):
+            if not path or not _removed(kept, path):
+                return None, frozenset(gone)
+        gone |= wrong
+    return None, frozenset(gone)
+
+
+_PASSES = 8
+
+
+def _wrong_paths(error: ValidationError) -> Iterator[KeyPath]:
+    for leaf in _leaves(error):
+        path: KeyPath = tuple(leaf.absolute_path)
+        value: Any = leaf.instance
+        if leaf.validator == "additionalProperties" and isinstance(leaf.schema, dict):
+            yield from ((*path, key) for key in value if key not in leaf.schema.get("properties", {}))
+        elif "propertyNames" in leaf.absolute_schema_path:
+            yield (*path, value)
+        else:
+            yield path
+
+
+def _removed(data: Any, path: KeyPath) -> bool:
+    for part in path[:-1]:
+        if isinstance(data, dict) and part not in data:
+            return True  # what holds it is gone already
+        data = data[part]
+    if isinstance(data, dict):
+        data.pop(path[-1], None)
+    elif isinstance(data, list) and isinstance(path[-1], int):
+        del data[path[-1]]
+    return isinstance(data, dict | list)
 
 
 def valid(data: Any, name: str) -> bool:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from authority import Authority
 from invoices import SAMPLES, Sample
 from projects import ROOT, Project
 
@@ -39,9 +40,22 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], sink: Sink) -> Proj
     text = project.path("sendplan.yaml").read_text(encoding="utf-8")
     local = f"host: {sink.host}\n    port: {sink.port}\n    security: none\n"
     text = re.sub(r"provider: (gmail|office365)\n", local, text)
-    text = re.sub(r"    (username|password): .*\n", "", text)
+    text = re.sub(r"    (username|password|oauth2): .*\n", "", text)
     project.path("sendplan.yaml").write_text(text, encoding="utf-8")
     return project
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
+    """A login service whose certificate this process and its children trust; tokens are kept in the test's folder."""
+    with Authority(tmp_path) as running:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.ca_file))
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        monkeypatch.setenv("OAUTH_CLIENT", running.client)
+        monkeypatch.setenv("OAUTH_SECRET", running.secret)
+        monkeypatch.delenv("DISPLAY", raising=False)
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        yield running
 
 
 @pytest.fixture(params=SAMPLES, ids=["invented", "public"])

@@ -8,31 +8,17 @@ import re
 import stat
 import subprocess
 import sys
-import threading
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from authority import Authority
+from authority import Authority, opened_in_a_browser
 from projects import Project, Ran
 
 from sendplan.problems import Exit
-from sendplan.sink import Say, Sink, SmtpStep, at
+from sendplan.sink import Cue, Say, Sink, SmtpStep, at
 
 USER = "mia@example.com"
-
-
-@pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
-    """A login service whose certificate this process and its children trust."""
-    with Authority(tmp_path, USER) as running:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.ca_file))
-        monkeypatch.setenv("OAUTH_CLIENT", running.client)
-        monkeypatch.setenv("OAUTH_SECRET", running.secret)
-        monkeypatch.delenv("DISPLAY", raising=False)
-        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-        yield running
 
 
 @pytest.fixture
@@ -72,11 +58,6 @@ def token_files() -> list[Path]:
     import os
 
     return sorted((Path(os.environ["XDG_STATE_HOME"]) / "sendplan" / "tokens").glob("*.json"))
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def tells_nothing(authority: Authority, *texts: str) -> bool:
@@ -169,6 +150,44 @@ def test_a_revoked_token_stops_the_sender(shop: Project, authority: Authority, s
     assert server.mails
 
 
+@pytest.mark.parametrize("happens", ["ends", "is taken back"])
+@pytest.mark.usefixtures("impatient")
+def test_a_token_that_is_refused_in_the_middle_of_a_run(
+    shop: Project, authority: Authority, server: Sink, happens: str
+) -> None:
+    """A token that ended is renewed and the rest goes on; one taken back leaves the rest open; no mail goes twice."""
+
+    def refused(cue: Cue) -> Say | None:
+        if cue.step is not SmtpStep.MAIL or cue.mails != 3 or cue.connection != 1:
+            return None
+        authority.end_early() if happens == "ends" else authority.revoke()
+        return Say("421 4.3.2 closing")
+
+    server.script = refused
+    assert shop("login", "main").code == Exit.DONE
+    ran = run(shop)
+    if happens == "ends":
+        assert (ran.code, authority.refreshes) == (Exit.DONE, 1), ran.out + ran.err
+    else:
+        assert (ran.code, authority.refreshes, len(server.mails)) == (Exit.SOME_FAILED, 1, 3), ran.out + ran.err
+        assert "log in again: sendplan login main" in shop("status", "--now", "2026-08-24 12:00").out
+        assert shop("login", "main").code == Exit.DONE
+        ran = run(shop)
+        assert ran.code == Exit.DONE
+    recipients = [(mail.recipients, re.search(rb"Message-ID: (.*)", mail.content)[1]) for mail in server.mails]  # type: ignore[index]
+    assert len(recipients) == len(set(recipients)) == 14
+    assert tells_nothing(authority, ran.out, ran.err)
+
+
+def test_an_organisation_that_is_not_there(shop: Project) -> None:
+    """A typing mistake in `tenant` is named, and is no login service out of order."""
+    shop.edit("sendplan.yaml", "example.onmicrosoft.com", "unknown.onmicrosoft.com")
+    result = shop("login", "main")
+    assert result.code == Exit.FINDINGS
+    assert "it knows no organisation `unknown.onmicrosoft.com`" in result.out
+    assert "check `client`, `tenant`" in result.out
+
+
 def test_a_login_service_out_of_order_is_no_refused_login(shop: Project, authority: Authority) -> None:
     """While the login service itself is down, the sender waits like for a server that is down."""
     assert shop("login", "main").code == Exit.DONE
@@ -209,7 +228,7 @@ def test_a_browser_comes_back_to_this_computer(
     """The address is printed where no browser opens; only an answer to this very login is taken (state, PKCE)."""
     with_oauth(shop, authority, server, "gmail", "client: '${OAUTH_CLIENT}', secret: '${OAUTH_SECRET}'")
     authority.denied = case == "denied"
-    followed = follow(authority, forged=case == "forged", monkeypatch=monkeypatch)
+    followed = opened_in_a_browser(authority, monkeypatch, forged=case == "forged")
     result = shop("login", "main")
     followed.join(10)
     assert tells_nothing(authority, result.out, result.err)
@@ -227,35 +246,6 @@ def test_a_browser_comes_back_to_this_computer(
     assert authority.refreshes == 1
     authority.revoke()
     assert "log in again: sendplan login main" in shop("smtp-test", "main").out
-
-
-def follow(authority: Authority, *, forged: bool, monkeypatch: pytest.MonkeyPatch) -> threading.Thread:
-    """A person with a browser, who opens the address as soon as it is printed."""
-    import builtins
-    import ssl
-
-    shown: list[str] = []
-    printed = threading.Event()
-    original = builtins.print
-
-    def noted(*values: object, **named: object) -> None:
-        original(*values, **named)  # type: ignore[call-overload]
-        shown.extend(str(each) for each in values if "authorize?" in str(each))
-        if shown:
-            printed.set()
-
-    monkeypatch.setattr(builtins, "print", noted)
-
-    def browse() -> None:
-        assert printed.wait(20)
-        address = re.sub(r"state=\w+", "state=forged", shown[0]) if forged else shown[0]
-        context = ssl.create_default_context(cafile=str(authority.ca_file))
-        with urllib.request.urlopen(address, context=context, timeout=10) as page:
-            page.read()
-
-    thread = threading.Thread(target=browse, daemon=True)
-    thread.start()
-    return thread
 
 
 @pytest.mark.parametrize(("package", "provider"), [("msal", "office365"), ("google_auth_oauthlib", "gmail")])

@@ -76,7 +76,7 @@ def make_shop(folder: Path, sink: Sink) -> None:
     text = settings.read_text(encoding="utf-8")
     local = f"host: {sink.host}\n    port: {sink.port}\n    security: none\n"
     text = re.sub(r"provider: (gmail|office365)\n", local, text)
-    text = re.sub(r"    (username|password): .*\n", "", text)
+    text = re.sub(r"    (username|password|oauth2): .*\n", "", text)
     settings.write_text(text, encoding="utf-8")
     shop = sendplan.open_project(folder)
     shop.import_orders("fixtures/orders.csv")

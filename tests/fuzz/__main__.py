@@ -57,7 +57,7 @@ class Fuzzer:
         settings = base / "sendplan.yaml"
         local = "host: 127.0.0.1\n    port: 2525\n    security: none\n"
         text = re.sub(r"provider: (gmail|office365)\n", local, settings.read_text(encoding="utf-8"))
-        settings.write_text(re.sub(r"    (username|password): .*\n", "", text), encoding="utf-8")
+        settings.write_text(re.sub(r"    (username|password|oauth2): .*\n", "", text), encoding="utf-8")
         self._quietly(*ORDERS, "--project", str(base), inside=base)
         self._quietly("plan", *NOW, "-o", "good.json", "--project", str(base), inside=base)
         files = sorted(path for path in base.rglob("*") if path.is_file() and _is_written_by_people(path, base))

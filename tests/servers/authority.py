@@ -6,16 +6,20 @@ Microsoft: device code (RFC 8628). Google: authorization code with state and PKC
 from __future__ import annotations
 
 import base64
+import builtins
 import hashlib
 import json
+import re
 import secrets
 import ssl
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pytest
 import trustme
 
 
@@ -76,6 +80,8 @@ class Authority:
             return 503, {"error": "out of order"}
         with self._lock:
             if path.endswith("/.well-known/openid-configuration"):
+                if "/unknown." in path:
+                    return 400, {"error": "invalid_tenant", "error_description": "AADSTS90002: Tenant not found"}
                 return 200, self._discovery(path)
             if path.endswith("/devicecode"):
                 return 200, self._device()
@@ -184,3 +190,31 @@ def _handler(authority: Authority) -> type[BaseHTTPRequestHandler]:
             """Nothing is written."""
 
     return Handler
+
+
+def opened_in_a_browser(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, *, forged: bool = False
+) -> threading.Thread:
+    """A person with a browser, who opens the address as soon as it is printed."""
+    shown: list[str] = []
+    printed = threading.Event()
+    original = builtins.print
+
+    def noted(*values: object, **named: object) -> None:
+        original(*values, **named)  # type: ignore[call-overload]
+        shown.extend(str(each) for each in values if "authorize?" in str(each))
+        if shown:
+            printed.set()
+
+    monkeypatch.setattr(builtins, "print", noted)
+
+    def browse() -> None:
+        assert printed.wait(20)
+        address = re.sub(r"state=\w+", "state=forged", shown[0]) if forged else shown[0]
+        context = ssl.create_default_context(cafile=str(authority.ca_file))
+        with urllib.request.urlopen(address, context=context, timeout=10) as page:
+            page.read()
+
+    thread = threading.Thread(target=browse, daemon=True)
+    thread.start()
+    return thread

@@ -56,7 +56,9 @@ def use_oauth2(sender: Sender) -> str:
 
 
 def _on_oauth2(sender: Sender, reply: str) -> str:
-    if _says(r"invalid_client|unauthorized_client|AADSTS7000218|AADSTS700016", reply):
+    if _says(r"AADSTS65001|consent_required", reply):
+        return "an administrator must grant the application its consent (docs/mail-accounts.md)"
+    if _says(r"invalid_client|unauthorized_client|no organisation|AADSTS7000218|AADSTS700016", reply):
         return (
             "check `client`, `tenant` and `secret` under `oauth2`; at Microsoft the application must allow public "
             "client flows (docs/mail-accounts.md)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -74,12 +75,19 @@ def _microsoft(sender: Sender) -> Any:
     except ImportError:
         raise UserError(_missing_extra("microsoft", "msal")) from None
     address = (oauth2.authority or service.authority).rstrip("/")
-    return msal.PublicClientApplication(
-        _client(sender),
-        authority=f"{address}/{oauth2.tenant}",
-        instance_discovery=oauth2.authority is None,
-        timeout=PATIENCE,
-    )
+    try:
+        return msal.PublicClientApplication(
+            _client(sender),
+            authority=f"{address}/{oauth2.tenant}",
+            instance_discovery=oauth2.authority is None,
+            timeout=PATIENCE,
+        )
+    except ValueError as error:
+        # msal says no more than that there is no configuration, and keeps the reason in the error before it.
+        if re.search(r"HTTP status: 40[04]\b", str(error.__context__)):
+            detail = f"the login service refused: it knows no organisation `{oauth2.tenant}`"
+            raise SmtpError(Phase.LOGIN, Trouble.TOKEN_REFUSED, detail) from None
+        raise
 
 
 def _by_device_code(sender: Sender, service: LoginService, tell: Callable[[str], None]) -> Granted:

@@ -81,6 +81,8 @@ NEVER_NEGATIVE = ("credited", "paid_amount")
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ALL_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_INVISIBLE = dict.fromkeys((0xAD, *range(0x200B, 0x2010), 0x2060, 0xFEFF))
+"""Characters without width, as copied from web pages: with one of them an id would be another order."""
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 
 
@@ -100,6 +102,8 @@ def _text(raw: object) -> str | None:
 def _word(raw: object) -> str | None:
     """A text on one line without blanks around it, such as an id or an address."""
     text = (raw if type(raw) is str else plain_text(raw)).strip()
+    if not text.isprintable():
+        text = text.translate(_INVISIBLE).strip()
     if not text.isprintable() and (found := _ALL_CONTROLS.search(text)):
         raise ConversionError(f"contains the control character U+{ord(found.group()):04X}", help="remove it")
     return text or None

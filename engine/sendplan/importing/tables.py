@@ -100,7 +100,11 @@ class Table:
         return names.issuperset(self.layout.header) if self.layout.header else not _blank(cells)
 
     def _take_header(self, cells: Cells, line: int) -> None:
-        self.header = tuple(str(each).strip() for each in cells)
+        # A file that was put together of several may have a byte order mark more.
+        self.header = tuple(str(each).strip().lstrip("\ufeff") for each in cells)
+        if any("\x00" in each for each in self.header):
+            help = "name it in the mapping, such as encoding: utf-16-le, or export as UTF-8"
+            raise UserError(self.file.problem(line, "the header has zero bytes: the file is in another encoding", help))
         self.header_line = line
         twice = set()
         for index, name in enumerate(self.header):

@@ -200,6 +200,19 @@ def test_rows_that_mark_nobody_are_all_counted(shop: Shop) -> None:
 # --- values that were read, perhaps wrongly ---
 
 
+def test_characters_that_nobody_sees_make_no_other_order(shop: Shop) -> None:
+    """An id with a blank of no width is the same order, and one byte order mark too many hides no column."""
+    assert shop("\ufeff\ufeff" + ORDERS).inserted == 2
+    shop("id,account,ordered,country\n\u200b1001,web,2026-08-01,FR\n")
+    assert [(each.id, each.values["country"]) for each in shop.store.orders()] == [("1001", "FR"), ("1002", "DE")]
+
+
+def test_a_file_of_another_encoding_says_so(shop: Shop) -> None:
+    """Zero bytes in the header are those of UTF-16, and no column's name."""
+    report = shop(ORDERS.replace("", "\x00"))
+    assert "the file is in another encoding" in report.problems[0].message
+
+
 def _warned(report: ImportReport) -> str:
     return "\n".join(f"{each.span.line if each.span else 0}: {each.message}; {each.help}" for each in report.warnings)
 

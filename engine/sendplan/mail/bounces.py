@@ -35,11 +35,19 @@ _NAMED = re.compile(r"following address(?:es)?\s+failed:\s+[\"<]?([^\s\"<>@]+@[^
 """How GMX and its sisters name the recipient, which flufl.bounce does not know."""
 _FULL = re.compile(r"quota|mailbox (?:is )?full|over ?limit|insufficient (?:system )?storage", re.IGNORECASE)
 _REFUSED = re.compile(
-    r"spam|blocked|blacklist|block list|reputation|policy|dmarc|dkim|\bspf\b|virus|too (?:large|big)|size limit",
+    r"spam|blocked|blacklist|block list|reputation|policy|dmarc|dkim|\bspf\b|virus|too (?:large|big)|size limit|"
+    r"\bsender\b|\brelay|authenticat|content|\btls\b|\brate\b|timed? ?out",
     re.IGNORECASE,
 )
-_UNKNOWN = frozenset({"5.1.0", "5.4.1", "5.4.4", "5.4.310", "5.5.0", "5.2.1", "5.0.0", ""})
-"""Beside 5.1.x: what servers say of a mailbox or domain that does not exist, unless their text gives another reason."""
+_GONE = re.compile(
+    r"unknown|not (?:found|known|listed)|not exist|n't exist|no such|no (?:mailbox|user)|n't have an? |unrout|"
+    r"invalid (?:user|recipient|mailbox|address)|not a valid|disabled|inactive|deactivated|discontinued|no longer|"
+    r"mailbox unavailable|address rejected|rejected: access denied",
+    re.IGNORECASE,
+)
+_NO_HOST = frozenset({"5.4.4", "5.4.310"})
+_UNKNOWN = frozenset({"5.1.0", "5.4.1", "5.5.0", "5.2.1", "5.0.0", "", *_NO_HOST})
+"""What servers say of a mailbox or domain that does not exist, and of much else: their words decide."""
 _SENDERS_FAULT = frozenset({"5.1.7", "5.1.8", "5.1.9"})
 
 
@@ -118,6 +126,8 @@ def _reported(mail: Message) -> Iterator[FailedRecipient]:
             if addresses and action in ("failed", "delayed"):
                 status = _first_status(str(block.get("Status", "")))
                 diagnosis = _one_line(str(block.get("Diagnostic-Code", "")).partition(";")[2])
+                # Exim writes no code for an address that it cannot route itself, and says so in the text alone.
+                diagnosis = diagnosis or _said_of(addresses[0], _text(mail))
                 found = _first_status(diagnosis)
                 exact = found if found and status in ("", "5.0.0", "4.0.0") else status
                 kind = BounceKind.SOFT if action == "delayed" else _kind(exact, diagnosis)
@@ -152,7 +162,8 @@ def _kind(status: str, diagnosis: str) -> BounceKind:
         return BounceKind.SOFT
     if status.startswith("5.1.") and status not in _UNKNOWN:
         return BounceKind.HARD
-    if status in _UNKNOWN and not _REFUSED.search(diagnosis) and not re.match(r"\s*4\d\d", diagnosis):
+    gone = status in _NO_HOST or (status in _UNKNOWN and _GONE.search(diagnosis))
+    if gone and not _REFUSED.search(diagnosis) and not re.match(r"\s*4\d\d", diagnosis):
         return BounceKind.HARD
     return BounceKind.SOFT
 

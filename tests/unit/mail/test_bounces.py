@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,29 @@ def test_what_says_nothing_against_the_address(name: str) -> None:
     incoming = read_mail(mail(name))
     assert [each.kind for each in incoming.failures] == [BounceKind.SOFT]
     assert incoming.digests[0] == ID
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        ("5.0.0", "connect to mx.example.net: Connection timed out", BounceKind.SOFT),
+        ("5.0.0", "554 transaction failed", BounceKind.SOFT),
+        ("5.0.0", "554 message content rejected", BounceKind.SOFT),
+        ("5.0.0", "554 relay access denied", BounceKind.SOFT),
+        ("5.1.0", "550 5.1.0 sender rejected: unknown", BounceKind.SOFT),
+        ("5.5.0", "550 5.5.0 authentication required", BounceKind.SOFT),
+        ("5.2.1", "450 4.2.1 receiving mail at a rate that is too high", BounceKind.SOFT),
+        ("5.0.0", "550 user unknown", BounceKind.HARD),
+        ("5.2.1", "550 5.2.1 account disabled", BounceKind.HARD),
+        ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)", BounceKind.HARD),
+    ],
+)
+def test_a_status_that_means_much_is_read_by_its_words(status: str, said: str, kind: BounceKind) -> None:
+    """Only words about the address suppress it where servers use one status for many things."""
+    text = mail("postfix").decode()
+    text = re.sub(r"Status: [^\r\n]*", f"Status: {status}", text)
+    text = re.sub(r"Diagnostic-Code: [^\r\n]*(?:\r\n [^\r\n]*)*", f"Diagnostic-Code: smtp; {said}", text)
+    assert [each.kind for each in read_mail(text.encode()).failures] == [kind]
 
 
 @pytest.mark.parametrize("name", names("other-"))

@@ -226,6 +226,8 @@ class Plan:
     """By rule; warned of, and no part of the file."""
     unknown: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
     """(rule, field) → orders whose message waits only because the field is missing; warned of, no part of the file."""
+    suppressed: int = field(default=0, compare=False)
+    """Messages that would be listed, were their addresses not suppressed; no part of the file."""
     formulas: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Each rule that was looked at → when its messages are due, as it says it; for reading, no part of the file."""
 

@@ -20,7 +20,7 @@ from sendplan.deciding.timing import MISSED_FOR
 from sendplan.deciding.waits_on_unknown import waits_on
 from sendplan.fields import catalogue
 from sendplan.ledger import History, MessageKey, Standing
-from sendplan.plan import Entry, Missed, Plan, Reason, Status, key_of
+from sendplan.plan import WOULD_LEAVE, Entry, Missed, Plan, Reason, Status, key_of
 from sendplan.planning.compiled.rule import ListedMessage
 from sendplan.planning.compiled.search import CompiledSearch, Disagreement, compiled_search, said_of_disagreement
 from sendplan.planning.entries import entry_of
@@ -314,6 +314,7 @@ def plan_from(
     first_runs = source.first_runs()
     missed: list[Missed] = []
     unknown: Counter[tuple[str, str]] = Counter()
+    suppressed = 0
     for each in decided:
         if isinstance(each, Planned):
             entries.append(each.entry(show_addresses=show_addresses))
@@ -321,6 +322,7 @@ def plan_from(
         for decision in each.decisions:
             unknown.update((decision.rule.id, name) for name in waits_on(decision, project.settings))
             missed += _missed(project, decision, first_runs, each.stored_at)
+            suppressed += _only_suppressed(decision, project.settings)
             if decision.status is not None:
                 entries.append(entry_of(project, each.facts, decision, show_addresses=show_addresses))
     entries.sort(key=Entry.sort_key)
@@ -338,6 +340,7 @@ def plan_from(
         ),
         missed=tuple(sorted(missed, key=lambda each: (each.rule, each.at, each.order, each.step or ""))),
         unknown=dict(sorted(unknown.items())),
+        suppressed=suppressed,
         formulas={
             rule.id: formula_of(rule) for rule in project.rules if rule.enabled and (rules is None or rule.id in rules)
         },
@@ -352,6 +355,15 @@ def _missed(
         facts, (rule, step) = decision.situation.facts, decision.key
         sender = project.settings.accounts[facts.account].sender
         yield Missed(rule, step or None, facts.id, sender, project.settings.calendar.text(at), decision.why)
+
+
+def _only_suppressed(decision: Decision, settings: Settings) -> bool:
+    """Whether a message would be listed, did its address get mail."""
+    if decision.reason is not Reason.SUPPRESSED:
+        return False
+    situation = decision.situation
+    free = replace(situation, overrides=replace(situation.overrides, suppressed={}))
+    return decide(decision.rule, settings, free).status in WOULD_LEAVE
 
 
 def formula_of(rule: Rule) -> str:

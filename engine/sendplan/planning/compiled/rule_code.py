@@ -225,7 +225,8 @@ class StepWriter:
                 return any(stops(klass, self.step, self.settings) for klass in suppressed[address])
 
             self.names |= {"_suppressed": suppressed, "_stopped": stopped}
-            self.line(f"if _mailbox({email}) in _suppressed and _stopped(_mailbox({email})): return None")
+            stays = "None" if self.world.only_sends else "ASK"  # A plan counts what would be listed.
+            self.line(f"if _mailbox({email}) in _suppressed and _stopped(_mailbox({email})): return {stays}")
         self.line(f"if _address_error({email}) is not None: return None")
 
     def _due(self) -> None:

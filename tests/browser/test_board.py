@@ -29,6 +29,7 @@ PAGES = [
     "/tests",
     "/forecast?from=2026-08-25&to=2026-09-07",
     "/left?day=2026-08-24",
+    "/acts",
     "/nothing",
 ]
 SCREENS = [(1280, "light"), (375, "dark"), (375, "light"), (1280, "dark")]

@@ -28,6 +28,7 @@ SHOWING: dict[str, Page] = {
     "/": today.today,
     "/needs-you": today.needs_you,
     "/left": today.left,
+    "/acts": today.acts,
     "/changes": today.changes,
     "/orders": orders.search,
     "/order": orders.order,

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from sendplan.board.current import Current
 from sendplan.board.guard import Addresses
 from sendplan.board.sessions import Sessions, Visitor
-from sendplan.board.words import REASON_WORDS, STATE_WORDS, STATUS_WORDS, translator
+from sendplan.board.words import ACT_WORDS, REASON_WORDS, STATE_WORDS, STATUS_WORDS, translator
 from sendplan.problems import Problem
 from sendplan.simulation.simulation_page import figure
 from sendplan.text import clean, minute, readable
@@ -145,6 +145,7 @@ def _environment() -> Environment:
     environment.filters["readable"] = readable
     environment.globals |= {
         "figure": lambda *given: Markup(figure(*given)),
+        "act_words": ACT_WORDS,
         "reason_words": REASON_WORDS,
         "state_words": STATE_WORDS,
         "status_words": STATUS_WORDS,

@@ -1,4 +1,4 @@
-"""What leaves today: the plan with its filters, what needs a person, what left, and what the files would change."""
+"""What leaves today: the plan, what needs a person, what left, what was done by hand, what files would change."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import islice
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,9 +20,10 @@ from sendplan.ledger import Record
 from sendplan.operating.approving import approve
 from sendplan.operating.by_hand import EVERYTHING
 from sendplan.operating.settling import Selected
-from sendplan.plan import Entry, Plan, Status, key_of
+from sendplan.plan import Entry, Plan, Status, key_of, parse_key
 from sendplan.problems import UserError
 from sendplan.store import Reader
+from sendplan.store.records import SHOWN_ACTS
 
 _FOUND = 1000
 """How many orders a search in the plan looks up by name."""
@@ -129,6 +131,32 @@ def left(board: Board, request: Request) -> Response:
         rules=rules,
         sent=[(_key(each), each, calendar.text(each.at)) for each in sent],
         pages=pages,
+    )
+
+
+def acts(board: Board, request: Request) -> Response:
+    """What people did by hand, the latest first, as `sendplan status --audit` prints it."""
+    project = board.current.project
+    with board.current.reader() as reader:
+        noted = reader.acts(SHOWN_ACTS)
+        pages = pages_of(request, len(noted), {})
+        shown = noted[pages.start : pages.stop]
+        orders = {order.id for order in reader.orders_by_id(sorted({each.subject for each in shown}))}
+    steps, text = project.steps_by_rule(), project.settings.calendar.text
+
+    def about(subject: str) -> str | None:
+        """The page of what an act was done to."""
+        if subject in orders:
+            return f"/order?{urlencode({'id': subject})}"
+        return f"/message?{urlencode({'key': subject})}" if parse_key(subject, steps) else None
+
+    return board.page(
+        request,
+        "acts.html",
+        noted=[(text(each.at), each, about(each.subject)) for each in shown],
+        pages=pages,
+        most=SHOWN_ACTS,
+        everything=EVERYTHING,
     )
 
 

@@ -92,3 +92,16 @@ STATE_WORDS: Mapping[str, str] = {
     State.DROPPED.value: "never leaves",
 }
 """How a page calls the states of a message; `open` is none."""
+
+ACT_WORDS: Mapping[str, str] = {
+    "approve": "plan approved",
+    "resolve": "settled",
+    "pause": "paused",
+    "resume": "resumed",
+    "suppress": "buyer suppressed",
+    "unsuppress": "suppression lifted",
+    "snooze": "snoozed",
+    "wake": "snooze ended",
+    "look": "address looked at",
+}
+"""How a page calls what people do by hand (`store.records.Act.act`)."""

@@ -16,11 +16,10 @@ from sendplan.operating.overview_json import outcomes, record_key
 from sendplan.operating.suppressing import ALL_MAIL
 from sendplan.plan import Status, key_of
 from sendplan.problems import Exit
-from sendplan.store.records import Act, ImportRecord, PlanRecord
+from sendplan.store.records import SHOWN_ACTS, Act, ImportRecord, PlanRecord
 from sendplan.text import clean, counted, minute, readable
 
 SHOWN_RUNS = 5
-SHOWN_ACTS = 1000
 
 
 @click.command("status")

@@ -173,6 +173,10 @@ class Approval:
     who: str
 
 
+SHOWN_ACTS = 1000
+"""How many acts are listed, the latest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """Something that a person changed by hand."""

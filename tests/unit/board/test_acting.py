@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
-from board_browser import Browser, fail, store_of, visitor_of
+from board_browser import MONDAY, Browser, fail, store_of, visitor_of
 
 import sendplan
 from sendplan.board.current import Current
 from sendplan.board.sessions import IDLE_SECONDS
+from sendplan.board.words import ACT_WORDS
+from sendplan.ledger import SnoozeSubject
+from sendplan.operating.by_hand import EVERYTHING, Person
 
 ORDER = "E-2050"
 KEY = f"{ORDER}/feedback-reminder"
+ACT_ORDER = ("pause", "resume", "suppress", "unsuppress", "snooze", "wake", "look", "resolve", "approve")
 
 
 def acts(folder: Path) -> list[tuple[str, str, str]]:
@@ -131,6 +136,34 @@ def test_a_message_sent_by_hand_is_recorded(editor: Browser, folder: Path) -> No
     editor.post("/settle", fields | {"at": "2026-08-20T10:00"})
     assert "already sent" in editor.get(f"/order?id={ORDER}").text
     assert "2026-08-20 10:00" in editor.get(f"/message?key={KEY}").text
+
+
+def test_what_people_did_is_listed(editor: Browser, folder: Path) -> None:
+    """Everything done by hand, here or by a command, is on a page with who, when and to what, the latest first."""
+    assert "Nobody has changed anything" in editor.get("/acts").text
+    fail(folder, ORDER)
+    with closing(store_of(folder)) as store:
+        person = Person("Bo <i>", store)
+        person.pause(EVERYTHING)
+        person.resume(EVERYTHING)
+        person.suppress("ida@example.com", reason="called")
+        person.unsuppress("ida@example.com")
+        person.snooze(SnoozeSubject.ORDER, ORDER, date(2026, 9, 1), "", "on holiday")
+        person.wake(SnoozeSubject.ORDER, ORDER)
+    editor.post("/address", form(editor.get(f"/order?id={ORDER}").body, "/address"))
+    editor.post("/settle", form(editor.get(f"/settling?key={KEY}").body, "/settle") | {"verb": "drop"})
+    plan = sendplan.open_project(folder).plan(MONDAY)
+    sendplan.open_project(folder).approve(plan, MONDAY)
+    page = editor.get("/acts")
+    rows = re.findall(r"<tr><td>.*?</tr>", page.body)
+    assert len(rows) == len(ACT_WORDS)
+    for said, row in zip(reversed(ACT_ORDER), rows, strict=True):
+        assert ACT_WORDS[said] in row
+    assert "plan approved" in rows[0]
+    assert "Bo &lt;i&gt;" in rows[-1]
+    assert "i…@example.com" in page.text
+    assert f'href="/order?id={ORDER}"' in page.body
+    assert f"/message?key={KEY}".replace("/fe", "%2Ffe") in page.body
 
 
 def test_a_board_that_only_shows_offers_nothing_to_change(current: Current) -> None:

@@ -175,6 +175,7 @@ def test_every_sentence_has_its_german() -> None:
     assert len(counted) == pages.count("_.counted(")
     used |= {form for forms in counted for form in forms}
     used |= {*words.STATE_WORDS.values(), *words.STATUS_WORDS.values(), *words.REASON_WORDS.values()}
+    used |= set(words.ACT_WORDS.values())
     assert used == set(GERMAN)
     assert set(words.REASON_WORDS) == {reason.value for reason in Reason}
     for english, german in GERMAN.items():

@@ -79,7 +79,9 @@ def _project(folder: Path, sink: Sink) -> Project:
     assert project is not None, problems
     settings = project.settings
     senders = {
-        name: replace(sender, host=sink.host, port=sink.port, security="none", username=None, password=None)
+        name: replace(
+            sender, host=sink.host, port=sink.port, security="none", username=None, password=None, oauth2=None
+        )
         for name, sender in settings.senders.items()
     }
     return replace(project, settings=replace(settings, senders=senders, state="var/state"))

@@ -158,6 +158,7 @@ CODES: dict[str, str] = {
     "not-approved": "An approval for a different number",
     "output-exists": "A file in the place of what is to be written",
     "over-limit": "A plan with more mails than one run may send",
+    "password-ends": "A password where the provider switches password logins off",
     "payment-not-fresh": "A rule for unpaid orders that trusts old payment data",
     "plan-executed": "A plan that has already been executed",
     "plan-file": "A file that is not a plan, or was edited",

@@ -40,6 +40,7 @@ LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     dunning.missing_levels,
     renamed_rules.renamed_rules,
     senders.another_from,
+    senders.ending_passwords,
     translations.translation_gaps,
     unused.templates,
     unused.windows,

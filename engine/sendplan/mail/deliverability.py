@@ -1,4 +1,6 @@
-"""What a sender's domain lacks so that its mails are trusted: SPF and DMARC records, and a login of the same domain.
+"""What may keep the mails of a sender that works from arriving, now or soon.
+
+Its domain lacks SPF or DMARC records, its login is of another domain, or the provider is about to take no passwords.
 
 docs/mail-accounts.md#mails-that-arrive
 """
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from sendplan.mail.message import mailbox
+from sendplan.project.providers import at_host
 from sendplan.project.settings import Sender
 
 PATIENCE = 3.0
@@ -25,7 +28,7 @@ def hints(sender: Sender, records: TextRecords | None = None) -> tuple[str, ...]
     """What would help this sender's mails to arrive, one sentence each; empty when nothing is amiss."""
     look_up = records or text_records
     domain = mailbox(sender.from_, "From").domain.lower()
-    return (*_login(sender, domain), *_records(domain, look_up))
+    return (*_login(sender, domain), *_records(domain, look_up), *_password(sender))
 
 
 def _login(sender: Sender, domain: str) -> Iterator[str]:
@@ -35,6 +38,12 @@ def _login(sender: Sender, domain: str) -> Iterator[str]:
             f"the login is of {own} and mails are from {domain}: the provider signs for the login's domain unless "
             f"{domain} is set up there, and then DMARC fails"
         )
+
+
+def _password(sender: Sender) -> Iterator[str]:
+    provider = at_host(sender.host)
+    if sender.password is not None and provider is not None and provider.password_end is not None:
+        yield f"{provider.password_end}; write `oauth2:` instead of `password` (docs/mail-accounts.md)"
 
 
 def _records(domain: str, look_up: TextRecords) -> Iterator[str]:

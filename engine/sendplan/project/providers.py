@@ -20,6 +20,21 @@ class LoginService:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordEnd:
+    """When a provider stops taking passwords, unless an administrator switches them on again."""
+
+    last_day: date
+    """The last day on which password logins are on by default, by the provider's own calendar."""
+    source: str
+    """The provider's page that says so."""
+    read_on: date
+    """When that page was read: such days have been put off before."""
+
+    def __str__(self) -> str:
+        return f"password logins are on by default until {self.last_day} only (read on {self.read_on})"
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """A provider's submission server and limits; keys that a sender writes itself win."""
 
@@ -43,6 +58,8 @@ class Preset:
     """The provider's page that the limits are from."""
     read_on: date | None = None
     """When that page was read: limits change."""
+    password_end: PasswordEnd | None = None
+    """None: passwords, or app passwords, stay."""
 
     def per_day_of(self, login: str) -> int | None:
         """How many recipients a day the account may have that logs in by this name."""
@@ -85,10 +102,26 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 ),
                 source="https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements",
                 read_on=date(2026, 11, 25),
+                password_end=PasswordEnd(
+                    last_day=date(2026, 12, 31),
+                    source=(
+                        "https://techcommunity.microsoft.com/blog/exchange/"
+                        "updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835"
+                    ),
+                    read_on=date(2026, 11, 26),
+                ),
             ),
         )
     }
 )
+
+
+def at_host(host: str) -> Preset | None:
+    """The provider whose servers these are, also when a sender names the host alone; None for any other."""
+    for each in PRESETS.values():
+        if each.host is not None and f".{host.lower()}".endswith(each.host[each.host.index(".") :]):
+            return each
+    return None
 
 
 def preset(name: str) -> Preset | None:

@@ -22,6 +22,7 @@ from sendplan.ledger import MOVES
 from sendplan.plan import STATUS_OF, Reason
 from sendplan.problems import Exit, Span
 from sendplan.project import project as projects
+from sendplan.project.providers import PRESETS
 from sendplan.project.settings_file import read_settings
 from sendplan.scenarios import play
 from sendplan.templates.sandbox import FILTERS, JINJA_FILTERS
@@ -188,6 +189,21 @@ def _state(state: Any) -> str:
 
 
 # --- places ---
+
+
+def test_the_limits_of_providers_are_shown_with_their_age() -> None:
+    """The page of mail accounts says of each preset where its limits and the end of passwords are from, and how old."""
+    row = re.compile(r"^\| `(\w+)` \| (.*) \| \[\w+\]\((.*)\) \| (.*) \|$", re.M)
+    rows = row.findall(_sections("mail-accounts.md")["Limits"])
+    read = [(each.name, each.source, each.read_on) for each in PRESETS.values() if each.source]
+    ends = [(each.name, each.password_end) for each in PRESETS.values() if each.password_end]
+    read += [(name, end.source, end.read_on) for name, end in ends]
+    assert {(name, *rest) for name, _, *rest in rows} == {(name, source, str(day)) for name, source, day in read}
+    for each in PRESETS.values():
+        said = " ".join(text for name, text, *_ in rows if name == each.name)
+        shown = [each.per_minute, each.per_day, each.free_per_day]
+        assert all(f"{number:,} " in f"{said} " for number in shown if number)
+        assert each.password_end is None or str(each.password_end.last_day) in said
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

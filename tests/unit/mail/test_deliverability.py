@@ -6,6 +6,7 @@ import socketserver
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import dns.message
@@ -14,7 +15,7 @@ import dns.rrset
 import pytest
 
 from sendplan.mail.deliverability import hints, text_records
-from sendplan.project.settings import Sender
+from sendplan.project.settings import Secret, Sender
 
 SPF = '"v=spf1 include:_spf.example.net ~all"'
 DMARC = '"v=DMARC1; p=none"'
@@ -97,3 +98,12 @@ def test_a_login_of_another_domain_is_told() -> None:
     assert "the login is of example.net" in told(sender(username="shop@example.net"), records)
     assert told(sender(username="shop@example.com"), records) == ""
     assert told(sender(username="shop"), records) == ""
+
+
+def test_a_password_that_the_provider_switches_off_is_told() -> None:
+    """A test mail that leaves by a password says when Microsoft takes none any more, by its host alone too."""
+    records = {"example.com": SPF, "_dmarc.example.com": DMARC}
+    office = replace(sender(), host="smtp-legacy.office365.com", password=Secret("SHOP_PASSWORD"))
+    assert "on by default until 2026-12-31" in told(office, records)
+    assert told(replace(office, password=None), records) == ""
+    assert told(replace(office, host="smtp.gmail.com"), records) == ""

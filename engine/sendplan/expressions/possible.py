@@ -84,7 +84,7 @@ class Possible:
         return known
 
     def _tried(self, node: Node) -> Outcomes:
-        constants: dict[str, set[Any]] = {name: set() for name in _names(node)}
+        constants: dict[str, set[Any]] = {name: set() for name in sorted(_names(node))}
         for name, constant in _constants(node, self.params):
             constants[name].add(constant)
         domains = {name: self._domain(name, each) for name, each in constants.items()}
@@ -187,7 +187,7 @@ class _Simplifier:
             case Not(operand=operand):
                 return Not(0, 0, self.condition(operand))
             case And(parts=parts) | Or(parts=parts):
-                return type(node)(0, 0, tuple(self.condition(part) for part in parts))
+                return type(node)(0, 0, tuple(self._flattened(type(node), parts)))
             case Literal() | FieldRef():
                 return _anywhere(node)
             case Compare():
@@ -201,6 +201,13 @@ class _Simplifier:
             case ParamRef() | Sent() | Add() | Extreme() | Conditional():
                 return IsSet(0, 0, _made_up(node), negated=False)
         return self._may_be_anything(node)
+
+    def _flattened(self, kind: type[And | Or], parts: Iterable[Node]) -> dict[Node, None]:
+        """The parts, those of an inner `and` in an `and` too, each once: then few of them share a field."""
+        found: dict[Node, None] = {}
+        for part in map(self.condition, parts):
+            found |= dict.fromkeys(part.parts if isinstance(part, kind) else (part,))
+        return found
 
     def _compare(self, node: Compare) -> Node:
         left, right, operator = self._plain(node.left), self._plain(node.right), node.operator

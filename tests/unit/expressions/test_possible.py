@@ -103,6 +103,14 @@ def test_no_false_alarms(text: str) -> None:
     assert {TRUE, FALSE} <= outcomes(text)
 
 
+def test_an_inner_and_is_taken_apart() -> None:
+    """Two triggers that read the same many fields are tried field by field, as one long condition is."""
+    numbers = ("total", "paid_amount", "credited", "shipping_cost", "items", "open_amount")
+    first = " and ".join(f"{name} > 1" for name in numbers)
+    second = " and ".join(f"{name} > 2" for name in numbers[1:])
+    assert outcomes(f"({first}) and ({second} and total < 1)") == {FALSE, UNKNOWN}
+
+
 def test_too_many_combinations_may_be_anything() -> None:
     """A condition that would take too long to try raises no alarm."""
     one = " or ".join(f"(items == {number} and total == {number} and credited == {number})" for number in range(30))

@@ -156,9 +156,9 @@ class _Narrower:
         due = self.pushdown.compared(self.rule.due.root, "<=", self.now)
         fresh = self._lasts(step)
         begins = self._begins()
-        for allowed, rare in self._variants(step):
+        for allowed, unclear in self._variants(step):
             common = all_of((self._asked(), allowed, due, fresh))
-            index = rare if step.expires is None else self._due_index(rare, step.expires, fresh)
+            index = self._first_index(step, allowed, fresh, unclear)
             if index is not None:
                 yield Narrowing(all_of((common, any_of(bound for bound, _ in begins))), step.keys, None, index)
                 continue
@@ -172,8 +172,8 @@ class _Narrower:
         by_due = all_of((self._lasts(step), self._recent(due)))
         sent = (self._sent_bound(step, "<=", self.now),) if step.after is not None else ()
         recently = (*sent, *self._sent_lately(step)) if step.after is not None else ()
-        for allowed, index in self._variants(step):
-            asked = all_of((common, allowed))
+        for allowed, unclear in self._variants(step):
+            asked, index = all_of((common, allowed)), unclear or self._open_index(allowed)
             yield Narrowing(all_of((asked, by_due)), step.keys, Previous(before, sent), index)
             if recently != sent:
                 # One of both is the later: the due date, or the day that is counted from the last message.
@@ -234,11 +234,11 @@ class _Narrower:
         return self.since if expires.exact else self.since - _DAY_AND_CLOCK_CHANGE
 
     def _variants(self, step: Step) -> Iterator[tuple[Bound, Index | None]]:
-        """Trigger, region, class and address: all of them met; or none shut out, and one unknown."""
+        """Trigger, region, class and address: all of them met; or none shut out, and one unknown, with its index."""
         conditions, unclear = self._conditions_of(step), unknown_region(self.settings.regions, step.regions)
         allowed = in_regions(self.settings.regions, step.regions)
         met = all_of((*map(self.pushdown.true, conditions), allowed, Present("email")))
-        yield met, self._open_index(step)
+        yield met, None
         unknown = self._unknown(self.pushdown, conditions, unclear)
         lasting = unknown == self._unknown(self.present_day, conditions, unclear)
         index = Index(("ordered",), unknown) if lasting and _is_lasting(unknown, self.present_day) else None
@@ -286,26 +286,36 @@ class _Narrower:
 
     # --- indexes ---
 
-    def _due_index(self, rare: Index | None, expires: Duration, fresh: Bound) -> Index | None:
-        """By the due date where that is narrower than the lookback."""
-        lookback = self.rule.lookback
-        if lookback is not None and lookback.most_days < expires.most_days:
-            return rare
+    def _first_index(self, step: Step, allowed: Bound, fresh: Bound, unclear: Index | None) -> Index | None:
+        """By the due date where that is narrower than the lookback, and only the open orders where they are few."""
+        operand = self._due_operand(step, fresh)
+        if operand is None:
+            return unclear or self._open_index(allowed)
+        return self._open_index(allowed, operand) or (BY_ACCOUNT if operand == "ordered" else Index((operand,)))
+
+    def _due_operand(self, step: Step, fresh: Bound) -> str | Latest | None:
+        """What bounds the due date from below."""
+        lookback, expires = self.rule.lookback, step.expires
+        if expires is None or (lookback is not None and lookback.most_days < expires.most_days):
+            return None
         for part in conjuncts(fresh):
             if isinstance(part, Compared) and part.operator in (">", ">=") and isinstance(part.operand, str | Latest):
-                return BY_ACCOUNT if part.operand == "ordered" else Index((part.operand,))
-        return rare
+                return part.operand
+        return None
 
-    def _open_index(self, step: Step) -> Index | None:
-        """Only the orders that have not come to where nearly all come, such as unpaid ones."""
-        now, then = self._conditions(self.present_day, step), self._conditions(self.pushdown, step)
-        lasting = [part for part in now if _is_lasting(part, self.present_day) and part in then]
-        if not any(_is_rare(part) for part in lasting):
+    def _open_index(self, allowed: Bound, operand: str | Latest = "ordered") -> Index | None:
+        """Only the orders that have not come to where nearly all come, such as unpaid ones.
+
+        Of their other conditions only those stand in the index that keep old orders out: alike rules share it then.
+        """
+        if self.pushdown.hide_after is not None:  # Who was open then may have been closed since.
             return None
-        return Index(("ordered",), all_of(lasting))
+        parts = [part for part in conjuncts(allowed) if self._is_awaited(part) or _is_rare(part)]
+        return Index((operand,), all_of(parts)) if any(map(_is_rare, parts)) else None
 
-    def _conditions(self, pushdown: Pushdown, step: Step) -> tuple[Bound, ...]:
-        return conjuncts(all_of(pushdown.true(trigger.root) for trigger in step.triggers))
+    def _is_awaited(self, part: Bound) -> bool:
+        """Whether it is an event that has not come."""
+        return isinstance(part, Absent) and self.settings.fields[part.column].event
 
 
 class _UndecidedNarrower(_Narrower):

@@ -17,11 +17,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_projects import FIELDS, Maker
+from small_projects import loaded, write_project
 from world_files import write
 
 from sendplan.calendar import Calendar
-from sendplan.deciding.narrowing import Narrowing
+from sendplan.deciding.candidates import indexes
+from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.deciding.region_bounds import FOLDED, in_regions
+from sendplan.expressions.bounds import Absent, AllOf
 from sendplan.expressions.inverse import before_adding
 from sendplan.fields import Value
 from sendplan.planning.planner import decide_orders, make_plan, plan_from
@@ -184,3 +187,21 @@ def test_limit_is_exact_on_ordinary_days() -> None:
     operator, limit = before_adding(calendar, "<=", now, Duration(7, Unit.DAYS), 1)
     assert (operator, calendar.day(limit)) == ("<", datetime(2026, 8, 18, tzinfo=UTC).date())
     assert limit == calendar.instant(calendar.day(limit))
+
+
+def test_rules_that_wait_for_an_event_share_an_index_of_the_orders_that_wait(tmp_path: Path) -> None:
+    """Rules for unpaid or unshipped orders look through these alone, and share their index whatever else they ask."""
+    rules = (
+        ("checkout", "not paid and not cancelled and total >= 3.50", "ordered + 3 days"),
+        ("basket", "not paid and not cancelled and items < 4", "ordered + 5 days"),
+        ("delay", "not shipped and country in [DE, AT]", "payment_due + 1 day"),
+    )
+    text = "\n".join(
+        f'  - {{id: {id_}, title: Hello, trigger: "{trigger}", due: {due}, template: mail, expires: 9 days}}'
+        for id_, trigger, due in rules
+    )
+    project = loaded(write_project(tmp_path, f"rules:\n{text}\n"))
+    found = indexes(project, datetime(2026, 1, 5, 12, tzinfo=UTC))
+    unpaid = AllOf((Absent("paid"), Absent("cancelled")))
+    assert [each for each in found if each.only == unpaid] == [Index(("ordered",), unpaid)]
+    assert any(each.only == Absent("shipped") for each in found)

@@ -363,17 +363,23 @@ class _Asked:
 
 def _bearable(bounds: Iterable[Bound]) -> Iterator[Bound]:
     """As many of the conditions as one statement can bear; it finds more orders without the others, never fewer."""
-    kept: list[Bound] = []
+    terms = values = 0
     for bound in bounds:
-        if _fits((*kept, bound)):
-            kept.append(bound)
+        own_terms, own_values = _size((bound,))
+        if terms + own_terms <= MOST_TERMS and values + own_values <= MOST_PARAMETERS:
+            terms, values = terms + own_terms, values + own_values
             yield bound
 
 
 def _fits(bounds: Iterable[Bound]) -> bool:
+    terms, values = _size(bounds)
+    return terms <= MOST_TERMS and values <= MOST_PARAMETERS
+
+
+def _size(bounds: Iterable[Bound]) -> tuple[int, int]:
+    """How many comparisons there are, and how many values."""
     parts = [part for bound in bounds for part in parts_of(bound)]
-    values = sum(len(part.values) if isinstance(part, Listed) else 1 for part in parts)
-    return len(parts) <= MOST_TERMS and values <= MOST_PARAMETERS
+    return len(parts), sum(len(part.values) if isinstance(part, Listed) else 1 for part in parts)
 
 
 def _unsettled(keys: Sequence[MessageKey], writer: _Writer) -> str:

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from functools import lru_cache
 from json.encoder import encode_basestring as _string
 from operator import attrgetter, itemgetter
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from sendplan import plan_text
 from sendplan.text import minute
@@ -139,20 +140,16 @@ class Entry:
 
     def canonical(self) -> bytes:
         """The bytes of `canonical(self.to_json())`, which a plan's `id` is made of; a plan has many entries."""
-        names = sorted(self.facts)
-        shown = zip(_texts(names), _texts(map(self.facts.__getitem__, names)), strict=True)
-        facts = ",".join([f"{name}:{text}" for name, text in shown])
-        texts: tuple[str, ...] = _SORTED((*_texts(_PLAIN(self)), f"{{{facts}}}"))
-        return (_CANONICAL % texts).encode()
+        facts, names = self.facts, _forms_of_facts(tuple(self.facts))
+        shown = names.canonical % tuple(_texts(map(facts.__getitem__, names.ordered)))
+        texts: tuple[str, ...] = _SORTED((*_texts(_OWN(self)), shown))
+        return (_forms(*_ALIKE(self)).canonical % texts).encode()
 
     def filed(self) -> bytes:
         """The bytes of the entry in a plan file, where it has a line for each value."""
-        shown = zip(_texts(self.facts), self.facts.values(), strict=True)
-        lines = ",".join(
-            [f"\n    {name}: {_string(value) if type(value) is str else _lines(value)}" for name, value in shown]
-        )
-        facts = f"{{{lines}\n   }}" if lines else "{}"
-        return (_FILED % (*_texts(_PLAIN(self)), facts)).encode()
+        values = [_string(each) if type(each) is str else _lines(each) for each in self.facts.values()]
+        shown = _forms_of_facts(tuple(self.facts)).filed % tuple(values)
+        return (_forms(*_ALIKE(self)).filed % (*_texts(_OWN(self)), shown)).encode()
 
     def sort_key(self) -> tuple[bool | str, ...]:
         """Entries sort by (`send_at`, `rule`, `step`, `order`), null last."""
@@ -162,11 +159,40 @@ class Entry:
 
 _ENTRY_FIELDS = tuple(each.name for each in fields(Entry))
 _JSON_NAMES = tuple(Entry("", Status.ERROR, Reason.ERROR, "", "", None, None).to_json())
-_PLAIN = attrgetter(*_ENTRY_FIELDS[:-1])
-"""All but the facts, which come last."""
-_SORTED = itemgetter(*sorted(range(len(_JSON_NAMES)), key=_JSON_NAMES.__getitem__))
-_CANONICAL = f"{{{','.join(f'{_string(name)}:%s' for name in sorted(_JSON_NAMES))}}}"
-_FILED = "\n  {" + ",".join(f"\n   {_string(name)}: %s" for name in _JSON_NAMES) + "\n  }"
+_OWN_NAMES = ("key", "why", "order", "due", "to")
+_OWN = attrgetter(*_OWN_NAMES)
+"""What differs from entry to entry; the facts come last."""
+_ALIKE_NAMES = tuple(name for name in _ENTRY_FIELDS[:-1] if name not in _OWN_NAMES)
+_ALIKE = attrgetter(*_ALIKE_NAMES)
+"""What many entries share."""
+_SORTED = itemgetter(*sorted(range(len(_OWN_NAMES) + 1), key=(*_OWN_NAMES, "facts").__getitem__))
+
+
+class _Forms(NamedTuple):
+    """JSON with places for the texts that differ, in both forms."""
+
+    canonical: str
+    filed: str
+    ordered: tuple[str, ...] = ()
+    """Whose texts the canonical form takes, where that is another order."""
+
+
+@lru_cache(maxsize=4096)
+def _forms(*alike: str | None) -> _Forms:
+    """An entry with these values."""
+    shared = dict(zip(_ALIKE_NAMES, map(_escaped, alike), strict=True))
+    texts = {name: shared.get(field, "%s") for name, field in zip(_JSON_NAMES, _ENTRY_FIELDS, strict=True)}
+    inner = ",".join(f"{_string(name)}:{texts[name]}" for name in sorted(texts))
+    lines = ",".join(f"\n   {_string(name)}: {text}" for name, text in texts.items())
+    return _Forms(f"{{{inner}}}", f"\n  {{{lines}\n  }}")
+
+
+@lru_cache(maxsize=4096)
+def _forms_of_facts(names: tuple[str, ...]) -> _Forms:
+    """Facts of these names."""
+    inner = ",".join(f"{_escaped(name)}:%s" for name in sorted(names))
+    lines = ",".join(f"\n    {_escaped(name)}: %s" for name in names)
+    return _Forms(f"{{{inner}}}", f"{{{lines}\n   }}" if names else "{}", tuple(sorted(names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +357,11 @@ class Plan:
             warnings=tuple(data["warnings"]),
             id=data["id"],
         )
+
+
+def _escaped(value: object) -> str:
+    """A value as JSON in one line, in a format."""
+    return _text(value).replace("%", "%%")
 
 
 def _texts(values: Iterable[object]) -> list[str]:

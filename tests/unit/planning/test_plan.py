@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sendplan.plan import STATUS_OF, Entry, Plan, Reason, Status, canonical, key_of, parse_key
@@ -56,6 +56,7 @@ FACTS = st.dictionaries(
 )
 
 
+@example(texts=["%d", "100 %s", "%%", "%"], facts={"%s": "%"})
 @given(texts=st.lists(TEXTS, min_size=4, max_size=4), facts=FACTS)
 def test_an_entry_is_written_as_json_writes_it(texts: list[str | None], facts: dict[str, object]) -> None:
     """Whatever buyers typed, an entry's bytes in hash and file are those of its JSON."""

@@ -39,12 +39,12 @@ LINES = (
 LOGO = "https://shop.example.com/logo.png"
 
 TORN = """() => {
-  // Words on more than one line, but those that no phone could hold.
+  // Words and numbers of orders on more than one line, but those that no phone could hold.
   const torn = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode;
-    for (const word of node.data.matchAll(/[^\\s-]+/g)) {
+    for (const word of node.data.matchAll(/(?=\\S*\\d)[\\w./-]{1,18}(?![\\w./-])|[^\\s-]+/g)) {
       const range = document.createRange();
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);

@@ -28,6 +28,8 @@ _STAND_IN = re.compile("\ue000([0-9]+)\ue001")
 _BREAKS = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 _UNSHOWABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000\ue001\ufffe\uffff]")
 _LINK_SCHEME = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
+_NUMBER = re.compile(r"(?=.*\d)(?=.*-)[\w./-]{1,18}")
+"""An order's number: mail programs would tear it at its hyphens. A longer one has no room on a phone."""
 _BEHIND_HOST = re.compile(r"(?:https?://[^/?#]+[/?#]|mailto:[^?]+\?)", re.IGNORECASE)
 """A link's beginning after which a buyer's value can change neither where it leads nor who is written to."""
 
@@ -155,8 +157,15 @@ def _number(tokens: list[Token], places: list[Callable[[Sequence[Printed]], str]
 
 
 def _flowing(source: str, printed: Sequence[Printed]) -> str:
-    """With the line breaks of its values as breaks."""
-    return escape(text(source, printed), quote=False).replace("\n", "<br>\n")
+    """With the line breaks of its values as breaks, and each number of an order on one line."""
+    return _STAND_IN.sub(lambda match: _whole(printed[int(match[1])].text), escape(source, quote=False))
+
+
+def _whole(value: str) -> str:
+    shown = escape(_showable(value), quote=False)
+    if _NUMBER.fullmatch(value):
+        return f'<span style="white-space: nowrap">{shown}</span>'
+    return shown.replace("\n", "<br>\n")
 
 
 def _escaped(source: str, printed: Sequence[Printed]) -> str:

@@ -17,7 +17,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, assert_never
 
 from sendplan import plan_text
-from sendplan.text import minute
+from sendplan.text import counted, minute
 
 
 class Reason(StrEnum):
@@ -294,6 +294,10 @@ class Plan:
         """How many messages there are of each status, for people."""
         summary = self.summary()
         return ", ".join(f"{summary[status.value]} {status.value}" for status in Status)
+
+    def said_of_suppressed(self) -> str:
+        """How many messages suppressed addresses keep out of the plan, for people."""
+        return f"{counted(self.suppressed, 'message')} not listed: suppressed address"
 
     def to_text(self) -> str:
         """The plan as a snapshot shows it: grouped, one line a message, addresses masked unless the plan shows them."""

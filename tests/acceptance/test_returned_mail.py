@@ -116,7 +116,9 @@ def test_a_bounce_takes_the_buyer_out_of_the_next_plan(shop: Project, server: Si
     assert "User unknown" in suppressed(shop)["b1@example.net"]
     assert later(shop) == ["N2/dunning/second"]
     assert "suppressed" in shop("explain", "N1", "--now", "2026-09-01 12:00").out
-    assert "1 message not listed: suppressed address" in shop("plan", "--now", "2026-09-01 12:00").out
+    for format_ in ("table", "markdown", "html"):
+        plan = shop("plan", "--now", "2026-09-01 12:00", "--format", format_).out
+        assert "1 message not listed: suppressed address" in plan, format_
     assert "not listed" not in shop("plan", "--now", "2026-08-26 12:00").out
     story = shop("explain", "--message", "N1/dunning/first")
     assert re.search(r"sending → sent .*\n.*bounced \(hard\)  .*User unknown", story.out)

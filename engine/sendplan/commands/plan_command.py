@@ -27,7 +27,7 @@ from sendplan.planning.lookup import known_account, known_rules
 from sendplan.planning.planner import decide_orders, make_plan
 from sendplan.problems import Exit, Problem
 from sendplan.project.project import Project
-from sendplan.text import clean, counted, minute, readable
+from sendplan.text import clean, minute, readable
 
 if TYPE_CHECKING:
     from sendplan.planning.funnel import Funnel
@@ -71,7 +71,7 @@ def print_plan(plan: Plan) -> None:
         print_table(("Rule", *(status.value for status in Status)), rows)
     click.echo(plan.totals())
     if plan.suppressed:
-        click.echo(f"{counted(plan.suppressed, 'message')} not listed: suppressed address (`sendplan plan --funnel`)")
+        click.echo(f"{plan.said_of_suppressed()} (`sendplan plan --funnel`)")
     if plan.refused:
         count = summary["send"]
         click.echo(f"Refused: {count} mails are over `limits.per_run`; `sendplan send --approve {count}`")

@@ -19,6 +19,8 @@ def markdown(plan: Plan) -> str:
             "",
             "**Refused:** more mails than `limits.per_run` allows. Nothing leaves until somebody approves it.",
         ]
+    if plan.suppressed:
+        lines += ["", plan.said_of_suppressed()]
     for warning in plan.warnings:
         lines += ["", f"**Warning:** {_text(warning)}"]
     found = plan.groups()

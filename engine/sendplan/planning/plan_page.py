@@ -46,6 +46,8 @@ def page(plan: Plan) -> str:
     """The whole page; addresses are shown as the plan holds them."""
     title = f"Plan for {minute(plan.now)} ({plan.timezone})"
     parts = [f"<h1>{escape(title)}</h1>", f"<p>{plan.totals()}. Plan <code>{escape(plan.id)}</code></p>"]
+    if plan.suppressed:
+        parts.append(f"<p>{plan.said_of_suppressed()}</p>")
     if plan.refused:
         parts.append(
             '<p class="warning">Refused: more mails than <code>limits.per_run</code> allows. '

@@ -115,6 +115,7 @@ TEMPLATES = {
     "nested loops": "{% for a in order.lines %}" * 30 + "x" + "{% endfor %}" * 30,
     "parentheses": "{{ " + "(" * 300 + "order.id" + ")" * 300 + " }}",
     "many parentheses": "{{ " + "(" * 30_000 + "order.id" + ")" * 30_000 + " }}",
+    "parentheses before a wrong sign": "{{ " + "(" * 300 + "order.id" + ")" * 300 + " @ }}",
     "filters": "{{ order.id " + "| upper " * 400 + "}}",
     "sums": "{{ 1 " + "+ 1 " * 2_000 + "}}",
     "negations": "{% if " + "not " * 2_000 + "order.id %}{% endif %}",

@@ -114,7 +114,7 @@ class OrderFile:
                     except UnicodeDecodeError as found:
                         column = len(raw[: found.start].decode(encoding, errors="replace")) + 1
                         return self.problem(number, "is not UTF-8 from here on", help, column)
-        return self.problem(1, f"the file is not {error.encoding}", help)
+        return self.problem(1, f"the file is not {encoding}", help)
 
     def problem(self, line: int, message: str, help: str = "", column: int = 1) -> Problem:
         """A problem of the file itself."""

@@ -24,6 +24,9 @@ _PARTS = 50
 _REPORTS = 20
 """Recipients of one report that are looked at."""
 
+_LONG_LINE = re.compile(rb"[^\r\n]{998}(?=[^\r\n])")
+"""Of a line that is longer than a mail's may be (RFC 5322, section 2.1.1), the part that fits."""
+
 _DIGEST = re.compile(rb"<([0-9a-f]{32})@[^<>\s]{1,255}>")
 _VERP = re.compile(r"\+([0-9a-f]{32})@")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{32,400}(?![A-Za-z0-9_-])")
@@ -93,7 +96,7 @@ def read_mail(raw: bytes) -> Incoming:
 
 
 def _read(raw: bytes, mail: Message) -> Incoming:
-    failures = tuple(_reported(mail)) or tuple(_recognised(mail))
+    failures = tuple(_reported(mail)) or tuple(_recognised(raw, mail))
     if failures:
         return Incoming(failures, tuple(dict.fromkeys(_digests(raw, mail))))
     if _is_automatic(mail):
@@ -134,7 +137,7 @@ def _reported(mail: Message) -> Iterator[FailedRecipient]:
                 yield FailedRecipient(addresses, kind, exact, mask_all(diagnosis or f"status {exact}"))
 
 
-def _recognised(mail: Message) -> Iterator[FailedRecipient]:
+def _recognised(raw: bytes, mail: Message) -> Iterator[FailedRecipient]:
     """The recipients of a bounce in a server's own words; only of mail that a mail server sent."""
     if mail.get_content_type() == "multipart/report" or any(_AWAY.fullmatch(name) for name in mail):
         return
@@ -144,7 +147,9 @@ def _recognised(mail: Message) -> Iterator[FailedRecipient]:
 
     # Of its detectors, one that stumbles over a mail is passed over, which is nothing for a person to read.
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
-    temporary, permanent = all_failures(mail)
+    # The time that its patterns take grows with the square of a line's length.
+    folded = _LONG_LINE.sub(rb"\g<0>\r\n ", raw)
+    temporary, permanent = all_failures(email.message_from_bytes(folded, policy=_Plain()))
     text = _text(mail)
     if not temporary and not permanent:
         permanent = set(_NAMED.findall(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from jinja2 import Template, TemplateSyntaxError, meta, nodes
@@ -232,13 +232,14 @@ class _Visitor(NodeVisitor):
 def _deepest_line(environment: MailEnvironment, text: str) -> int:
     """The line (from 1) with the most levels of tags around it and signs before it in its tag."""
     blocks, signs, most, deepest = 0, 0, -1, 1
-    for line, kind, word in environment.lex(text):
-        if kind in ("block_begin", "variable_begin"):
-            signs = 0
-        blocks += (kind == "name" and word in ("if", "for")) - (kind == "name" and word in ("endif", "endfor"))
-        signs += kind in ("operator", "name")
-        if blocks + signs > most:
-            most, deepest = blocks + signs, line
+    with suppress(TemplateSyntaxError):  # a sign that Jinja does not know: nothing behind it can be counted
+        for line, kind, word in environment.lex(text):
+            if kind in ("block_begin", "variable_begin"):
+                signs = 0
+            blocks += (kind == "name" and word in ("if", "for")) - (kind == "name" and word in ("endif", "endfor"))
+            signs += kind in ("operator", "name")
+            if blocks + signs > most:
+                most, deepest = blocks + signs, line
     return deepest
 
 

@@ -230,18 +230,25 @@ def test_a_draft_is_written_without_touching_the_store(tmp_path: Path, capsys: p
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("orders.csv", "", "has no line that looks like the names of columns"),
-        ("orders.json", "{nonsense", "is not JSON"),
-        ("orders.json", "[]", "has no orders to look at"),
-        ("orders.xml", "<a><b></a>", "is not XML"),
-        ("orders.xlsx", "no workbook", "is not a workbook"),
+        ("orders.csv", b"", "has no line that looks like the names of columns"),
+        (
+            "orders.csv",
+            b"\xef\xbb\xbfid,name\n1,\x94\n",
+            "orders.csv:2:3: error[import-file] is not UTF-8 from here on",
+        ),
+        ("orders.csv", b"\x1f\x8b\x08 no gzip", "cannot be read"),
+        ("orders.json", b"{nonsense", "is not JSON"),
+        ("orders.json", b'{"orders": "\x8d"}', "the file is not cp1252"),
+        ("orders.json", b"[]", "has no orders to look at"),
+        ("orders.xml", b"<a><b></a>", "is not XML"),
+        ("orders.xlsx", b"no workbook", "is not a workbook"),
     ],
 )
 def test_a_file_without_orders_is_told(
-    name: str, content: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, content: bytes, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing to look at is a sentence about the file, never a traceback."""
     _project(tmp_path, {"web": "shop"})
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content)
     assert run(["import", str(tmp_path / name), "--draft", "--project", str(tmp_path)]) == 1
     assert told in capsys.readouterr().err

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from email.message import Message
 from pathlib import Path
 
 import pytest
+from flufl.bounce import all_failures
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +115,18 @@ def test_a_header_that_is_no_ascii_is_read_like_another(capfd: pytest.CaptureFix
     raw = head + b"\n\nb1@example.net gone\n"
     assert [each.addresses for each in read_mail(raw).failures] == [("b1@example.net",)]
     assert capfd.readouterr() == ("", "")
+
+
+def test_no_line_is_longer_than_a_mails_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of 200,000 characters costs no more than as many characters in lines, and what follows it is read."""
+    looked_at: list[str] = []
+
+    def look(mail: Message) -> tuple[set[bytes], set[bytes]]:
+        looked_at.extend(str(mail.get_payload()).splitlines())
+        return all_failures(mail)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr("flufl.bounce.all_failures", look)
+    head = b"From: MAILER-DAEMON <mailer-daemon@example.net>\nX-Failed-Recipients: b1@example.net\n\n"
+    (failure,) = read_mail(head + b"@" * 200_000 + b"\nb1@example.net gone\n").failures
+    assert failure.addresses == ("b1@example.net",)
+    assert max(map(len, looked_at)) <= 1_000

@@ -6,10 +6,12 @@ import csv
 import re
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
+from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 
 from sendplan.importing.drafting.columns import Sample, SampleColumn, tree_columns, words
 from sendplan.importing.drafting.vocabulary import FIELDS
@@ -32,14 +34,26 @@ _KNOWN = frozenset(phrase for phrases in FIELDS.values() for phrase in phrases)
 
 def sample_of(path: Path, name: str) -> Sample:
     """Look at a file. Raises UserError when it cannot be read, or holds no orders."""
-    file = OrderFile(path, name, _encoding(OrderFile(path, name)))
+    file = OrderFile(path, name)
+    try:
+        file = replace(file, encoding=_encoding(file))
+        return _looked_at(file)
+    except UnicodeDecodeError as error:
+        raise UserError(file.undecodable(error)) from None
+    except (OSError, EOFError) as error:
+        raise UserError(file.unreadable(error)) from None
+    except ZlibError as error:
+        raise UserError(file.unreadable(EOFError(str(error)))) from None
+
+
+def _looked_at(file: OrderFile) -> Sample:
     sample = Sample()
     if file.encoding:
         sample.options["encoding"] = file.encoding
         if file.encoding == "cp1252":
             sample.guesses["encoding"] = "not UTF-8, so probably that of Windows; look at the umlauts and accents"
     format_ = file.format if file.ending else _told_by_content(file)
-    file = OrderFile(path, name, file.encoding, format_)
+    file = replace(file, declared=format_)
     sample.options = {"format": format_, **sample.options}
     if format_ in ("csv", "xlsx"):
         _read_table(file, sample)

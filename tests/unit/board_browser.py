@@ -63,6 +63,8 @@ class Browser:
     host: str = f"127.0.0.1:{PORT}"
     cookies: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    hangs_up: bool = False
+    """Whether the connection ends before the last part of what is sent."""
 
     def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """Open an address."""
@@ -107,7 +109,9 @@ class Browser:
         }
         messages: list[Message] = []
 
-        asked: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        asked: list[Message] = [{"type": "http.request", "body": body, "more_body": self.hangs_up}]
+        if self.hangs_up:
+            asked.insert(0, {"type": "http.disconnect"})
 
         async def receive() -> Message:
             # After its request a browser says nothing more, and does not hang up.

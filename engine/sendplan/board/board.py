@@ -141,7 +141,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: clean(value) if type(value) is str else value,
     )
-    environment.filters |= {"minute": minute, "number": "{:,}".format, "place": place_of, "query": urlencode}
+    environment.filters |= {"minute": minute, "place": place_of, "query": urlencode}
     environment.filters["readable"] = readable
     environment.globals |= {
         "figure": lambda *given: Markup(figure(*given)),

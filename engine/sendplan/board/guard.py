@@ -100,7 +100,7 @@ class Guard:
         if refusal is None and scope["method"] == "POST":
             body = await _body(receive)
             form = _form(body) if body is not None else {}
-            refusal = _refuse(413, "The form is too long.") if body is None else None
+            refusal = _refuse(413, "The form is too long, or was cut off.") if body is None else None
         refusal = refusal or self._refused_session(scope, headers, session, form)
         scope["state"] = {**scope.get("state", {}), "session": session, "form": form}
         answer: ASGIApp = refusal if refusal is not None else self._pages
@@ -157,14 +157,14 @@ def _cookie(headers: Headers, name: str) -> str | None:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The request's body, or None when it is longer than any form."""
+    """The request's body, or None when it is longer than any form, or was cut off: half a form says something else."""
     body = b""
     while True:
         message = await receive()
         body += bytes(message.get("body", b""))
-        if len(body) > LONGEST_FORM:
+        if len(body) > LONGEST_FORM or message["type"] != "http.request":
             return None
-        if message["type"] != "http.request" or not message.get("more_body", False):
+        if not message.get("more_body", False):
             return body
 
 

@@ -26,7 +26,11 @@ class Translator:
 
     def counted(self, number: int, one: str, many: str, **values: object) -> str:
         """The sentence for one thing, or for none and several, with how many there are as `{number}`."""
-        return self(one if number == 1 else many, number=f"{number:,}", **values)
+        return self(one if number == 1 else many, number=self.number(number), **values)
+
+    def number(self, value: int) -> str:
+        """A whole number with the language's mark between thousands."""
+        return f"{value:,}".replace(",", "." if self.language == "de" else ",")
 
 
 def marked(text: str) -> str:

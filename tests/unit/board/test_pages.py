@@ -190,7 +190,7 @@ def test_one_thing_is_not_several() -> None:
     assert bare == {*counted, *counted.values()} - {"Settle this one", "Approve this mail"}
     for many, one in counted.items():
         assert GERMAN[many] != GERMAN[one], many
-    for language, said in (("de", ("0 Mails", "1 Mail", "1,200 Mails")), ("en", ("0 mails", "1 mail", "1,200 mails"))):
+    for language, said in (("de", ("0 Mails", "1 Mail", "1.200 Mails")), ("en", ("0 mails", "1 mail", "1,200 mails"))):
         speak = words.Translator(language)
         assert tuple(speak.counted(each, "{number} mail", "{number} mails") for each in (0, 1, 1200)) == said
 

@@ -125,6 +125,15 @@ def test_a_huge_form_is_refused(visitor: Browser) -> None:
     assert visitor.post("/sign-out", fields).status == 413
 
 
+def test_a_form_that_was_cut_off_is_refused(visitor: Browser) -> None:
+    """Of a form whose end is missing nothing is done: its last value may have lost a part."""
+    fields = {"form_token": visitor.form_token()}
+    visitor.hangs_up = True
+    assert visitor.post("/sign-out", fields).status == 413
+    visitor.hangs_up = False
+    assert visitor.get("/left").status == 200, "still signed in"
+
+
 def test_sessions_end(visitor: Browser) -> None:
     """A session ends for want of use, and at the latest after its longest time, however often it is used."""
     visitor.clock.now += IDLE_SECONDS + 1

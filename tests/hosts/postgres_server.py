@@ -63,6 +63,7 @@ class Postgres:
     def kill(self) -> None:
         """kill -9 of all of its processes, as when its computer loses power."""
         main = int((self.data / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        os.kill(main, signal.SIGSTOP)  # It starts no other process between the look at them and their end.
         everybody = (main, *_children(main))
         for pid in everybody:
             with suppress(ProcessLookupError):

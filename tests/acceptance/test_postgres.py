@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
+
 import psycopg
 import pytest
 from postgresql import fresh_schema, postgres_url
 from projects import Project, received
 
 from sendplan.sink import Sink
+from sendplan.store import StoreError
+from sendplan.store.postgres import server as server_module
+from sendplan.store.postgres.server import Server
+from sendplan.store.sql.database import Lock, Statement
 
 __all__ = ["fresh_schema", "postgres_url"]
 
@@ -41,26 +48,55 @@ def test_what_was_sent_is_sent_once(shop: Project, fresh_schema: str, sink: Sink
     assert len(received(sink)) == first
 
 
-def test_a_commit_that_is_confirmed_with_a_notice_is_none(fresh_schema: str) -> None:
-    """What a server says at a commit, instead of nothing, counts as not stored: no mail leaves on it."""
-    from sendplan.store import StoreError
-    from sendplan.store.postgres.server import Server
+INTEND = "INSERT INTO notes VALUES ('sending')"
 
-    server = Server(fresh_schema)
+
+def in_steps(server: Server) -> None:
     with server.transaction() as transaction:
-        transaction.execute(f'CREATE SCHEMA "{server.schema}"')
-        transaction.execute("CREATE TABLE notes (text text)")
-        transaction.execute(
-            "CREATE FUNCTION warn() RETURNS trigger language plpgsql AS"
-            " $$ BEGIN RAISE WARNING 'canceling wait for synchronous replication'; RETURN NULL; END $$"
-        )
-        transaction.execute(
-            "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED"
-            " FOR EACH ROW EXECUTE FUNCTION warn()"
-        )
-    with pytest.raises(StoreError, match="did not confirm"), server.transaction() as transaction:
-        transaction.execute("INSERT INTO notes VALUES ('sending')")
-    server.close()
+        transaction.execute(INTEND)
+
+
+def in_one_round_trip(server: Server) -> None:
+    server.at_once(Lock.LEDGER, [Statement(INTEND)])
+
+
+@pytest.mark.parametrize("change", [in_steps, in_one_round_trip])
+@pytest.mark.parametrize(
+    ("at_commit", "said"),
+    [
+        ("RAISE WARNING 'canceling wait for synchronous replication'", "did not confirm that a change is safe"),
+        ("PERFORM pg_sleep(20)", "did not confirm a change in"),
+        ("RAISE EXCEPTION 'no room'", "no room"),
+        ("RAISE EXCEPTION USING ERRCODE = 'serialization_failure'", "written to all the time"),
+        ("RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'", "written to all the time"),
+        ("RAISE EXCEPTION USING ERRCODE = 'disk_full'", "its disk has room"),
+        ("PERFORM pg_terminate_backend(pg_backend_pid())", "the store cannot be used"),
+    ],
+)
+def test_a_commit_that_is_not_confirmed_without_a_word_is_none(
+    fresh_schema: str,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Server], None],
+    at_commit: str,
+    said: str,
+) -> None:
+    """What a server says at a commit, instead of nothing, or nothing at all, counts as not stored: no mail leaves."""
+    monkeypatch.setattr(server_module, "COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(server_module, "LOCK_MILLISECONDS", 500)
+    with closing(Server(fresh_schema)) as server:
+        with server.transaction() as transaction:
+            transaction.execute(f'CREATE SCHEMA "{server.schema}"')
+            transaction.execute("CREATE TABLE notes (text text)")
+            transaction.execute(
+                f"CREATE FUNCTION warn() RETURNS trigger language plpgsql AS $$ BEGIN {at_commit}; RETURN NULL; END $$"
+            )
+            transaction.execute(
+                "CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON notes DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION warn()"
+            )
+        with pytest.raises(StoreError) as refused:
+            change(server)
+    assert said in " ".join(str(each.message) + str(each.help) for each in refused.value.problems)
 
 
 def test_a_lost_connection_is_a_clear_problem(shop: Project, fresh_schema: str, postgres_url: str) -> None:

@@ -11,7 +11,7 @@ from stores import KEY, NOW, Stores, lease, order, put
 from sendplan.ledger import Record, Snooze, SnoozeSubject, State
 from sendplan.project.settings import Limits
 from sendplan.store import Store
-from sendplan.store.claims import ClaimStatus, Intent, Settlement
+from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
 
 ORDERS = tuple(f"E{number}" for number in range(12))
 KEYS = (KEY, ("dunning", "first"), ("dunning", "second"))
@@ -82,27 +82,54 @@ def ledger(store: Store, tokens: tuple[str, ...]) -> list[tuple[object, ...]]:
     return [*found, *moves]
 
 
+def exchanged(store: Store, outcomes: list[Settlement], intents: list[Intent]) -> list[ClaimResult]:
+    """The answers to intents that are written together with outcomes; what was not said at once is asked for."""
+    answers = store.exchange(outcomes, intents).answers
+    rest = iter(store.claim([each for each, answer in zip(intents, answers, strict=True) if answer is None]))
+    return [answer or next(rest) for answer in answers]
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_a_group_is_answered_as_one_after_the_other(stores: Stores, seed: int) -> None:
     """Whatever stands against some of them, a group gets the answers and leaves the ledger of single intents."""
     answers, ledgers = [], []
-    for way in ("together", "alone"):
+    for way in ("exchanged", "together", "alone"):
         store, chance = stores.elsewhere(way).store(), Random(seed)
         tokens = filled(store, chance)
-        told: list[object] = []
+        told: list[ClaimResult] = []
+        outcomes: list[Settlement] = []
         for _ in range(3):
             intents = some_intents(chance, tokens)
+            if way == "exchanged":
+                told += exchanged(store, outcomes, intents)
+                outcomes = some_outcomes(chance, intents)
+                continue
             outcomes = some_outcomes(chance, intents)
             if way == "together":
-                told += [*store.claim(intents), *store.settle(outcomes)]
+                told += store.claim(intents)
+                store.settle(outcomes)
             else:
                 told += [answer for each in intents for answer in store.claim([each])]
-                told += [done for each in outcomes for done in store.settle([each])]
+                assert all(len(store.settle([each])) == 1 for each in outcomes)
+        if way == "exchanged":
+            store.exchange(outcomes, [])
         answers.append(told)
         ledgers.append(ledger(store, tokens))
         store.close()
-    assert answers[0] == answers[1]
-    assert ledgers[0] == ledgers[1]
+    assert answers[0] == answers[1] == answers[2]
+    assert ledgers[0] == ledgers[1] == ledgers[2]
+
+
+def test_a_group_that_nothing_stands_against_is_answered_at_once(store: Store) -> None:
+    """Intents that only one of several hosts has, and that no limit is near to, need no second question."""
+    put(store, *map(order, ORDERS))
+    token = lease(store)
+    limits = Limits(per_minute=12, per_day=100)
+    buyer = ("a@example.com", "transactional", CLASSES)
+    intents = [Intent(each, KEY, 1, token, "main", *buyer, 1, limits, NOW) for each in ORDERS]
+    told = store.exchange([], intents)
+    assert {each and each.status for each in told.answers} == {ClaimStatus.OK}
+    assert told.high_water == store.high_water() > 0
 
 
 def test_every_answer_comes_up_in_groups(stores: Stores) -> None:

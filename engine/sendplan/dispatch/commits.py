@@ -95,10 +95,10 @@ class Commits:
         rest, self._waiting = self._waiting, []
         durable = True
         for change in rest:
-            error = self._commit([change])
-            if error is not None and not isinstance(error, StoreError):
-                raise error
-            durable = durable and error is None
+            self._commit([change])
+            if change.error is not None and not isinstance(change.error, StoreError):
+                raise change.error
+            durable = durable and change.error is None
         _tell(rest)
         return durable
 
@@ -120,45 +120,67 @@ class Commits:
                     break
                 batch, self._waiting = self._waiting, []
                 self._committing = batch
-            error = self._commit(batch)
+            self._commit(batch)
             with self._turned:
                 for each in batch:
-                    each.error = error
                     each.tries += 1
-                if error is not None:
-                    self._waiting = [each for each in batch if each.lasting] + self._waiting
+                failed = [each for each in batch if each.error is not None]
+                self._waiting = [each for each in failed if each.lasting] + self._waiting
                 self._committing = []
                 self._turned.notify_all()
-            if error is None:
-                _tell(batch)
+            _tell([each for each in batch if each.error is None])
         if change.error is not None:
             raise change.error
 
-    def _commit(self, batch: list[_Change]) -> BaseException | None:
-        """Make these durable together, or none of them: what was in the way."""
-        try:
-            with self._store.together():
-                self._write(batch)
-        except BaseException as error:
-            return error
-        return None
+    def _commit(self, batch: list[_Change]) -> None:
+        """Make these durable, together where they can be, and note with each what was in the way."""
+        intents = [change for change in batch if change.intent is not None]
+        if any(change.make is not None for change in batch):
+            _try(batch, lambda: self._write(batch))
+            return
+        outcomes = [change.outcome for change in batch if change.outcome is not None]
+        if not (outcomes or intents):
+            for each in batch:
+                each.error = None
+            return
+        _try(batch, lambda: self._exchange(outcomes, intents))
+        unanswered = [change for change in intents if change.error is None and change.result is None]
+        if unanswered:
+            _try(unanswered, lambda: self._write(unanswered))
+
+    def _exchange(self, outcomes: list[Settlement], intents: list[_Change]) -> None:
+        exchange = self._store.exchange(outcomes, [each.intent for each in intents if each.intent is not None])
+        for change, answer in zip(intents, exchange.answers, strict=True):
+            change.result, change.high_water = answer, exchange.high_water
 
     def _write(self, batch: list[_Change]) -> None:
         """What happened already, as it came, then the intents: they are asked of the ledger as it is after that."""
-        past = [change for change in batch if change.intent is None]
-        for is_outcome, group in groupby(past, key=lambda change: change.outcome is not None):
-            changes = list(group)
-            if is_outcome:
-                self._store.settle([change.outcome for change in changes if change.outcome is not None])
-                continue
-            for change in changes:
-                change.result = change.make(self._store) if change.make is not None else None
-        ahead = [(change, change.intent) for change in batch if change.intent is not None]
-        if ahead:
-            answers = self._store.claim([intent for _, intent in ahead])
-            high_water = self._store.high_water()
-            for (change, _), answer in zip(ahead, answers, strict=True):
-                change.result, change.high_water = answer, high_water
+        with self._store.together():
+            past = [change for change in batch if change.intent is None]
+            for is_outcome, group in groupby(past, key=lambda change: change.outcome is not None):
+                changes = list(group)
+                if is_outcome:
+                    self._store.settle([change.outcome for change in changes if change.outcome is not None])
+                    continue
+                for change in changes:
+                    change.result = change.make(self._store) if change.make is not None else None
+            ahead = [(change, change.intent) for change in batch if change.intent is not None]
+            if ahead:
+                answers = self._store.claim([intent for _, intent in ahead])
+                high_water = self._store.high_water()
+                for (change, _), answer in zip(ahead, answers, strict=True):
+                    change.result, change.high_water = answer, high_water
+
+
+def _try(batch: list[_Change], act: Callable[[], None]) -> None:
+    """Do this, and note with each change what was in the way; then nothing came of any."""
+    error: BaseException | None = None
+    try:
+        act()
+    except BaseException as raised:
+        error = raised
+    for each in batch:
+        each.error = error
 
 
 def _tell(batch: list[_Change]) -> None:

@@ -76,3 +76,13 @@ class Settlement:
     next_attempt: datetime | None = None
     charged: bool = True
     """Whether the attempt counts: one that failed for the host's or the account's sake does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What became of outcomes and intents that were written together."""
+
+    answers: tuple[ClaimResult | None, ...]
+    """To each intent; None when that takes another question (`Store.claim`), and the ledger is as it was."""
+    high_water: int
+    """How far the ledger has come with them."""

@@ -32,7 +32,7 @@ from sendplan.ledger import (
 )
 from sendplan.plan import Plan
 from sendplan.scopes import Scope
-from sendplan.store.claims import ClaimResult, Intent, Settlement
+from sendplan.store.claims import ClaimResult, Exchange, Intent, Settlement
 from sendplan.store.hosts import Host, Lot, OpenPlan, PlanProgress, Rate
 from sendplan.store.records import (
     Act,
@@ -383,6 +383,12 @@ class Store(Reader, Protocol):
         """The outcomes of intents, one after the other.
 
         Only with the intent's token, from `sending`, or late from `uncertain`; False otherwise.
+        """
+
+    def exchange(self, outcomes: Sequence[Settlement], intents: Sequence[Intent]) -> Exchange:
+        """Settle outcomes, then claim intents, durable together; with a server in between, in one round trip.
+
+        Raises StoreError when nothing of it was changed.
         """
 
     def refuse(

@@ -74,11 +74,8 @@ def host(url: str, name: str, seconds: float, results: multiprocessing.Queue[int
                 )
                 for order, key in keys
             ]
-            with store.together():
-                store.settle(outcomes)
-                answers = store.claim(intents)
-                store.high_water()
-            assert all(each.status is ClaimStatus.OK for each in answers)
+            answers = store.exchange(outcomes, intents).answers
+            assert all(each is not None and each.status is ClaimStatus.OK for each in answers)
             outcomes = [Settlement(order, key, token, State.SENT, NOW, "250 ok") for order, key in keys]
             done += GROUP
         results.put(done)

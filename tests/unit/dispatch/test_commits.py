@@ -15,7 +15,7 @@ from sendplan.ledger import State
 from sendplan.problems import Problem
 from sendplan.project.settings import Limits
 from sendplan.store import Store, StoreError
-from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
+from sendplan.store.claims import ClaimResult, ClaimStatus, Exchange, Intent, Settlement
 
 NOW = datetime(2026, 8, 24, 10, tzinfo=UTC)
 
@@ -27,6 +27,8 @@ class Disk:
         self.changed: list[object] = []
         self.full = False
         self.changed_orders: set[str] = set()
+        self.hesitant = False
+        """Whether it answers intents only when it is asked for nothing else."""
         self.groups: list[int] = []
         """How many intents came together."""
         self.durable: list[tuple[object, ...]] = []
@@ -56,12 +58,20 @@ class Disk:
         self.changed.append(tuple(each.order for each in outcomes))
         return tuple(True for _ in outcomes)
 
-    def claim(self, intents: list[Intent]) -> tuple[object, ...]:
+    def claim(self, intents: list[Intent]) -> tuple[ClaimResult, ...]:
         self.groups.append(len(intents))
         for each in intents:
             self.note(each.order)
         answer = {order: ClaimResult(ClaimStatus.CHANGED) for order in self.changed_orders}
         return tuple(answer.get(each.order, ClaimResult(ClaimStatus.OK)) for each in intents)
+
+    def exchange(self, outcomes: list[Settlement], intents: list[Intent]) -> Exchange:
+        with self.together():
+            if outcomes:
+                self.settle(outcomes)
+            if self.hesitant:
+                return Exchange(tuple(None for _ in intents), self.high_water())
+            return Exchange(self.claim(intents) if intents else (), self.high_water())
 
     def high_water(self) -> int:
         return len(self.changed) + sum(map(len, self.durable))
@@ -172,8 +182,12 @@ def test_an_intent_whose_mark_cannot_be_noted_comes_back_as_an_error() -> None:
     assert disk.durable == [("E1",)]
 
 
-def test_outcomes_and_the_next_intents_share_one_commit() -> None:
-    """What was answered comes first, then the intents that gathered meanwhile, each with its own answer: one commit."""
+@pytest.mark.parametrize("hesitant", [False, True])
+def test_outcomes_and_the_next_intents_share_one_commit(hesitant: bool) -> None:
+    """What was answered comes first, then the intents that gathered meanwhile, each with its own answer: one commit.
+
+    What a store does not answer with it, it is asked for right behind it.
+    """
     disk = Disk()
     commits = Commits(disk.store, disk.marks.append)
     disk.before_commit.clear()
@@ -182,7 +196,7 @@ def test_outcomes_and_the_next_intents_share_one_commit() -> None:
     disk.committing.wait()
     commits.settle(outcome("E1"))
     commits.settle(outcome("E2"))
-    disk.changed_orders = {"E4"}
+    disk.changed_orders, disk.hesitant = {"E4"}, hesitant
     answers: dict[str, ClaimStatus] = {}
 
     def claim(order: str) -> None:
@@ -196,7 +210,9 @@ def test_outcomes_and_the_next_intents_share_one_commit() -> None:
     disk.before_commit.set()
     for thread in (first, *threads):
         thread.join()
-    [_, second] = disk.durable
+    [_, second, *behind] = disk.durable
+    assert len(behind) == hesitant
+    second = (*second, *(each for commit in behind for each in commit))
     assert second[0] == ("E1", "E2")
     assert sorted(map(str, second[1:])) == ["E3", "E4"]
     assert (disk.groups, set(disk.marks)) == ([1, 2], {1, 4})

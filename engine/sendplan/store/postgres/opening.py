@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
 from sendplan.store.postgres.migrations import check_version, migrate
 from sendplan.store.postgres.server import Server
+from sendplan.store.postgres.store import ServerStore
 from sendplan.store.sql.reader import SqlReader
-from sendplan.store.sql.store import SqlStore
 
 
 def open_server_reader(url: str, fields: Mapping[str, Field], calendar: Calendar) -> SqlReader:
@@ -24,7 +23,7 @@ def open_server_reader(url: str, fields: Mapping[str, Field], calendar: Calendar
         raise
 
 
-def open_server(url: str, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]) -> SqlStore:
+def open_server(url: str, fields: Mapping[str, Field], calendar: Calendar, clock: Callable[[], float]) -> ServerStore:
     """Connect and bring the tables up to date; leases and limits run by the server's clock.
 
     Raises StoreError when the server cannot be reached, or does not let this login write.
@@ -32,15 +31,7 @@ def open_server(url: str, fields: Mapping[str, Field], calendar: Calendar, clock
     server = Server(url)
     try:
         migrate(server, fields, calendar)
-        return SqlStore(server, fields, calendar, _server_clock(server) if clock is time.time else clock)
+        return ServerStore(server, fields, calendar, clock)
     except BaseException:
         server.close()
         raise
-
-
-def _server_clock(server: Server) -> Callable[[], float]:
-    def now() -> float:
-        (row,) = server.rows("SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)")
-        return float(row[0])
-
-    return now

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import select
-import time
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sendplan.problems import Problem
 from sendplan.store.postgres.dialect import POSTGRES, PostgresDialect, native
 from sendplan.store.records import StoreError
-from sendplan.store.sql.database import Lock, Parameters, TableRow, Transaction
+from sendplan.store.sql.database import Lock, Parameters, Statement, TableRow, Told, Transaction
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,6 +27,9 @@ LOCK_MILLISECONDS = 60_000
 
 COMMIT_SECONDS = 30.0
 """How long a commit may take: no statement's own limit ends the wait for a second server."""
+
+_BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Whatever the server's own setting: what is read once a lock is there must be as it is then."""
 
 _BATCH = 5_000
 
@@ -110,6 +111,8 @@ class Server:
         """Connect; raises StoreError when no server of the address takes the login."""
         try:
             import psycopg
+
+            from sendplan.store.postgres.connecting import PatientConnection
         except ImportError:
             help_ = "run `pip install 'sendplan[postgres]'`"
             raise StoreError(Problem("store-unreadable", "PostgreSQL needs its driver", None, help_)) from None
@@ -118,7 +121,7 @@ class Server:
         self._within = False
         """Whether a transaction is open."""
         try:
-            self.connection: psycopg.Connection[TableRow] = psycopg.connect(
+            self.connection = PatientConnection.connect(
                 url,
                 autocommit=True,
                 application_name="sendplan",
@@ -192,12 +195,12 @@ class Server:
             yield ServerTransaction(self._cursor)
             return
         with self._own_errors():
-            self._cursor.execute("; ".join(["BEGIN", *map(self._locking, _BEFORE[lock])]).encode())
+            self._cursor.execute(b"; ".join([_BEGIN, *map(self._locking, _BEFORE[lock])]))
             self._within = True
             try:
                 yield ServerTransaction(self._cursor)
                 for each in _AT_COMMIT.get(lock, ()):
-                    self._cursor.execute(self._locking(each).encode())
+                    self._cursor.execute(self._locking(each))
                 self._commit()
             except BaseException:
                 with suppress(self._psycopg.Error):
@@ -206,9 +209,41 @@ class Server:
             finally:
                 self._within = False
 
-    def _locking(self, name: str) -> str:
+    def at_once(self, lock: Lock, statements: Sequence[Statement]) -> list[Told]:
+        """These statements as one durable change, sent without waiting for the answer to each: one round trip.
+
+        So the locks are held for as long as the server works, however far away it is. Raises StoreError as
+        `transaction` does.
+        """
+        written = [native(*each) for each in statements]
+        if self._within:
+            with self._own_errors():
+                return [_told(self._cursor.execute(sql.encode(), values or None)) for sql, values in written]
+        locks = [self._locking(each) for each in (*_BEFORE[lock], *_AT_COMMIT.get(lock, ()))]
+        asked = [(_BEGIN, ()), *((each, ()) for each in locks), *((sql.encode(), values) for sql, values in written)]
+        with self._own_errors():
+            self._notices.clear()
+            try:
+                with self.connection.answering_within(LOCK_MILLISECONDS / 1000 + COMMIT_SECONDS):
+                    answers = self._pipelined([*asked, (b"COMMIT", ())])
+                self._check_commit(answers[-1].statusmessage)
+                return [_told(each) for each in answers[-1 - len(written) : -1]]
+            except BaseException:
+                with suppress(self._psycopg.Error):
+                    self.connection.rollback()
+                raise
+
+    def _pipelined(self, asked: Sequence[tuple[bytes, Sequence[object]]]) -> list[psycopg.RawCursor[TableRow]]:
+        answers: list[psycopg.RawCursor[TableRow]] = []
+        with self.connection.pipeline():
+            for text, values in asked:
+                answers.append(self._psycopg.RawCursor(self.connection))
+                answers[-1].execute(text, values or None)
+        return answers
+
+    def _locking(self, name: str) -> bytes:
         """One writer at a time, as in a file; every change that waits for both locks takes them in the same order."""
-        return f"SELECT pg_advisory_xact_lock(hashtextextended('{self.schema}{name}', 0))"
+        return f"SELECT pg_advisory_xact_lock(hashtextextended('{self.schema}{name}', 0))".encode()
 
     @contextmanager
     def unguarded(self) -> Iterator[None]:
@@ -247,36 +282,17 @@ class Server:
 
     def _commit(self) -> None:
         self._notices.clear()
-        confirmed = self._confirmed()
+        with self.connection.answering_within(COMMIT_SECONDS):
+            self._cursor.execute(b"COMMIT")
+        self._check_commit(self._cursor.statusmessage)
+
+    def _check_commit(self, confirmed: str | None) -> None:
         if self._notices:
             message = f"the server did not confirm that a change is safe: {'; '.join(self._notices)}"
             help_ = "see that its second server is at work"
             raise StoreError(Problem("store-broken", message, None, help_))
-        if confirmed != b"COMMIT":
+        if confirmed != "COMMIT":
             raise StoreError(Problem("store-broken", "the server undid a change instead of keeping it"))
-
-    def _confirmed(self) -> bytes | None:
-        """What the server answers to a commit; one that takes too long is given up, and the connection with it."""
-        pgconn, end = self.connection.pgconn, time.monotonic() + COMMIT_SECONDS
-        pgconn.send_query(b"COMMIT")
-        waiting = select.poll()
-        waiting.register(pgconn.socket, select.POLLIN)
-        pgconn.flush()
-        while pgconn.is_busy():
-            left = end - time.monotonic()
-            if left <= 0:
-                self.connection.close()
-                raise StoreError(
-                    Problem("store-broken", f"the server did not confirm a change in {COMMIT_SECONDS:g} s")
-                )
-            waiting.poll(left * 1000)
-            pgconn.consume_input()
-        answer = None
-        while (result := pgconn.get_result()) is not None:
-            if result.status != self._psycopg.pq.ExecStatus.COMMAND_OK:
-                raise self._psycopg.errors.error_from_result(result)
-            answer = result.command_status
-        return answer
 
     @contextmanager
     def _own_errors(self) -> Iterator[None]:
@@ -293,6 +309,10 @@ class Server:
         # Whoever only read lets it go, in whichever thread; without a connection there was nothing to end.
         if hasattr(self, "connection"):
             self.close()
+
+
+def _told(cursor: psycopg.RawCursor[TableRow]) -> Told:
+    return Told(cursor.fetchall() if cursor.description else [], cursor.rowcount)
 
 
 def unreadable(error: Exception) -> StoreError:

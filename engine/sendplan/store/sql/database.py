@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum, auto
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 TableRow: TypeAlias = tuple[Any, ...]
 """A row as the database gives it: texts, whole numbers, None."""
@@ -16,6 +16,21 @@ Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
 
 SET_META = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 """Keeps a note under a name."""
+
+
+class Statement(NamedTuple):
+    """One statement with its parameters."""
+
+    sql: str
+    parameters: Parameters = ()
+
+
+class Told(NamedTuple):
+    """What a statement gave, read to the end."""
+
+    rows: list[TableRow]
+    rowcount: int
+    """How many rows it changed."""
 
 
 class Lock(Enum):
@@ -129,6 +144,12 @@ class Database(RowSource, Protocol):
         """One durable change: committed at the end, undone by an exception.
 
         Within another one it is a part of that. Raises StoreError when nothing of it was changed.
+        """
+
+    def at_once(self, lock: Lock, statements: Sequence[Statement]) -> list[Told]:
+        """These statements as one durable change, as far as possible without waiting in between.
+
+        None of them can depend on what another one gave. Raises StoreError when nothing was changed.
         """
 
     def unguarded(self) -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sendplan.store.hosts import Lot, OpenPlan, PlanProgress
-from sendplan.store.sql.database import SET_META, Database, Lock
+from sendplan.store.sql.database import SET_META, Database, Lock, Statement
 from sendplan.store.sql.encoding import decode_optional_instant, encode_instant
 from sendplan.store.sql.ledger import SqlLedger
 from sendplan.store.sql.reader import LEASES
@@ -30,6 +30,18 @@ _FREE = (
     " (SELECT 1 FROM messages AS m WHERE m.state = 'sending' AND m.token = l.token))"
 )
 """Nobody has this part in hand, and of no message in it one who vanished has left open what came of it."""
+
+
+_SHARE = (
+    "SELECT CASE WHEN share <= :limit - taken THEN share WHEN taken <= :limit THEN :limit - taken ELSE 0 END AS may"
+    " FROM (SELECT taken, CASE WHEN even + extra > 1 THEN even + extra ELSE 1 END AS share FROM"
+    " (SELECT taken, :limit / parties AS even, CASE WHEN before < :limit % parties THEN 1 ELSE 0 END AS extra FROM"
+    " (SELECT count(*) + 1 AS parties, CAST(coalesce(sum(held), 0) AS BIGINT) AS taken,"
+    " count(CASE WHEN token < :token THEN 1 END) AS before"
+    f" FROM connections AS c WHERE sender = :sender AND token <> :token AND {_live('c.token')}) AS others"
+    ") AS parts) AS shares"
+)
+"""How many connections a host may have: as many as the others, and at least one, while the others leave any."""
 
 
 class SqlHosts(SqlLedger):
@@ -105,21 +117,22 @@ class SqlHosts(SqlLedger):
             )
 
     def take_lot(self, token: str, sender: str) -> Lot | None:
-        with self._database.transaction(Lock.ROWS) as connection:
-            row = connection.execute(
-                "UPDATE lots SET token = :token WHERE (plan, number) IN (SELECT l.plan, l.number FROM lots AS l"
-                f" WHERE l.plan = (SELECT plan FROM {LEASES} AS mine WHERE mine.token = :token AND lease_until > :wall)"
-                f" AND EXISTS (SELECT 1 FROM plans AS p WHERE p.id = l.plan AND p.state = 'executing')"
-                f" AND l.sender = :sender AND {_FREE} ORDER BY l.number LIMIT 1{self._database.dialect.free_rows('l')})"
-                " RETURNING number, keys",
-                {"token": token, "sender": sender, "wall": self._wall()},
-            ).fetchone()
-            return Lot(row[0], sender, tuple(json.loads(row[1]))) if row else None
+        taking = self._timed(
+            "UPDATE lots SET token = :token WHERE (plan, number) IN (SELECT l.plan, l.number FROM lots AS l"
+            f" WHERE l.plan = (SELECT plan FROM {LEASES} AS mine WHERE mine.token = :token AND lease_until > :wall)"
+            f" AND EXISTS (SELECT 1 FROM plans AS p WHERE p.id = l.plan AND p.state = 'executing')"
+            f" AND l.sender = :sender AND {_FREE} ORDER BY l.number LIMIT 1{self._database.dialect.free_rows('l')})"
+            " RETURNING number, keys",
+            token=token,
+            sender=sender,
+        )
+        [taken] = self._database.at_once(Lock.ROWS, [taking])
+        return next((Lot(number, sender, tuple(json.loads(keys))) for number, keys in taken.rows), None)
 
     def end_lot(self, token: str, number: int, results: str) -> bool:
         sql = "UPDATE lots SET results = ? WHERE number = ? AND token = ? AND results IS NULL"
-        with self._database.transaction(Lock.ROWS) as connection:
-            return connection.execute(sql, (results, number, token)).rowcount == 1
+        [ended] = self._database.at_once(Lock.ROWS, [Statement(sql, (results, number, token))])
+        return ended.rowcount == 1
 
     def ended_lots(self, token: str) -> tuple[str, ...]:
         sql = (
@@ -129,52 +142,57 @@ class SqlHosts(SqlLedger):
         return tuple(results for (results,) in self._database.rows(sql, (token, token)))
 
     def progress(self, token: str) -> PlanProgress:
-        wanted = {"token": token, "wall": self._wall()}
         mine = f"(SELECT plan FROM {LEASES} AS mine WHERE mine.token = :token)"
-        plans = self._database.rows(
-            f"SELECT state, token, coalesce(lease_until, 0) > :wall FROM plans WHERE id = {mine}", wanted
+        plans, lots, others = self._database.at_once(
+            Lock.ROWS,
+            [
+                self._timed(
+                    f"SELECT state, token, coalesce(lease_until, 0) > :wall FROM plans WHERE id = {mine}", token=token
+                ),
+                self._timed(
+                    f"SELECT sender, CAST(min(CASE WHEN {_FREE} THEN 0 ELSE 1 END) AS BIGINT),"
+                    " CAST(max(CASE WHEN token IN ('', :token) OR " + _FREE + " THEN 0 ELSE 1 END) AS BIGINT)"
+                    f" FROM lots AS l WHERE plan = {mine} AND results IS NULL GROUP BY sender",
+                    token=token,
+                ),
+                self._timed(
+                    f"SELECT 1 FROM {LEASES} AS lease WHERE token <> :token AND plan IN ('', {mine})"
+                    " AND lease_until > :wall LIMIT 1",
+                    token=token,
+                ),
+            ],
         )
-        lots = self._database.rows(
-            f"SELECT sender, CAST(min(CASE WHEN {_FREE} THEN 0 ELSE 1 END) AS BIGINT),"
-            " CAST(max(CASE WHEN token IN ('', :token) OR " + _FREE + " THEN 0 ELSE 1 END) AS BIGINT)"
-            f" FROM lots AS l WHERE plan = {mine} AND results IS NULL GROUP BY sender",
-            wanted,
-        )
-        others = self._database.rows(
-            f"SELECT 1 FROM {LEASES} AS lease WHERE token <> :token AND plan IN ('', {mine}) AND lease_until > :wall"
-            " LIMIT 1",
-            wanted,
-        )
-        state, leader, led = plans[0] if plans else ("", "", False)
+        state, leader, led = plans.rows[0] if plans.rows else ("", "", False)
         return PlanProgress(
             executing=state == "executing",
             led=bool(led) and leader != token,
-            free=frozenset(sender for sender, busy, _ in lots if not busy),
-            held=any(held for _, _, held in lots),
-            others=bool(others),
+            free=frozenset(sender for sender, busy, _ in lots.rows if not busy),
+            held=any(held for _, _, held in lots.rows),
+            others=bool(others.rows),
         )
 
     def hold_connections(self, token: str, sender: str, limit: int, open_now: int) -> int:
-        with self._database.transaction(Lock.LEDGER) as connection:
-            row: tuple[int, int, int] = connection.execute(
-                "SELECT count(*), CAST(coalesce(sum(held), 0) AS BIGINT), count(CASE WHEN token < :token THEN 1 END)"
-                f" FROM connections AS c WHERE sender = :sender AND token <> :token AND {_live('c.token')}",
-                {"token": token, "sender": sender, "wall": self._wall()},
-            ).fetchone()
-            parties, taken, before = row
-            each, rest = divmod(limit, parties + 1)
-            share = max(each + (before < rest), 1)
-            may = max(min(share, limit - taken), 0)
-            connection.execute(
-                "INSERT INTO connections (sender, token, held) VALUES (?, ?, ?)"
-                " ON CONFLICT (sender, token) DO UPDATE SET held = excluded.held",
-                (sender, token, max(may, open_now)),
-            )
-            return may
+        asked = {"token": token, "sender": sender, "limit": limit}
+        share, _ = self._database.at_once(
+            Lock.LEDGER,
+            [
+                self._timed(f"SELECT may FROM ({_SHARE}) AS share", **asked),
+                self._timed(
+                    "INSERT INTO connections (sender, token, held)"
+                    " SELECT :sender, :token, CASE WHEN may > :open THEN may ELSE CAST(:open AS BIGINT) END"
+                    f" FROM ({_SHARE}) AS share WHERE true"
+                    " ON CONFLICT (sender, token) DO UPDATE SET held = excluded.held",
+                    **asked,
+                    open=open_now,
+                ),
+            ],
+        )
+        [(may,)] = share.rows
+        return int(may)
 
     def let_connections_go(self, token: str, sender: str) -> None:
-        with self._database.transaction(Lock.ROWS) as connection:
-            connection.execute("DELETE FROM connections WHERE token = ? AND sender = ?", (token, sender))
+        sql = "DELETE FROM connections WHERE token = ? AND sender = ?"
+        self._database.at_once(Lock.ROWS, [Statement(sql, (token, sender))])
 
     def take_firing(self, moment: datetime) -> bool:
         with self._database.transaction() as connection:

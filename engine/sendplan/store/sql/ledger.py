@@ -12,9 +12,9 @@ from typing import Any
 from sendplan.addresses import mailbox
 from sendplan.ledger import EVERY_CLASS, MOVES, MessageKey, SnoozeSubject, State, message_digest, person_may
 from sendplan.project.settings import TRANSACTIONAL
-from sendplan.store.claims import ClaimResult, ClaimStatus, Intent, Settlement
+from sendplan.store.claims import ClaimResult, ClaimStatus, Exchange, Intent, Settlement
 from sendplan.store.records import SECRET
-from sendplan.store.sql.database import Dialect, Lock, Transaction
+from sendplan.store.sql.database import Dialect, Lock, Statement, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.plan_leases import SqlPlanLeases
 from sendplan.store.sql.reader import LEASES, RECENT
@@ -64,28 +64,46 @@ class SqlLedger(SqlPlanLeases):
                     named = (message_digest(self._secret, intent.order, intent.key), mailbox(intent.address))
                     rows.append((intent.order, *intent.key, encode_instant(intent.at), *sender, plan, wall, *named))
             connection.executemany(
-                "INSERT INTO messages (order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id,"
-                " sender, recipients, token, actor, wall, repeat_from, digest, address)"
+                f"INSERT INTO messages ({INTENT_COLUMNS})"
                 " VALUES (?, ?, ?, 'sending', ?, 1, NULL, '', '', ?, ?, ?, ?, ?, NULL, ?, ?)"
-                " ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
-                " attempts = messages.attempts + 1, next_attempt = NULL, reply = '', queue_id = '',"
-                " sender = excluded.sender, recipients = excluded.recipients, token = excluded.token,"
-                " actor = excluded.actor, wall = excluded.wall, repeat_from = NULL, digest = excluded.digest,"
-                " address = excluded.address",
+                f" {OVER_DEFERRED}",
                 rows,
             )
             return tuple(answers)
 
     def _asked(self, intent: Intent) -> list[object]:
-        """What `_guards` has to know of an intent."""
+        """An intent's `ASKED`."""
         today = self._calendar.day(intent.at).isoformat()
         about = (intent.token, intent.order, *intent.key, intent.sender, mailbox(intent.address), intent.klass)
         return [*about, sorted(intent.classes), today]
 
     def settle(self, outcomes: Sequence[Settlement]) -> tuple[bool, ...]:
-        with self._database.transaction(Lock.LEDGER) as connection:
-            wall = self._wall()
-            return tuple(_settled(connection, each, wall) for each in outcomes)
+        told = self._database.at_once(Lock.LEDGER, [self._settling(each) for each in outcomes])
+        return tuple(each.rowcount == 1 for each in told)
+
+    def _settling(self, outcome: Settlement) -> Statement:
+        return self._timed(
+            "UPDATE messages SET state = :state, at = :at, reply = :reply, queue_id = :queue_id,"
+            " next_attempt = :again, wall = :wall, attempts = attempts - :uncharged, repeat_from = NULL"
+            " WHERE order_id = :order AND rule = :rule AND step = :step AND token = :token"
+            f" AND state IN ({_ORIGINS[outcome.to]})",
+            state=outcome.to.value,
+            at=encode_instant(outcome.at),
+            reply=outcome.reply,
+            queue_id=outcome.queue_id,
+            again=encode_instant(outcome.next_attempt) if outcome.next_attempt else None,
+            uncharged=0 if outcome.charged else 1,
+            order=outcome.order,
+            rule=outcome.key[0],
+            step=outcome.key[1],
+            token=outcome.token,
+        )
+
+    def exchange(self, outcomes: Sequence[Settlement], intents: Sequence[Intent]) -> Exchange:
+        with self.together():
+            if outcomes:
+                self.settle(outcomes)
+            return Exchange(self.claim(intents) if intents else (), self.high_water())
 
     def refuse(
         self,
@@ -160,25 +178,50 @@ class SqlLedger(SqlPlanLeases):
             return sum(_lift_suppression(connection, *each) for each in self._failures("sender", sender, RECENT))
 
 
-_ASKED = ("token", "order_id", "rule", "step", "sender", "mailbox", "class", "classes", "today")
-"""What `_guards` has to know of an intent."""
+INTENT_COLUMNS = (
+    "order_id, rule, step, state, at, attempts, next_attempt, reply, queue_id, sender, recipients, token, actor, wall,"
+    " repeat_from, digest, address"
+)
+"""Those of a message that is intended."""
+
+OVER_DEFERRED = (
+    "ON CONFLICT (order_id, rule, step) DO UPDATE SET state = excluded.state, at = excluded.at,"
+    " attempts = messages.attempts + 1, next_attempt = NULL, reply = '', queue_id = '',"
+    " sender = excluded.sender, recipients = excluded.recipients, token = excluded.token,"
+    " actor = excluded.actor, wall = excluded.wall, repeat_from = NULL, digest = excluded.digest,"
+    " address = excluded.address"
+)
+"""An intent for a message that was put off takes its row."""
+
+ASKED = ("token", "order_id", "rule", "step", "sender", "mailbox", "class", "classes", "today")
+"""What the guards have to know of an intent."""
+
+LEASED_PLAN = f"(SELECT plan FROM {LEASES} AS lease WHERE lease.token = asked.token AND lease_until > :wall)"
+"""The plan of an intent's lease; NULL when it has ended."""
+
+ROW = "FROM messages AS m WHERE m.order_id = asked.order_id AND m.rule = asked.rule AND m.step = asked.step"
+"""An intent's message, where the ledger has one."""
+
+
+def standing(dialect: Dialect) -> tuple[str, str, str]:
+    """Whether an intent's mail is paused, snoozed, suppressed."""
+    return (
+        "EXISTS (SELECT 1 FROM pauses WHERE name IN (asked.rule, asked.sender, '*'))",
+        "EXISTS (SELECT 1 FROM snoozes AS s WHERE s.rule IN ('', asked.rule) AND until > asked.today"
+        f" AND (subject = '{SnoozeSubject.ORDER}' AND name = asked.order_id"
+        f" OR subject = '{SnoozeSubject.ADDRESS}' AND name = asked.mailbox))",
+        "EXISTS (SELECT 1 FROM suppressions AS s WHERE address = asked.mailbox"
+        f" AND (s.class IN ('{EVERY_CLASS}', asked.class) OR asked.class <> '{TRANSACTIONAL}'"
+        f" AND NOT {dialect.among('s.class', 'asked.classes')}))",
+    )
 
 
 def _guards(dialect: Dialect) -> str:
     """All that intents ask for, in one query and their order: plan under a live lease, the message's row, the order."""
-    row = "FROM messages AS m WHERE m.order_id = asked.order_id AND m.rule = asked.rule AND m.step = asked.step"
     return (
-        f"WITH asked AS MATERIALIZED ({dialect.rows(':asked', _ASKED)})"
-        f" SELECT (SELECT plan FROM {LEASES} AS lease WHERE lease.token = asked.token AND lease_until > :wall),"
-        f" (SELECT state {row}), (SELECT next_attempt {row}),"
-        " (SELECT version FROM orders WHERE id = asked.order_id),"
-        " EXISTS (SELECT 1 FROM pauses WHERE name IN (asked.rule, asked.sender, '*')),"
-        " EXISTS (SELECT 1 FROM snoozes AS s WHERE s.rule IN ('', asked.rule) AND until > asked.today"
-        f" AND (subject = '{SnoozeSubject.ORDER}' AND name = asked.order_id"
-        f" OR subject = '{SnoozeSubject.ADDRESS}' AND name = asked.mailbox)),"
-        " EXISTS (SELECT 1 FROM suppressions AS s WHERE address = asked.mailbox"
-        f" AND (s.class IN ('{EVERY_CLASS}', asked.class) OR asked.class <> '{TRANSACTIONAL}'"
-        f" AND NOT {dialect.among('s.class', 'asked.classes')}))"
+        f"WITH asked AS MATERIALIZED ({dialect.rows(':asked', ASKED)})"
+        f" SELECT {LEASED_PLAN}, (SELECT state {ROW}), (SELECT next_attempt {ROW}),"
+        f" (SELECT version FROM orders WHERE id = asked.order_id), {', '.join(standing(dialect))}"
         " FROM asked ORDER BY number"
     )
 
@@ -190,28 +233,6 @@ def _lift_suppression(connection: Transaction, order: str, reply: str) -> bool:
         return False
     sql = "DELETE FROM suppressions WHERE address = ? AND reason = ?"
     return connection.execute(sql, (mailbox(row[0]), reply)).rowcount > 0
-
-
-def _settled(connection: Transaction, outcome: Settlement, wall: int) -> bool:
-    again = encode_instant(outcome.next_attempt) if outcome.next_attempt else None
-    changed = connection.execute(
-        "UPDATE messages SET state = ?, at = ?, reply = ?, queue_id = ?, next_attempt = ?, wall = ?,"
-        " attempts = attempts - ?, repeat_from = NULL"
-        f" WHERE {_KEY} AND token = ? AND state IN ({_ORIGINS[outcome.to]})",
-        (
-            outcome.to.value,
-            encode_instant(outcome.at),
-            outcome.reply,
-            outcome.queue_id,
-            again,
-            wall,
-            0 if outcome.charged else 1,
-            outcome.order,
-            *outcome.key,
-            outcome.token,
-        ),
-    )
-    return changed.rowcount == 1
 
 
 def _answer(intent: Intent, plan: str | None, guards: Sequence[Any], quotas: Quotas, *, taken: bool) -> ClaimResult:

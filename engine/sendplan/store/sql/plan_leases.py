@@ -17,7 +17,7 @@ from sendplan.ledger import Record
 from sendplan.plan import Plan
 from sendplan.problems import Exit, Problem
 from sendplan.store.records import LEFT, REPEAT_AFTER_LEASE, LeftOpen, PlanRecord, StoreError
-from sendplan.store.sql.database import Database, Lock, Transaction
+from sendplan.store.sql.database import Database, Lock, Statement, Transaction
 from sendplan.store.sql.encoding import encode_instant
 from sendplan.store.sql.reader import (
     EXECUTIONS,
@@ -80,12 +80,10 @@ class SqlPlanLeases(SqlReader):
             return token
 
     def renew_lease(self, token: str, lease_seconds: float) -> bool:
-        wall = self._wall()
-        until = wall + round(lease_seconds * 1000)
-        with self._database.transaction(Lock.LEDGER) as connection:
-            sql = "UPDATE {} SET lease_until = ? WHERE token = ? AND lease_until > ?"
-            changed = (connection.execute(sql.format(each), (until, token, wall)) for each in ("plans", "hosts"))
-            return any(each.rowcount == 1 for each in changed)
+        sql = "UPDATE {} SET lease_until = :wall + :more WHERE token = :token AND lease_until > :wall"
+        more = round(lease_seconds * 1000)
+        renewing = [self._timed(sql.format(each), token=token, more=more) for each in ("plans", "hosts")]
+        return any(each.rowcount == 1 for each in self._database.at_once(Lock.LEDGER, renewing))
 
     def finish_plan(
         self,
@@ -145,3 +143,7 @@ class SqlPlanLeases(SqlReader):
 
     def _wall(self) -> int:
         return int(self._clock() * 1000)
+
+    def _timed(self, sql: str, **parameters: object) -> Statement:
+        """A statement with the store's real clock, in milliseconds, as `:wall`."""
+        return Statement(sql, {**parameters, "wall": self._wall()})

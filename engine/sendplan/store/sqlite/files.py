@@ -7,14 +7,14 @@ import os
 import sqlite3
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from sendplan.problems import Problem
 from sendplan.store.records import StoreError
-from sendplan.store.sql.database import Lock, Parameters, TableRow, Transaction
+from sendplan.store.sql.database import Lock, Parameters, Statement, TableRow, Told, Transaction
 from sendplan.store.sqlite.dialect import SQLITE, SqliteDialect
 
 _Mark: TypeAlias = tuple[int, int, int]
@@ -99,6 +99,12 @@ class WritableFile(_Sqlite):
                 if self.connection.in_transaction:  # A full disk may have ended it already.
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def at_once(self, lock: Lock, statements: Sequence[Statement]) -> list[Told]:
+        """These statements as one durable change; raises StoreError when nothing was changed."""
+        with self.transaction(lock) as connection:
+            answers = (connection.execute(sql, parameters) for sql, parameters in statements)
+            return [Told(each.fetchall(), each.rowcount) for each in answers]
 
     @contextmanager
     def unguarded(self) -> Iterator[None]:

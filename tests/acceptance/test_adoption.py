@@ -317,6 +317,16 @@ def test_adopting_tells_what_would_be_mailed_again_and_begins_from_now(filled: P
     assert len(sink.mails) == sent
 
 
+def test_a_store_that_nothing_is_wrong_with_stays_as_it_is(filled: Project, sink: Sink) -> None:
+    """Adopting a healthy store, before or after its first mails, takes no order's mail away."""
+    assert "Nothing to adopt" in filled("adopt", "--now", "2026-08-23 12:00").out
+    assert filled("run", *NOW).code == 0
+    again = filled("adopt", *NOW, "--format", "json").json
+    assert again == {"why": None, "orders_from": None, "would_have_sent": []}
+    planned = filled("plan", *NEXT_DAY, "--format", "json").json
+    assert [each for each in planned["entries"] if each["status"] == "send"]
+
+
 def test_an_adopted_store_is_another_one_from_then_on(filled: Project, sink: Sink) -> None:
     """Restoring the old backup once more, after adoption and with no mail since, is noticed again."""
     backup(filled)

@@ -73,6 +73,20 @@ def test_a_plan_file_waits_too(careful: Project, sink: Sink, tmp_path: Path) -> 
     assert len(sink.mails) > 0
 
 
+def test_a_plan_of_which_nothing_is_open_cannot_be_approved(careful: Project, sink: Sink) -> None:
+    """A plan that left already needs no yes any more; one of which something is open may be approved again."""
+    careful("pause", "checkout-reminder")
+    plan = careful.folder / "plan.json"
+    careful("plan", *NOW, "-o", str(plan))
+    assert careful("approve", str(plan), *NOW).code == 0
+    assert careful("approve", str(plan), *NOW).code == 0
+    assert careful("send", str(plan), *NOW).code == 0
+    sent = len(sink.mails)
+    refused = careful("approve", str(plan), *NOW)
+    assert refused.code == 3
+    assert f"none of its {sent} mails is open" in refused.err
+
+
 def test_what_people_did_is_noted(careful: Project) -> None:
     """Every change by hand is in the audit log with who made it; addresses are masked."""
     assert "nobody" in careful("status", "--audit").out

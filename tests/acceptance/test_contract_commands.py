@@ -409,6 +409,7 @@ def test_commands_find_the_project_from_below(small: Small, monkeypatch: pytest.
         "diff --rules-from nothing",
         "simulate --from tomorrow --to 2026-08-02",
         "run --every nothing",
+        "store copy nothing",
         "nothing",
     ],
 )

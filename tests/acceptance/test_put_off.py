@@ -70,6 +70,14 @@ def test_a_buyer_is_snoozed_for_one_rule(project: Project) -> None:
     assert reasons(project) == {"a/welcome": "send", "a/offers": "held", "b/welcome": "send", "b/offers": "send"}
 
 
+def test_a_snoozed_address_that_no_order_has_is_told(project: Project) -> None:
+    """Whoever mistypes an address learns that no order has it; one that has orders is taken without a word."""
+    mistyped = project("snooze", "aa@example.com", "--until", "2099-01-10")
+    assert mistyped.code == 0
+    assert "no order has the address a…@example.com yet" in mistyped.err
+    assert project("snooze", "A@Example.com", "--until", "2099-01-10").err == ""
+
+
 def test_an_order_is_snoozed_by_its_number(project: Project) -> None:
     """What the buyer sees names the order, as for `explain`; a number of two orders must be told apart."""
     orders = [

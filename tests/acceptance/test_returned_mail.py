@@ -139,6 +139,16 @@ def test_a_corrected_address_lets_the_ladder_go_on(shop: Project, server: Sink) 
     assert later(shop) == ["N1/dunning/second", "N2/dunning/second"]
 
 
+def test_a_file_that_is_no_mail_is_refused(shop: Project, server: Sink) -> None:
+    """Files that are no mails are named, all of them, and nothing is read; a mail's own text may look like anything."""
+    odd = shop.folder / "letter.eml"
+    odd.write_bytes(b"From: buyer@example.net\n\nshop: Example\n")
+    (shop.folder / "empty.eml").write_bytes(b"")
+    ran = shop("bounces", str(odd), "sendplan.yaml", str(shop.folder / "empty.eml"))
+    assert (ran.code, ran.err.count("is not a mail")) == (Exit.USAGE, 2)
+    assert shop("bounces", str(odd)).out == "bounces: 1 other\n"
+
+
 def test_a_file_counts_once(shop: Project, server: Sink, box: ImapMailbox) -> None:
     """The same mail by file and by IMAP is one bounce."""
     file = shop.folder / "back.eml"

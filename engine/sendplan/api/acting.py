@@ -152,7 +152,10 @@ class Acting(Opened):
         return Run(read, returned, tuple(unread), plan, report)
 
     def approve(self, plan: Plan, now: When = None) -> Approval:
-        """Say yes to a plan, which `approval: required` waits for, like `sendplan approve`."""
+        """Say yes to a plan, which `approval: required` waits for, like `sendplan approve`.
+
+        Raises UserError for a plan that is too old, of other rules, or has left already.
+        """
         from sendplan.operating.approving import approve
         from sendplan.operating.by_hand import user_name
         from sendplan.planning.plan_file import check_fresh
@@ -268,7 +271,10 @@ class Acting(Opened):
             return reader.acts(limit)
 
     def adopt(self, now: When = None) -> Adopted:
-        """Accept a copied or restored store, and begin with orders from now on, like `sendplan adopt`."""
+        """Accept a copied or restored store, and begin with orders from now on, like `sendplan adopt`.
+
+        A store that nothing is wrong with stays as it is.
+        """
         from sendplan.operating.adopting import adopt
 
         with self._store() as store:

@@ -19,7 +19,8 @@ from sendplan.problems import Exit
 def command(now: str | None, format_: str, project_dir: Path | None) -> int:
     """Accept a copied or restored store: tell what it would have mailed (again), then begin with orders from now on.
 
-    Messages of earlier orders are left alone from then on, ladders included: nobody knows what they were sent.
+    Messages of earlier orders are left alone from then on, ladders included: nobody knows what they were sent. A store
+    that nothing is wrong with stays as it is.
     """
     project, _ = load_project(project_dir)
     clock = clock_of(now, project.settings.calendar)
@@ -30,7 +31,10 @@ def command(now: str | None, format_: str, project_dir: Path | None) -> int:
         keys = [entry.key for entry in again]
         print_json({"why": done.why, "orders_from": done.orders_from, "would_have_sent": keys})
         return Exit.DONE
-    click.echo(f"Reason: {done.why}" if done.why else "Nothing was wrong with this store.")
+    if done.why is None:
+        click.echo("Nothing to adopt: this is the store that the project sends from. It stays as it is.")
+        return Exit.DONE
+    click.echo(f"Reason: {done.why}")
     if again:
         rows = [(entry.key, entry.to or "", entry.why) for entry in again]
         print_table(("Message", "To", "Why"), rows, title=f"It would have sent, perhaps again ({len(again)})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import click
 
 from sendplan.commands.context import format_option, load_settings, project_option, store_of
 from sendplan.commands.output import print_json, print_problems, print_table
-from sendplan.mail.bounces import READ_BYTES
+from sendplan.mail.bounces import READ_BYTES, is_mail
 from sendplan.operating.returned_mail import (
     Found,
     Reading,
@@ -21,7 +21,7 @@ from sendplan.operating.returned_mail import (
     tally,
     with_mailbox,
 )
-from sendplan.problems import Exit, UserError, did_you_mean
+from sendplan.problems import Exit, Problem, UserError, did_you_mean
 from sendplan.project.settings import Settings
 from sendplan.text import clean
 
@@ -39,9 +39,11 @@ def command(what: tuple[str, ...], format_: str, project_dir: Path | None) -> in
     """
     settings = load_settings(project_dir)
     names, files = _told_apart(what, settings)
+    mails = {file: _beginning(file) for file in files}
+    _refuse_others(mails)
     store, now = store_of(settings), datetime.now(UTC).replace(microsecond=0)
     try:
-        readings = [take(_beginning(file), file.name, settings, store, now) for file in files]
+        readings = [take(mails[file], file.name, settings, store, now) for file in files]
     except ImportError as error:
         raise UserError(missing_extra(error)) from error
     read, problems = read_mailboxes(names, settings, store, now)
@@ -75,6 +77,14 @@ def _told_apart(what: Sequence[str], settings: Settings) -> tuple[list[str], lis
 def _beginning(file: Path) -> bytes:
     with file.open("rb") as opened:
         return opened.read(READ_BYTES)
+
+
+def _refuse_others(mails: Mapping[Path, bytes]) -> None:
+    """Raises UserError for files that are no mails."""
+    others = [file for file, raw in mails.items() if not is_mail(raw)]
+    help_ = "save the mail that came back as it is, with its headers (`.eml`)"
+    if others:
+        raise UserError([Problem("wrong-value", f"`{file}` is not a mail", None, help_) for file in others], Exit.USAGE)
 
 
 def print_readings(readings: Sequence[Reading]) -> None:

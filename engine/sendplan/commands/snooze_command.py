@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 
+from sendplan.addresses import masked
 from sendplan.commands.context import format_option, load_project, project_option, store_of
-from sendplan.commands.output import print_json
+from sendplan.commands.output import print_json, print_problems
 from sendplan.commands.person import person
+from sendplan.ledger import SnoozeSubject
 from sendplan.operating.meant import day_ahead, order_or_buyer
+from sendplan.planning.finding import named
 from sendplan.planning.lookup import known_rules
-from sendplan.problems import Exit
+from sendplan.problems import Exit, Problem, Severity
 from sendplan.text import clean
 
 
@@ -43,8 +46,15 @@ def command(
     else:
         person(store).snooze(subject, name, day, rule or "", reason)
         said = f"snoozed until {day}"
+        if subject is SnoozeSubject.ADDRESS and not named(store, name):
+            print_problems([_nobodys(name)], "text", err=True)
     if format_ == "json":
         print_json({subject.value: name, "rule": rule, "until": str(day) if day else None, "state": said})
     else:
         click.echo(clean(f"{name}{f', {rule}' if rule else ''}: {said}"))
     return Exit.DONE
+
+
+def _nobodys(address: str) -> Problem:
+    message = f"no order has the address {masked(address)} yet: the snooze waits for one"
+    return Problem("unknown-name", message, None, "see `sendplan find TEXT`", Severity.WARNING)

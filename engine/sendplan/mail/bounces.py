@@ -85,6 +85,12 @@ class Incoming:
     """What may be a token to unsubscribe, in a mail that is not a bounce."""
 
 
+def is_mail(raw: bytes) -> bool:
+    """Whether a file is a mail at all: it says who sent it, or which server took it (RFC 5322, 3.6)."""
+    head = email.message_from_bytes(raw[:READ_BYTES].partition(b"\n\n")[0], policy=_Plain())
+    return any(name in head for name in ("From", "Received", "Return-Path"))
+
+
 def read_mail(raw: bytes) -> Incoming:
     """What the first `READ_BYTES` of a mail say; whatever it holds, nothing is raised."""
     raw = raw[:READ_BYTES]

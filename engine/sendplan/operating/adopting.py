@@ -31,9 +31,11 @@ class Adopted:
 def adopt(project: Project, store: Store, clock: Clock) -> Adopted:
     """Accept the project's store: only orders from the clock's time on get mail, ladders included.
 
-    What other hosts send from is taken as it is there.
+    A store that nothing is wrong with stays as it is, and what other hosts send from is taken as it is there.
     """
     why = adoption.doubt(project.settings, store)
+    if why is None:
+        return Adopted(None, (), store.meta(adoption.ORDERS_FROM) or None)
     if store.shared and _is_others(project.settings, store):
         adoption.join(project.settings, store)
         return Adopted(why, (), store.meta(adoption.ORDERS_FROM) or None)

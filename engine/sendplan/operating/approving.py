@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sendplan.plan import Plan
+from sendplan.ledger import SETTLED
+from sendplan.plan import Entry, Plan
 from sendplan.planning.plan_file import FRESH_FOR
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -19,12 +21,27 @@ WAITING = "waiting_plan"
 
 
 def approve(store: Store, plan: Plan, who: str, at: datetime) -> Approval:
-    """Approve a plan's `send` entries under its rules; `at` is the real time (UTC)."""
+    """Approve a plan's `send` entries under its rules; `at` is the real time (UTC).
+
+    Raises UserError for a plan of which nothing is left to send.
+    """
+    if plan.send and _is_settled(plan.send, store):
+        message = f"plan {plan.id} has already been executed: none of its {counted(len(plan.send), 'mail')} is open"
+        help_ = "make a new plan with `sendplan plan`; there is nothing to approve in this one"
+        raise UserError(Problem("plan-executed", message, None, help_), Exit.REFUSED)
     approval = Approval(plan.id, plan.digest, frozenset(entry.key for entry in plan.send), at, who)
     with store.together():
         store.approve(approval)
         store.note_act(Act(at, who, "approve", plan.id, counted(len(approval.keys), "mail")))
     return approval
+
+
+def _is_settled(entries: Iterable[Entry], reader: Reader) -> bool:
+    """Whether each of these messages has left, or been settled otherwise."""
+    keys = [(entry.order or "", (entry.rule, entry.step or "")) for entry in entries]
+    histories = reader.histories({order for order, _ in keys})
+    records = (histories[order].records.get(key) if order in histories else None for order, key in keys)
+    return all(record is not None and record.state in SETTLED for record in records)
 
 
 def approval_of(plan: Plan, project: Project, reader: Reader, at: datetime) -> Approval | None:

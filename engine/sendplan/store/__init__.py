@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from sendplan.calendar import Calendar
 from sendplan.fields import Field
-from sendplan.problems import Problem, UserError
+from sendplan.problems import wrong_value
 from sendplan.store.protocols import Reader, Store
 from sendplan.store.records import StoreError
 from sendplan.store_kinds import HELP, StoreKind, store_kind
@@ -108,7 +108,7 @@ def back_up(url: str, folder: Path, target: Path) -> None:
             back_up(folder / url.removeprefix(kind), target)
         case StoreKind.POSTGRESQL:
             message = "a PostgreSQL store is backed up with the server's own tools"
-            raise UserError(Problem("wrong-value", message, None, "run `pg_dump`, or `pg_basebackup` for the server"))
+            raise wrong_value(message, "run `pg_dump`, or `pg_basebackup` for the server")
         case _:
             assert_never(kind)
 
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
 def _kind(url: str) -> StoreKind:
     kind = store_kind(url)
     if kind is None:
-        raise UserError(Problem("wrong-value", f"unknown kind of store: {url}", help=HELP))
+        raise wrong_value(f"unknown kind of store: {url}", HELP)
     return kind
 
 

@@ -58,7 +58,7 @@ def mark_files(settings: Settings, identity: str) -> tuple[Path, Path]:
 def read_mark(path: Path) -> Mark | None:
     """A mark; None when there is none, or an empty file. Raises UserError for one that cannot be read."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -131,7 +131,7 @@ def _parsed(content: bytes) -> Mark:
 def _opened(path: Path, wanted: Mark) -> int:
     """The file at `path`, ready to be raised in place; one of another store, or of an earlier version, is rewritten."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with _locked(file):
             content = os.pread(file, _MOST, 0)

@@ -164,6 +164,7 @@ CODES: dict[str, str] = {
     "plan-file": "A file that is not a plan, or was edited",
     "plan-in-execution": "A plan that another process executes",
     "plan-stale": "A plan that is out of date",
+    "postcode-partial": "A part of a postcode where whole ones are compared",
     "project-exists": "A folder that already contains a project",
     "renamed-without-formerly": "A new id that hides what was sent under the old one",
     "scenario": "A scenario that cannot be played as written",

@@ -56,6 +56,24 @@ def said(help: Help) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorCell:
+    """A cell of a spreadsheet that is neither empty nor a value; whoever reads it refuses the row."""
+
+    text: str
+    """The error as it is shown, or the formula."""
+    what: str
+    """What is wrong with it."""
+    help: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def refusal(self) -> BadValue:
+        """The mistake of a row that needs the cell."""
+        return BadValue(self.what, self.text, self.help)
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnRef(OwnMeaning):
     """A column of the order, row or element at hand."""
 
@@ -205,6 +223,10 @@ def _cell(node: ColumnRef) -> Meaning:
 
     def evaluate(env: Environment) -> Evaluated:
         value = _cleaned(env.values.get(name), empty)
+        if type(value) is ErrorCell:
+            error = value.refusal()
+            error.label = name
+            raise error
         return missing if value is None else value  # type: ignore[return-value]
 
     return evaluate

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any, TypeAlias
 
-from sendplan.expressions.elements import filled
+from sendplan.expressions.elements import ErrorCell, filled
 from sendplan.importing.conversion import plain_text
 from sendplan.importing.shapes import Group, RawOrder
 from sendplan.importing.tables import OddRow
@@ -51,7 +51,11 @@ def _keyed(
     above: str | None = None
     for line, cells, odd in rows:
         found = filled(cells.get(key), empty)
-        above = above if found is None else plain_text(found)
+        if type(found) is ErrorCell:
+            # Nobody knows whose row it is, nor whose those below it are.
+            above, odd = f"{found} {line}", OddRow(line, None, f'`{key}` = "{found}" {found.what}', found.help)
+        else:
+            above = above if found is None else plain_text(found)
         if above is None:
             stray(line)
         else:

@@ -105,7 +105,9 @@ class Selection:
         try:
             return only(self.shape.environment(record))
         except BadValue as error:
-            mistake = BadRow(record[0], column=error.label, label=error.label, what=error.what, raw=error.raw)
+            mistake = BadRow(
+                record[0], help=error.unsaid, column=error.label, label=error.label, what=error.what, raw=error.raw
+            )
             self.bad.note(record[0], [mistake])
             self.leave_out(record, False)
             return None

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sendplan.expressions.elements import ErrorCell
 from sendplan.importing.files import OrderFile
 from sendplan.importing.numbers import from_float
+from sendplan.importing.unreadable_cells import unreadable_cells
 from sendplan.problems import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineWorkbook
+    from python_calamine import CalamineSheet, CalamineWorkbook
 
 Cells: TypeAlias = list[Any]
 _LONGEST_CELL = 16 * 1024 * 1024
@@ -254,14 +256,37 @@ def _xlsx(file: OrderFile, layout: TableLayout) -> Iterator[_Block]:
     name = layout.sheet or (names[0] if names else "")
     if name not in names:
         raise UserError(file.problem(1, f"the workbook has no sheet `{name}`", did_you_mean(name, names)))
-    sheet = opened.get_sheet_by_name(name)
+    rows = _sheet_rows(_sheet(file, opened, name), dict(unreadable_cells(file, name)))
+    while block := list(islice(rows, _AT_ONCE)):
+        lines = [line for line, _ in block]
+        yield _Block([cells for _, cells in block], lines, lines)
+
+
+def _sheet_rows(sheet: CalamineSheet, unreadable: dict[int, Mapping[int, ErrorCell]]) -> Iterator[tuple[int, Cells]]:
+    """The rows with their lines, cells without a value among the others."""
     first = sheet.start[0] + 1 if sheet.start else 1
     left = [""] * (sheet.start[1] if sheet.start else 0)
-    rows = sheet.iter_rows()
-    while block := [left + [_typed(each) for each in cells] for cells in islice(rows, _AT_ONCE)]:
-        lines = range(first, first + len(block))
-        yield _Block(block, lines, lines)
-        first += len(block)
+    for line, cells in enumerate(sheet.iter_rows(), first):
+        row = left + [_typed(each) for each in cells]
+        yield line, _with(row, unreadable.pop(line)) if line in unreadable else row
+    for line in sorted(unreadable):  # the reader leaves out rows that show nothing
+        yield line, _with([""] * (len(left) + sheet.width), unreadable[line])
+
+
+def _with(row: Cells, unreadable: Mapping[int, ErrorCell]) -> Cells:
+    row += [""] * (max(unreadable) + 1 - len(row))
+    for position, cell in unreadable.items():
+        row[position] = cell
+    return row
+
+
+def _sheet(file: OrderFile, opened: CalamineWorkbook, name: str) -> CalamineSheet:
+    from python_calamine import CalamineError
+
+    try:
+        return opened.get_sheet_by_name(name)
+    except CalamineError as error:
+        raise UserError(file.problem(1, f"the sheet `{name}` cannot be read: {error}", "correct the cell")) from error
 
 
 def _typed(cell: Any) -> Any:

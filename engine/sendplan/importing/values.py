@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
-from sendplan.expressions.elements import SEEN, BadValue, elements, filled, scalar, within
+from sendplan.expressions.elements import SEEN, BadValue, ErrorCell, elements, filled, scalar, within
 from sendplan.expressions.evaluate import Environment, Missing
 from sendplan.fields import Field, FieldType, decimal_text
 from sendplan.importing.bad_rows import BadRow, RowCode
@@ -195,6 +195,8 @@ class FieldReader:
         raw = filled(scalar(raw), self.empty)
         if raw is None:
             return None
+        if type(raw) is ErrorCell:
+            raise raw.refusal()
         if type(raw) is dict and self.source.field.type is not FieldType.RECORDS:
             raise BadValue("is a record", None, f"name one of its parts: {', '.join(list(raw)[:6])}")
         return self._convert(raw)

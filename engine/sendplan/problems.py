@@ -96,7 +96,9 @@ class UserError(Exception):
 def did_you_mean(name: str, known: Iterable[str], *, listing: bool = True) -> str:
     """A help sentence naming the closest known names; when none is close all of them, or nothing without `listing`."""
     names = sorted(known)
-    close = get_close_matches(name, names, n=2, cutoff=0.6)
+    # Two letters are like many words, and hardly meant by one of four.
+    alike = [each for each in names if len(each) > 2 or len(name) <= 3]
+    close = get_close_matches(name, alike, n=2, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(f"`{each}`" for each in close) + "?"
     return "known: " + ", ".join(names) if names and listing else ""

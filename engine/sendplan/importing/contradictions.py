@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from sendplan.expressions.elements import elements
+from sendplan.fields import FieldType
 from sendplan.importing.bad_rows import AlikeRows
 from sendplan.importing.conversion import Notation
 from sendplan.importing.dates import formats_of, moment_reader, say_formats
 from sendplan.importing.mapping import ColumnSource, FieldSource
 from sendplan.importing.mistakes import ConversionError, shown
-from sendplan.importing.numbers import notation_of, number_reader, say_notation
+from sendplan.importing.numbers import notation_of, number_reader, say_notation, uneven_fractions
 from sendplan.importing.opened_file import OpenedFile
 from sendplan.importing.refused_orders import RefusedOrders
+from sendplan.importing.shapes import Group, RawOrder
 from sendplan.problems import Problem, Severity
 from sendplan.store.protocols import ImportRun
 
@@ -38,11 +41,20 @@ class _Doubt:
     example: str = ""
     _known: dict[str, bool] = field(default_factory=dict)
 
-    def doubts(self, raw: object) -> bool:
+    def look(self, batch: Sequence[RawOrder], raws: Sequence[object]) -> list[int]:
+        """Positions of the records with a value in doubt; of several rows each counts."""
+        found = []
+        for position, ((line, record), raw) in enumerate(zip(batch, raws, strict=True)):
+            given = [row.get(self.path[0]) for row in record.rows] if isinstance(record, Group) else elements(raw)
+            text = next((each.strip() for each in given if isinstance(each, str) and self._doubts(each.strip())), None)
+            if text is not None:
+                self.example = self.example or text
+                self.lines.append(line)
+                found.append(position)
+        return found
+
+    def _doubts(self, text: str) -> bool:
         """Whether a text is a value as the mapping reads it, and another one as the proof is written."""
-        if not isinstance(raw, str):
-            return False
-        text = raw.strip()
         if text not in self._known:
             if len(self._known) >= _BATCH:
                 self._known.clear()
@@ -64,7 +76,7 @@ class _Doubt:
         lines = "line" if len(self.lines) == 1 else "lines"
         value = _read(self.source.convert, self.example)
         message = (
-            f"`{self.source.label}` = {shown(self.example)} ({lines} {where}) was read as {value}, "
+            f"`{'.'.join(self.path)}` = {shown(self.example)} ({lines} {where}) was read as {value}, "
             f"but {shown(self.proof)} in this column is written another way"
         )
         help_ = f"their orders get no mail until that is clear; {self.remedy}"
@@ -84,12 +96,9 @@ def contradictions(opened: OpenedFile, refused: RefusedOrders, run: ImportRun) -
     records = again.records(lambda record, passed_over: None)
     while batch := list(islice(records, _BATCH)):
         for each in doubts:
-            raws = again.shape.raws(each.path, batch)
-            found = [position for position, raw in enumerate(raws) if each.doubts(raw)]
+            found = each.look(batch, again.shape.raws(each.path, batch))
             if not found:
                 continue
-            each.example = each.example or str(raws[found[0]]).strip()
-            each.lines += [batch[position][0] for position in found]
             for position, ids in zip(found, orders.orders_of([batch[at] for at in found]), strict=True):
                 refused.hold(ids, batch[position][0])
     yield from (each.problem(opened) for each in doubts if each.lines)
@@ -98,14 +107,32 @@ def contradictions(opened: OpenedFile, refused: RefusedOrders, run: ImportRun) -
 def _doubts(opened: OpenedFile) -> Iterator[_Doubt]:
     for (name, what), alike in opened.bad.kinds.items():
         reader = opened.reader_of(name)
-        if reader is None or not isinstance(reader.source.source, ColumnSource) or reader.source.source.base:
+        path = None if reader is None else _path(reader.source, alike.listed[0].column)
+        if reader is None or path is None:
             continue
-        doubt = _Doubt(reader.source, reader.source.source.path, alike)
+        doubt = _Doubt(reader.source, path, alike)
         if what == "is not a number":
             _number(doubt, reader.source.notation)
             yield doubt
         elif what == "is not a date" and _date(doubt, reader.source.notation, opened):
             yield doubt
+    for reader in opened.readers:
+        source = reader.source
+        if source.field.type is FieldType.DECIMAL and source.notation.thousands is None:
+            path, mark = _path(source, source.label), source.notation.decimal
+            uneven = uneven_fractions(reader.remembered, mark)
+            if path is not None and uneven is not None:
+                other = "," if mark == "." else "."
+                remedy = f'correct it; if it is meant so, say how thousands are written, such as thousands: "{other}"'
+                others = (number_reader(other, mark),)
+                yield _Doubt(source, path, AlikeRows(), proof=uneven, remedy=remedy, others=others)
+
+
+def _path(source: FieldSource, column: str | None) -> tuple[str, ...] | None:
+    """Where the column that a field reads is found; of an expression the one that is named."""
+    if isinstance(source.source, ColumnSource):
+        return None if source.source.base else source.source.path
+    return next((path for paths in source.needs for path in paths if ".".join(path) == column), None)
 
 
 def _number(doubt: _Doubt, notation: Notation) -> None:

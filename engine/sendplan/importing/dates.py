@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from typing import TypeAlias
@@ -28,6 +28,9 @@ _LONGEST = 200
 """Characters of a date; nobody writes a longer one, and names of months would be looked for in all of it."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _MOST_DIGITS = 40
+_NO_DAY = re.compile(r"0{4}[-/.]00[-/.]00|00[-/.]00[-/.]0{4}")
+_DAY_NUMBER = re.compile(r"[3-6][0-9]{4}(?:\.[0-9]+)?")
+"""Days since 30 December 1899, as spreadsheets count them, from 1982 to 2091."""
 _TIME = re.compile(r"%[HIMSpcXfzZ]")
 _DIRECTIVE = re.compile(r"%(.)")
 _KNOWN = frozenset("aAbBcdfHIjmMpSUwWxXyYzZ%GuV")
@@ -119,11 +122,11 @@ def moment_reader(
             found = each(text)
             if found is not None:
                 return finished(found, raw)
-        raise ConversionError("is not a date", raw, help)
+        raise ConversionError("is not a date", raw, _unmeant(text) or help)
 
     def finished(moment: Naive, raw: object) -> Moment:
         if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-            raise ConversionError(f"is in the year {moment.year}", raw)
+            raise ConversionError(f"is in the year {moment.year}", raw, _says_empty(str(raw)))
         if not isinstance(moment, datetime):
             return moment
         if moment.microsecond:
@@ -133,6 +136,20 @@ def moment_reader(
         return moment.astimezone(UTC) if moment.tzinfo else clock.localize(moment)
 
     return read
+
+
+def _unmeant(text: str) -> str:
+    """What to do about a text that no export means as it stands; empty for others."""
+    if _NO_DAY.match(text):
+        return _says_empty(text)
+    if _DAY_NUMBER.fullmatch(text):
+        day = date(1899, 12, 30) + timedelta(days=int(text[:5]))
+        return f"a spreadsheet counts days so: it may be {day}; give the column a date's format before you export"
+    return ""
+
+
+def _says_empty(text: str) -> str:
+    return f'if it stands for no date, add empty: ["{text}"]'
 
 
 def _written_out(number: int | Decimal) -> str:

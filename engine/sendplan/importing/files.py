@@ -39,7 +39,20 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ZEROS: Mapping[tuple[bool, ...], str] = {
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
+}
+"""Which of the first four bytes are zero where texts have two bytes a character, and no mark."""
 _GZIP = b"\x1f\x8b"
+_NO_TEXTS = (
+    (b"pk\x03\x04", "a workbook or an archive", "name it .xlsx, or add format: xlsx to the mapping; unpack an archive"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook", "save it as .xlsx or as CSV"),
+    (b"%pdf", "a PDF", "export it as CSV"),
+    (b"<!doctype html", "a web page, no export", "the shop may have asked to log in: download it again"),
+    (b"<html", "a web page, no export", "the shop may have asked to log in: download it again"),
+)
+"""How files begin that are no text, in small letters; what they are, and what to do."""
 
 
 def hidden(text: str, start: int = 0, end: int = 0) -> str:
@@ -88,14 +101,27 @@ class OrderFile:
     def open_text(self) -> io.TextIOWrapper:
         """Its characters; line ends stay as they are."""
         file = self.open()
+        try:
+            self._refuse_no_text(file)
+        except BaseException:
+            file.close()
+            raise
         return io.TextIOWrapper(file, encoding=self._encoding_of(file), newline="")
 
+    def _refuse_no_text(self, file: IO[bytes]) -> None:
+        start = file.read(32)
+        file.seek(0)
+        for mark, what, help in _NO_TEXTS:
+            if start.removeprefix(codecs.BOM_UTF8).lower().startswith(mark):
+                raise UserError(Problem("import-file", f"the file is {what}", self.span(1, 1), help))
+
     def _encoding_of(self, file: IO[bytes]) -> str:
-        """A byte order mark is certain, whatever the mapping says."""
+        """A byte order mark is certain, whatever the mapping says; so are the zero bytes of UTF-16 without one."""
         start = file.read(4)
         file.seek(0)
         marked = next((name for mark, name in _MARKS if start.startswith(mark)), None)
-        return marked or self.encoding or "utf-8"
+        zeros = _ZEROS.get(tuple(not each for each in start))
+        return marked or self.encoding or zeros or "utf-8"
 
     def unreadable(self, error: OSError | EOFError) -> Problem:
         """The file cannot be read from the disk, or its compression is broken."""

@@ -1,14 +1,17 @@
-"""Values that are allowed and can hardly be: moments of another age, amounts below zero (docs/mapping.md#told)."""
+"""Values that are allowed and can hardly be: moments of another age, events to come, amounts below zero.
+
+See docs/mapping.md#told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
-from sendplan.fields import FieldType, catalogue
+from sendplan.fields import EVENTS, FieldType, catalogue
 from sendplan.importing.files import OrderFile
 from sendplan.problems import Problem, Severity
 
@@ -16,16 +19,12 @@ _FIRST_YEAR = 1990
 """Before it nobody ordered anything on the web; such a date is a placeholder, or a number that was no date."""
 _YEARS_AHEAD = 5
 _MOMENTS = tuple(name for name, each in catalogue().items() if each.type is FieldType.MOMENT)
+_EARLY = timedelta(days=30)
+"""So long before its order a payment is hardly made."""
 _NOT_BELOW_ZERO = ("total", "shipping_cost", "items")
 
 
-@dataclass(slots=True)
-class _Kind:
-    """What is odd about one field."""
-
-    count: int
-    line: int
-    """The first one's."""
+_Positions: TypeAlias = list[int]
 
 
 @dataclass(slots=True)
@@ -34,57 +33,80 @@ class Implausible:
 
     at: datetime
     """When the import is made (UTC)."""
-    found: dict[str, _Kind] = field(default_factory=dict)
+    found: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """Field and what is odd about it → how many, and the first one's line."""
 
     def look(self, columns: Mapping[str, Sequence[Any]], lines: Sequence[int], encoded: bool) -> set[int]:
-        """Positions of records whose moments cannot be; amounts below zero are only counted."""
+        """Positions of records whose moments cannot be; what is only unlikely is counted."""
         doubtful: set[int] = set()
-        for name in columns.keys() & set(_MOMENTS):
-            odd = self._moments(columns[name], encoded)
-            self._note(name, odd, lines)
+        moments = {
+            name: columns[name] if encoded else list(map(_milliseconds, columns[name]))
+            for name in _MOMENTS
+            if name in columns
+        }
+        for name, values in moments.items():
+            odd, ahead = self._other_times(name, values)
+            self._note(name, self._another_age, odd, lines)
+            self._note(name, _AHEAD, ahead, lines)
             doubtful.update(odd)
+        if "paid" in moments and "ordered" in moments:
+            early = _EARLY // timedelta(milliseconds=1)
+            pairs = enumerate(zip(moments["paid"], moments["ordered"], strict=True))
+            before = [
+                at for at, (paid, ordered) in pairs if type(paid) is type(ordered) is int and paid < ordered - early
+            ]
+            self._note("paid", _BEFORE, before, lines)
         for name in columns.keys() & set(_NOT_BELOW_ZERO):
-            values = columns[name]
+            given = enumerate(columns[name])
             self._note(
-                name, [at for at, each in enumerate(values) if isinstance(each, int | Decimal) and each < 0], lines
+                name, _NEGATIVE, [at for at, each in given if isinstance(each, int | Decimal) and each < 0], lines
             )
         return doubtful
 
     def problems(self, file: OrderFile) -> Iterator[Problem]:
         """What was odd, each field at its first line."""
-        for line, message, help in self._told():
-            yield Problem("import-suspicious", message, file.span(line, 1), help, Severity.WARNING)
+        for (name, what), (count, line) in sorted(self.found.items()):
+            values = "1 value" if count == 1 else f"{count:,} values"
+            message = f"{values} of `{name}` {what}"
+            yield Problem("import-suspicious", message, file.span(line, 1), _HELP.get(what, _HELD), Severity.WARNING)
 
-    def _told(self) -> Iterator[tuple[int, str, str]]:
-        for name in sorted(self.found):
-            kind = self.found[name]
-            values = "1 value" if kind.count == 1 else f"{kind.count:,} values"
-            if name in _NOT_BELOW_ZERO:
-                yield kind.line, f"{values} of `{name}` below zero", "leave out by `only` what is no order"
-                continue
-            help = "their orders get no mail; a placeholder for no date belongs under `empty:` in the mapping"
-            latest = self.at.year + _YEARS_AHEAD
-            yield kind.line, f"{values} of `{name}` before {_FIRST_YEAR} or after {latest}", help
+    @property
+    def _another_age(self) -> str:
+        return f"before {_FIRST_YEAR} or after {self.at.year + _YEARS_AHEAD}"
 
-    def _moments(self, values: Sequence[Any], encoded: bool) -> list[int]:
-        latest = self.at.year + _YEARS_AHEAD
-        if not encoded:
-            return [
-                at
-                for at, each in enumerate(values)
-                if isinstance(each, date) and not _FIRST_YEAR <= each.year <= latest
-            ]
-        low, high = _milliseconds(_FIRST_YEAR), _milliseconds(latest + 1)
+    def _other_times(self, name: str, values: Sequence[Any]) -> tuple[_Positions, _Positions]:
+        """Where the moments of another age are, and events of this age that are to come."""
+        first, last = _start(_FIRST_YEAR), _start(self.at.year + _YEARS_AHEAD + 1)
+        latest = _milliseconds(self.at + timedelta(days=1)) if name in EVENTS or name == "ordered" else last
         given = [each for each in values if type(each) is int]
-        if not given or (min(given) >= low and max(given) < high):
-            return []
-        return [at for at, each in enumerate(values) if type(each) is int and not low <= each < high]
+        if not given or (min(given) >= first and max(given) <= latest):
+            return [], []
+        odd = [at for at, each in enumerate(values) if type(each) is int and not first <= each < last]
+        return odd, [at for at, each in enumerate(values) if type(each) is int and latest < each < last]
 
-    def _note(self, name: str, odd: Sequence[int], lines: Sequence[int]) -> None:
+    def _note(self, name: str, what: str, odd: Sequence[int], lines: Sequence[int]) -> None:
         if odd:
-            kind = self.found.setdefault(name, _Kind(0, lines[odd[0]]))
-            kind.count += len(odd)
+            count, line = self.found.get((name, what), (0, lines[odd[0]]))
+            self.found[name, what] = count + len(odd), line
 
 
-def _milliseconds(year: int) -> int:
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1000
+_AHEAD = "in the future"
+_BEFORE = f"more than {_EARLY.days} days before `ordered`"
+_NEGATIVE = "below zero"
+_HELD = "their orders get no mail; a placeholder for no date belongs under `empty:` in the mapping"
+_HELP = {
+    _AHEAD: "until then nothing has happened; look whether day and month are read as they are meant",
+    _BEFORE: "look whether both columns are read as they are meant",
+    _NEGATIVE: "leave out by `only` what is no order",
+}
+
+
+def _milliseconds(moment: Any) -> Any:
+    """UTC milliseconds of a moment, a bare date's in UTC too; anything else as it is."""
+    if isinstance(moment, datetime):
+        return int(moment.timestamp()) * 1000
+    return _start(moment.year, moment.month, moment.day) if isinstance(moment, date) else moment
+
+
+def _start(year: int, month: int = 1, day: int = 1) -> int:
+    return int(datetime(year, month, day, tzinfo=UTC).timestamp()) * 1000

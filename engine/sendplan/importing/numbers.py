@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -105,6 +105,21 @@ def notation_of(texts: list[str]) -> tuple[str, str | None] | None:
             continue
         readings.setdefault(values, (decimal, thousands))
     return next(iter(readings.values())) if len(readings) == 1 and texts else None
+
+
+def uneven_fractions(texts: Iterable[str], decimal: str) -> str | None:
+    """An amount with two decimals where the others have three, such as `12.50` beside `1.050`, which may be thousands.
+
+    None where no amount looks like thousands, or decimals are written as they come (`12.5`).
+    """
+    mark = re.escape(decimal)
+    digits = [bare for text in texts if (bare := _bare(text.strip() or "x")) is not None and decimal in bare]
+    others = [each for each in digits if not re.fullmatch(rf"[+-]?[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}", each)]
+    if len(others) in (0, len(digits)) or not all(
+        re.fullmatch(rf"[+-]?[0-9]*{mark}[0-9]{{2}}", each) for each in others
+    ):
+        return None
+    return others[0]
 
 
 def say_notation(decimal: str, thousands: str | None) -> str:

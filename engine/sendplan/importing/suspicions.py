@@ -83,6 +83,7 @@ def warnings(opened: OpenedFile, seen: Suspicions) -> Iterator[Problem]:
     selection, match = opened.selection, opened.mapping.match
     # What finds a stored order is not stored again.
     quiet = {*opened.mapping.shipped, *((match, "account") if match is not None else ())}
+    quiet |= {name for name, _ in opened.bad.kinds}  # Its values were there, and are told.
     mapped = [s for s in (each.source for each in opened.readers) if not s.optional and s.field.name not in quiet]
     for message, help in seen.told(mapped, selection.kept, selection.passed_over, selection.continuing):
         yield Problem("import-suspicious", message, opened.file.span(line, 1), help, Severity.WARNING)

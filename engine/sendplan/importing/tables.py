@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -98,12 +99,12 @@ class Table:
     # --- the header ---
 
     def _is_header(self, cells: Cells) -> bool:
-        names = {str(each).strip() for each in cells}
+        names = {_title(each) for each in cells}
         return names.issuperset(self.layout.header) if self.layout.header else not _blank(cells)
 
     def _take_header(self, cells: Cells, line: int) -> None:
         # A file that was put together of several may have a byte order mark more.
-        self.header = tuple(str(each).strip().lstrip("\ufeff") for each in cells)
+        self.header = tuple(_title(each).lstrip("\ufeff") for each in cells)
         if any("\x00" in each for each in self.header):
             help = "name it in the mapping, such as encoding: utf-16-le, or export as UTF-8"
             raise UserError(self.file.problem(line, "the header has zero bytes: the file is in another encoding", help))
@@ -233,6 +234,11 @@ def _block(rows: list[Cells], start: int, end: int, error: csv.Error | None) -> 
         ends.append(start)
         start += 1
     return _Block(rows, starts, ends, error, start, end)
+
+
+def _title(cell: Any) -> str:
+    """A column's name; a sheet's number 2026 is `2026`."""
+    return format(cell.normalize(), "f") if isinstance(cell, Decimal) else str(cell).strip()
 
 
 def _blank(cells: Sequence[Any]) -> bool:

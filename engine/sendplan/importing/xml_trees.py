@@ -55,6 +55,9 @@ class _Builder:
         self._open: list[dict[str, Any]] = []
         """The records of the elements that are open, from an order's own downward; empty outside of orders."""
         self._texts: list[list[str]] = []
+        """The texts in each of them, also inside of its children."""
+        self._mixed: list[bool] = []
+        """Whether a text stands in each of them by itself."""
         self._line = 1
         self._whole = False
         """Without a path: the root is the one order."""
@@ -88,6 +91,7 @@ class _Builder:
         own = {f"@{_local(each)}": value for each, value in attributes.items() if not each.startswith("xmlns")}
         self._open.append(own)
         self._texts.append([])
+        self._mixed.append(False)
 
     def _begins(self) -> bool:
         """Whether the element that has just been opened is an order."""
@@ -101,8 +105,9 @@ class _Builder:
         own = self._names.pop()
         if not self._open:
             return
-        record, text = self._open.pop(), "".join(self._texts.pop()).strip()
-        if text and record:
+        record, texts = self._open.pop(), self._texts.pop()
+        text = "".join(texts).strip()
+        if self._mixed.pop() and record:
             record[OWN_TEXT] = text
         value: Any = record or text
         if record and all(each.startswith("@") for each in record):
@@ -116,11 +121,13 @@ class _Builder:
                 self._take(value, self._parser.CurrentLineNumber)
                 return
             self._whole = True
+        self._texts[-1] += texts
         _add(self._open[-1], own, value)
 
     def _text(self, text: str) -> None:
         if self._texts:
             self._texts[-1].append(text)
+            self._mixed[-1] |= not text.isspace()
 
     def _take(self, value: Any, line: int) -> None:
         self._ready.append((line, value) if isinstance(value, dict) else OddRow(line, None, "is not an order"))

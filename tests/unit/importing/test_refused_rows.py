@@ -207,10 +207,36 @@ def test_characters_that_nobody_sees_make_no_other_order(shop: Shop) -> None:
     assert [(each.id, each.values["country"]) for each in shop.store.orders()] == [("1001", "FR"), ("1002", "DE")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_read(shop: Shop, encoding: str) -> None:
+    """Zero bytes between the characters of the header are those of UTF-16, declared or not."""
+    text = ORDERS.replace("country", "name").replace("DE", "Müller").encode(encoding).decode("latin-1")
+    (shop.folder / "orders.csv").write_text(text, encoding="latin-1")
+    report = take_file(shop.folder / "orders.csv", None, shop.settings, shop.store, NOW, name="orders.csv")
+    assert (report.inserted, report.problems) == (2, ())
+
+
 def test_a_file_of_another_encoding_says_so(shop: Shop) -> None:
-    """Zero bytes in the header are those of UTF-16, and no column's name."""
-    report = shop(ORDERS.replace("", "\x00"))
+    """Zero bytes in the header are no column's name."""
+    report = shop(ORDERS.replace("id", "i\x00d", 1))
     assert "the file is in another encoding" in report.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04\xff\xfe", "a workbook or an archive; name it .xlsx"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old workbook; save it as .xlsx"),
+        (b"%PDF-1.7\n%\xe2", "a PDF; export it as CSV"),
+        (b"\xef\xbb\xbf<!DOCTYPE html>\n<html>", "a web page, no export; the shop may have asked to log in"),
+    ],
+)
+@pytest.mark.parametrize("name", ["orders.csv", "orders.json", "orders"])
+def test_what_is_no_text_is_told_by_its_kind(shop: Shop, content: bytes, told: str, name: str) -> None:
+    """A workbook under the name of a text, a PDF or a page that asks to log in says what it is and what to do."""
+    (shop.folder / name).write_bytes(content)
+    report = take_file(shop.folder / name, None, shop.settings, shop.store, NOW, name=name)
+    assert [told in f"{each.message}; {each.help}" for each in report.problems] == [True]
 
 
 def _warned(report: ImportReport) -> str:
@@ -226,6 +252,44 @@ def test_an_amount_that_other_rows_prove_to_be_thousands_is_held(shop: Shop) -> 
     assert '2: `total` = "1.050" (line 2) was read as 1.05, but "12,50" in this column' in _warned(report)
     assert 'add decimal: "," and thousands: "."' in _warned(report)
     assert [each.help for each in report.problems] == ['add decimal: "," and thousands: "."']
+
+
+@pytest.mark.parametrize("notation", [("", ".", ","), ('decimal: ","\n', ",", ".")], ids=["point", "comma"])
+def test_three_decimals_beside_two_are_held(shop: Shop, notation: tuple[str, str, str]) -> None:
+    """`1.050` beside `12.50` may be a thousand: it is told, its order gets no mail, and `thousands:` settles it."""
+    said, mark, other = notation
+    mapping = said + "fields: {id: id, account: account, ordered: ordered, total: total}\n"
+    texts = [each.replace(".", mark) for each in ("1.050", "12.50", "0.99", "EUR 2.300", "17")]
+    file = "id,account,ordered,total\n" + "".join(
+        f'{1001 + at},web,2026-08-01,"{each}"\n' for at, each in enumerate(texts)
+    )
+    report = shop(file, mapping=mapping)
+    assert (report.inserted, list(shop.marks())) == (5, ["1001"])  # and 1004, which `marks` does not show
+    assert f'`total` = "{texts[0]}" (lines 2, 5) was read as 1.05' in _warned(report)
+    assert f'such as thousands: "{other}"' in _warned(report)
+    assert not _warned(shop(file, mapping=f'thousands: "{other}"\n' + mapping))
+    assert not shop.marks()
+
+
+@pytest.mark.parametrize("texts", [("1.050", "12.5"), ("0.050", "12.50"), ("1234.500", "12.50"), ("12.50", "3.99")])
+def test_fractions_that_cannot_be_thousands_are_no_doubt(shop: Shop, texts: tuple[str, str]) -> None:
+    """Decimals written as they come, and numbers that no thousands look like, are read without a word."""
+    rows = "".join(f"{1001 + at},web,2026-08-01,{each}\n" for at, each in enumerate(texts))
+    report = shop("id,account,ordered,total\n" + rows)
+    assert (_warned(report), shop.marks()) == ("", {})
+
+
+@pytest.mark.parametrize("group", ["", "group: id\n"])
+def test_a_contradiction_inside_an_expression_is_held(shop: Shop, group: str) -> None:
+    """`=total + 0` reads the same cells, so `1.050` beside `12,50` is as doubtful there, in any row of the order."""
+    mapping = group + 'fields: {id: id, account: account, ordered: ordered, total: "=sum(total) + 0"}\n'
+    if not group:
+        mapping = mapping.replace("sum(total)", "total")
+    rows = '1001,web,2026-08-01,1.050\n1002,web,2026-08-02,"12,50"\n1003,web,2026-08-02,9\n'
+    more = "1003,web,2026-08-02,2.100\n" if group else ""
+    report = shop("id,account,ordered,total\n" + rows + more, mapping=mapping)
+    assert list(shop.marks()) == (["1001", "1002", "1003"] if group else ["1001", "1002"])
+    assert '`total` = "1.050"' in _warned(report)
 
 
 def test_the_help_for_a_bad_number_never_breaks_the_good_ones(shop: Shop) -> None:
@@ -257,6 +321,50 @@ def test_moments_of_another_age_are_told_and_held(shop: Shop) -> None:
     assert "2: 1 value of `payment_due` before 1990 or after 2031" in _warned(report)
     assert "3: 1 value of `ordered` before" in _warned(report)
     assert "4: 1 value of `total` below zero" in _warned(report)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("46328", "a spreadsheet counts days so: it may be 2026-11-02"),
+        ("46328.75", "a spreadsheet counts days so: it may be 2026-11-02"),
+        ("0000-00-00", 'if it stands for no date, add empty: ["0000-00-00"]'),
+        ("0000-00-00 00:00:00", 'add empty: ["0000-00-00 00:00:00"]'),
+        ("00.00.0000", 'add empty: ["00.00.0000"]'),
+        ("0001-01-01", 'add empty: ["0001-01-01"]'),
+        ("1899-12-30 00:00:00", 'add empty: ["1899-12-30 00:00:00"]'),
+        ("9999-12-31", 'add empty: ["9999-12-31"]'),
+    ],
+)
+def test_what_stands_for_no_date_is_told_with_the_way_out(shop: Shop, written: str, told: str) -> None:
+    """Placeholders and day numbers are bad rows, and the help says what they are; that no order is paid is not said."""
+    report = shop(
+        f"id,account,ordered,paid\n1001,web,2026-08-01,{written}\n",
+        mapping=("fields: {id: id, account: account, ordered: ordered, paid: paid}\n"),
+    )
+    assert told in report.problems[0].help
+    assert _warned(report) == ""
+
+
+def test_a_column_that_is_gone_is_not_taken_for_a_short_name(shop: Shop) -> None:
+    """Of a column `paid` that the file lacks nobody meant `id`."""
+    mapping = "fields: {id: id, account: account, ordered: ordered, paid: paid}\n"
+    report = shop("id,account,ordered\n1001,web,2026-08-01\n", mapping=mapping)
+    assert "did you mean" not in report.problems[0].help
+
+
+def test_events_to_come_and_early_payments_are_told(shop: Shop) -> None:
+    """A payment next year, or long before its order, is told, and nothing is held."""
+    rows = (
+        "1001,web,2026-08-01,2027-02-03,2027-02-01\n1002,web,2026-08-25,,\n1003,web,2027-08-01,,\n"
+        "1004,web,2026-08-01,2026-06-30,\n1005,web,2026-08-01,2026-07-30,2027-05-01\n"
+    )
+    report = shop(f"id,account,ordered,paid,payment_due\n{rows}")
+    assert (report.inserted, shop.marks()) == (5, {})
+    assert "2: 1 value of `paid` in the future; until then nothing has happened" in _warned(report)
+    assert "4: 1 value of `ordered` in the future" in _warned(report)
+    assert "5: 1 value of `paid` more than 30 days before `ordered`" in _warned(report)
+    assert "payment_due" not in _warned(report)
 
 
 def test_amounts_that_may_all_be_thousands_are_told(shop: Shop) -> None:

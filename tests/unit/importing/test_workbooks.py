@@ -145,6 +145,14 @@ def test_what_is_no_workbook_is_told(shop: Shop, content: bytes) -> None:
     assert "save it as .xlsx" in told
 
 
+def test_a_column_may_be_called_by_a_number(shop: Shop) -> None:
+    """The year 2026 over a column is the name `2026`, whatever cell it stands in."""
+    file = workbook(shop.folder / "orders.xlsx", [("id", "account", "ordered", 2026), ("A", "web", "2026-08-01", 12.5)])
+    (shop.folder / "mapping.yaml").write_text('fields: {id: id, account: account, ordered: ordered, total: "2026"}\n')
+    code, report, _ = shop("import", str(file), "--mapping", str(shop.folder / "mapping.yaml"), "--format", "json")
+    assert (code, report["inserted"]) == (0, 1)
+
+
 def test_a_draft_shows_errors_as_they_stand(shop: Shop) -> None:
     """Looking at a workbook with errors and formulas makes a draft as of any other."""
     file = workbook(shop.folder / "orders.xlsx", [HEADER, order("A", paid=error("#N/A"), memo=formula("A1"))])

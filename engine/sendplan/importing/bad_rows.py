@@ -15,7 +15,7 @@ from sendplan.importing.dates import formats_of, say_formats
 from sendplan.importing.files import OrderFile, hidden
 from sendplan.importing.mistakes import shown
 from sendplan.importing.numbers import notation_of, say_notation
-from sendplan.importing.tables import Table, cell_place
+from sendplan.importing.tables import Table, cell_place, column_letters
 from sendplan.problems import Problem, Span
 
 
@@ -171,17 +171,21 @@ class BadRows:
 def _told(kind: AlikeRows, places: _Places, rows: int) -> Iterator[Problem]:
     if kind.count <= ALIKE:
         for each in kind.listed:
-            yield Problem("bad-row", each.text(), places.span(each), _help(kind, each) or said(each.help))
+            cell = places.cell(each)
+            message = f"cell {cell}: {each.text()}" if cell else each.text()
+            yield Problem("bad-row", message, places.span(each), _help(kind, each) or said(each.help))
         return
     first = kind.listed[0]
-    where = ", ".join(str(each.line) for each in kind.listed[:3])
+    cells = [places.cell(each) for each in kind.listed[:3]]
+    where = ", ".join(cells if all(cells) else [str(each.line) for each in kind.listed[:3]])
+    what = "cells" if all(cells) else "lines"
     example = f", e.g. {first.shown}" if first.raw is not None else ""
     if first.what and first.field is not None:
         message = f"{kind.count:,} of {rows:,} values of `{first.field.name}` {_plural(first.what)}{example}"
     else:
         message = f"{kind.count:,} of {rows:,} rows: {first.alike or first.text()}"
     help = _help(kind, first) or said(first.help)
-    yield Problem("bad-row", f"{message} (lines {where}, …)", places.span(first), help)
+    yield Problem("bad-row", f"{message} ({what} {where}, …)", places.span(first), help)
 
 
 def _plural(what: str) -> str:
@@ -222,6 +226,11 @@ class _Places:
         if table is None:
             wanted |= {each.line + ahead for each in listed for ahead in range(_AHEAD)}
         self._texts = file.lines(wanted)
+
+    def cell(self, bad: BadRow) -> str:
+        """How a spreadsheet program names the cell, such as D5; empty for other files, and where none is known."""
+        index = self._table.positions.get(bad.column or "") if self._table is not None else None
+        return f"{column_letters(index)}{bad.line}" if index is not None and self._file.format == "xlsx" else ""
 
     def span(self, bad: BadRow) -> Span:
         if self._table is not None:

@@ -308,6 +308,15 @@ def _typed(cell: Any) -> Any:
     return cell if isinstance(cell, int | date) else "" if cell is None else str(cell)
 
 
+def column_letters(index: int) -> str:
+    """How a spreadsheet program names a column: A is the first, AA follows Z."""
+    letters = ""
+    while index >= 0:
+        index, last = divmod(index, 26)
+        letters, index = chr(65 + last) + letters, index - 1
+    return letters
+
+
 def cell_place(text: str, delimiter: str, index: int) -> tuple[int, int] | None:
     """Start and end of a cell in a line; None when the line does not show it."""
     start, in_quotes, found = 0, False, 0

@@ -140,7 +140,7 @@ class _Cells:
         is_stored = bool(value) or "is" in self._texts or (self._kind == "str" and value is not None)
         if "f" not in self._texts or (is_stored and not self._recalculated):
             return None
-        help_ = "open the file in a spreadsheet program and save it"
+        help_ = "open the file in a spreadsheet program, such as Excel or LibreOffice, and save it"
         return ErrorCell(f"={self._texts['f']}"[:_LONGEST_FORMULA], "is a formula without its result", help_)
 
 

@@ -11,6 +11,7 @@ from small_projects import ONE_ACCOUNT
 from workbooks import error, formula, workbook
 
 from sendplan.cli import run
+from sendplan.importing.tables import column_letters
 
 HEADER = ("id", "account", "ordered", "total", "paid", "memo")
 PAID = "2026-08-02"
@@ -54,7 +55,7 @@ def test_an_error_is_a_bad_row(shop: Shop, shown: str, prefix: str) -> None:
     assert (code, report["inserted"], report["bad"]) == (1, 1, 1)
     told = report["problems"][0]
     assert (told["line"], told["column"]) == (2, HEADER.index("paid") + 1)
-    assert told["message"] == f'`paid` = "{shown}" is an error of the spreadsheet'
+    assert told["message"] == f'cell E2: `paid` = "{shown}" is an error of the spreadsheet'
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,8 @@ def test_results_that_a_program_made_up_do_not_count(shop: Shop) -> None:
     assert shop.take(written)[1]["bad"] == 0
     _, report, _ = shop.take(written, order("B"), recalculated=True)
     assert (report["bad"], report["inserted"]) == (1, 1)
-    assert report["problems"][0]["help"] == "open the file in a spreadsheet program and save it"
+    told = report["problems"][0]["help"]
+    assert told == "open the file in a spreadsheet program, such as Excel or LibreOffice, and save it"
 
 
 def test_a_column_that_nobody_reads_may_show_anything(shop: Shop) -> None:
@@ -159,3 +161,15 @@ def test_a_draft_shows_errors_as_they_stand(shop: Shop) -> None:
     code, _, told = shop("import", str(file), "--draft")
     assert code == 0
     assert "format: xlsx" in told
+
+
+def test_many_bad_cells_are_named_as_a_spreadsheet_names_them(shop: Shop) -> None:
+    """Alike bad cells are one line that names the first three of them."""
+    _, report, _ = shop.take(*(order(f"A{at}", paid=error("#N/A")) for at in range(12)))
+    told = '12 of 12 values of `paid` are an error of the spreadsheet, e.g. "#N/A" (cells E2, E3, E4, …)'
+    assert [each["message"] for each in report["problems"]] == [told]
+
+
+def test_columns_behind_z_have_two_letters() -> None:
+    """Column 27 is AA, as in a spreadsheet."""
+    assert [column_letters(each) for each in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]

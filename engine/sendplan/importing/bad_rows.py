@@ -128,7 +128,7 @@ class BadRow:
 
 @dataclass(slots=True)
 class AlikeRows:
-    """Bad rows that are alike: one field, one thing wrong."""
+    """Bad rows that are alike: one field, one column, one thing wrong."""
 
     count: int = 0
     listed: list[BadRow] = field(default_factory=list)
@@ -143,7 +143,8 @@ class BadRows:
 
     lines: int = 0
     """Rows that are bad; one of them may have several mistakes."""
-    kinds: dict[tuple[str, str], AlikeRows] = field(default_factory=dict)
+    kinds: dict[tuple[str, str, str], AlikeRows] = field(default_factory=dict)
+    """Field, column and what is wrong → the rows that are alike in them."""
     codes: dict[int, tuple[RowCode, ...]] = field(default_factory=dict)
     """Line → what is wrong there, of the first rows."""
 
@@ -154,7 +155,8 @@ class BadRows:
             self.codes[line] = tuple(dict.fromkeys(each.known_as for each in mistakes))
         for each in mistakes:
             name = each.field.name if each.field is not None else ""
-            kind = self.kinds.setdefault((name, each.what or each.alike or each.message), AlikeRows())
+            wrong = each.what or each.alike or each.message
+            kind = self.kinds.setdefault((name, each.column or "", wrong), AlikeRows())
             kind.count += 1
             if len(kind.listed) < ALIKE:
                 kind.listed.append(each)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -107,19 +108,46 @@ def notation_of(texts: list[str]) -> tuple[str, str | None] | None:
     return next(iter(readings.values())) if len(readings) == 1 and texts else None
 
 
-def uneven_fractions(texts: Iterable[str], decimal: str) -> str | None:
-    """An amount with two decimals where the others have three, such as `12.50` beside `1.050`, which may be thousands.
+@dataclass(slots=True)
+class Fractions:
+    """How one column writes its fractions, as far as that tells whether `1.050` may be a thousand and fifty."""
 
-    None where no amount looks like thousands, or decimals are written as they come (`12.5`).
-    """
-    mark = re.escape(decimal)
-    digits = [bare for text in texts if (bare := _bare(text.strip() or "x")) is not None and decimal in bare]
-    others = [each for each in digits if not re.fullmatch(rf"[+-]?[1-9][0-9]{{0,2}}{mark}[0-9]{{3}}", each)]
-    if len(others) in (0, len(digits)) or not all(
-        re.fullmatch(rf"[+-]?[0-9]*{mark}[0-9]{{2}}", each) for each in others
-    ):
-        return None
-    return others[0]
+    mark: str
+    """What stands before the decimals."""
+    thousands: str = ""
+    """The first text with three decimals that may be thousands."""
+    other: str = ""
+    """The first one with another number of decimals."""
+    _money: bool = True
+    """Whether each of the others has two decimals."""
+    _padded: bool = False
+    """Whether a fraction ends in a zero, so that decimals are not written as they come (`12.5`)."""
+    _fine: bool = False
+    """Whether three decimals came that cannot be thousands (`0.050`)."""
+
+    def note(self, text: str) -> None:
+        """Take one text of the column into account; what is not a number says nothing."""
+        whole, _, fraction = (_bare(text.strip() or "x") or "").partition(self.mark)
+        if not re.fullmatch("[0-9]+", fraction):
+            return
+        self._padded |= fraction.endswith("0")
+        if len(fraction) != 3:
+            self.other = self.other or text
+            self._money &= len(fraction) == 2
+        elif re.fullmatch("[+-]?[1-9][0-9]{0,2}", whole):
+            self.thousands = self.thousands or text
+        else:
+            self._fine = True
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether some of the fractions may be thousands."""
+        return bool(self.thousands) and not self._fine
+
+    @property
+    def uneven(self) -> bool:
+        """Whether other fractions of the column say so, such as `12.50` beside `1.050`."""
+        return self.doubtful and bool(self.other) and (self._money or self._padded)
 
 
 def say_notation(decimal: str, thousands: str | None) -> str:

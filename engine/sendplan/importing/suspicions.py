@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sendplan.fields import FieldType
 from sendplan.importing.mapping import ConstantSource, FieldSource, importable
 from sendplan.importing.opened_file import OpenedFile
 from sendplan.importing.shapes import ABSENT, RawOrder
@@ -75,32 +73,16 @@ def warnings(opened: OpenedFile, seen: Suspicions) -> Iterator[Problem]:
     if opened.read_through and not opened.rows:
         yield _without_orders(opened, line)
         return
-    for message, help in _thousands(opened):
-        yield Problem("import-suspicious", message, opened.file.span(line, 1), help, Severity.WARNING)
     if opened.mapping.own_names:
         yield from _unknown_columns(opened, seen, line)
         return
     selection, match = opened.selection, opened.mapping.match
     # What finds a stored order is not stored again.
     quiet = {*opened.mapping.shipped, *((match, "account") if match is not None else ())}
-    quiet |= {name for name, _ in opened.bad.kinds}  # Its values were there, and are told.
+    quiet |= {name for name, *_ in opened.bad.kinds}  # Its values were there, and are told.
     mapped = [s for s in (each.source for each in opened.readers) if not s.optional and s.field.name not in quiet]
     for message, help in seen.told(mapped, selection.kept, selection.passed_over, selection.continuing):
         yield Problem("import-suspicious", message, opened.file.span(line, 1), help, Severity.WARNING)
-
-
-def _thousands(opened: OpenedFile) -> Iterator[tuple[str, str]]:
-    """Amounts of which every one has three decimals may be thousands: `1.050` is written for 1050 in half of Europe."""
-    for reader in opened.readers:
-        notation = reader.source.notation
-        if reader.source.field.type is not FieldType.DECIMAL or notation.thousands is not None:
-            continue
-        mark = notation.decimal
-        broken = [text for text in map(str.strip, reader.remembered) if mark in text]
-        if broken and all(re.fullmatch(rf"[+-]?[1-9][0-9]{{0,2}}{re.escape(mark)}[0-9]{{3}}", text) for text in broken):
-            other = "," if mark == "." else "."
-            message = f"every fraction in `{reader.source.label}` has three decimals, such as {broken[0]}"
-            yield message, f'if these are thousands, add decimal: "{other}" and thousands: "{mark}"'
 
 
 def _without_orders(opened: OpenedFile, line: int) -> Problem:

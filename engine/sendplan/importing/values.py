@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -52,23 +52,6 @@ class _Memo(dict[str, Any]):
         return value
 
 
-def _text_reader(
-    convert: Converter, encode: Callable[[Any], Any] | None, empty: frozenset[str]
-) -> Callable[[str], Any]:
-    """From a text of the file to the value, or to what the store keeps of it."""
-
-    def read(raw: str) -> Any:
-        text = raw.strip()
-        if not text or text in empty:
-            return None
-        if text[0] == "=":
-            text = filled(text, empty)  # type: ignore[assignment]
-        value = None if text is None else convert(text)
-        return value if encode is None or value is None else encode(value)
-
-    return read
-
-
 @dataclass(slots=True)
 class FieldReader:
     """Reads one field from the records of one file."""
@@ -87,20 +70,41 @@ class FieldReader:
     _seen: int = 0
     """Texts since the memory was empty."""
     _convert: Callable[[object], Any] = field(init=False)
-    _parts: tuple[FieldReader, ...] = ()
+    parts: tuple[FieldReader, ...] = ()
     """The readers of an order line's fields."""
+    has_thirds: bool = False
+    """Whether an amount may have come with three decimals, of which nothing says that they are no thousands."""
 
     def __post_init__(self) -> None:
         if isinstance(self.source.source, LinesSource):
-            self._parts = tuple(FieldReader(each, self.shape, self.empty) for each in self.source.source.fields)
+            self.parts = tuple(FieldReader(each, self.shape, self.empty) for each in self.source.source.fields)
         self._convert = self.source.convert if self.encode is None else _encoding(self.source.convert, self.encode)
-        self._read = _text_reader(self.source.convert, self.encode, self.empty)
+        self._read = self._text_reader()
         self._memo = _Memo(self._read)
 
     @property
-    def remembered(self) -> Iterable[str]:
-        """Different texts that were read, of a large file some of them."""
-        return self._memo
+    def _decimal_mark(self) -> str | None:
+        """What stands before the decimals of an amount; None where it can be nothing else, or no amount is read."""
+        notation = self.source.notation
+        return notation.decimal if self.source.field.type is FieldType.DECIMAL and notation.thousands is None else None
+
+    def _text_reader(self) -> Callable[[str], Any]:
+        """From a text of the file to the value, or to what the store keeps of it."""
+        convert, empty, mark = self._convert, self.empty, self._decimal_mark
+
+        def read(raw: str) -> Any:
+            text = raw.strip()
+            if not text or text in empty:
+                return None
+            if text[0] == "=":
+                text = filled(text, empty)  # type: ignore[assignment]
+                if text is None:
+                    return None
+            if mark is not None and (text[-4:-3] == mark or not text[-1].isdigit()):
+                self.has_thirds = True
+            return convert(text)
+
+        return read
 
     def column(
         self, batch: Sequence[RawOrder], environments: Sequence[Environment], mistakes: Mistakes
@@ -199,7 +203,7 @@ class FieldReader:
             raise raw.refusal()
         if type(raw) is dict and self.source.field.type is not FieldType.RECORDS:
             raise BadValue("is a record", None, f"name one of its parts: {', '.join(list(raw)[:6])}")
-        return self._convert(raw)
+        return self._read(raw) if type(raw) is str else self._convert(raw)
 
     def _evaluated(self, source: Source, env: Environment) -> Any:
         match source:
@@ -220,6 +224,8 @@ class FieldReader:
         if type(found) is Missing:
             return None
         if source.rounded and type(found) is Decimal:
+            if self._decimal_mark is not None and _has_thirds(found):
+                self.has_thirds = True
             found = rounded(found)
         return self._value(found)
 
@@ -244,7 +250,7 @@ class FieldReader:
     def _line(self, env: Environment, element: object) -> dict[str, object]:
         inner = within(env, element)
         line: dict[str, object] = {}
-        for each in self._parts:
+        for each in self.parts:
             try:
                 value = each.part(inner, element)
             except BadValue as error:
@@ -266,6 +272,12 @@ class FieldReader:
         if type(raw) is Decimal and self.source.field.type is FieldType.DECIMAL:
             raw = rounded(raw)  # a price is shown, never added up
         return self._value(raw)
+
+
+def _has_thirds(number: Decimal) -> bool:
+    """Whether a sum or product has more than two decimals, zeros too, as one of them had."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent < -2
 
 
 def _encoding(convert: Converter, encode: Callable[[Any], Any]) -> Callable[[object], Any]:

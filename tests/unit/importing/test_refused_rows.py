@@ -271,12 +271,55 @@ def test_three_decimals_beside_two_are_held(shop: Shop, notation: tuple[str, str
     assert not shop.marks()
 
 
-@pytest.mark.parametrize("texts", [("1.050", "12.5"), ("0.050", "12.50"), ("1234.500", "12.50"), ("12.50", "3.99")])
+@pytest.mark.parametrize("texts", [("1.125", "12.5"), ("0.050", "12.50"), ("1234.500", "12.50"), ("12.50", "3.99")])
 def test_fractions_that_cannot_be_thousands_are_no_doubt(shop: Shop, texts: tuple[str, str]) -> None:
     """Decimals written as they come, and numbers that no thousands look like, are read without a word."""
     rows = "".join(f"{1001 + at},web,2026-08-01,{each}\n" for at, each in enumerate(texts))
     report = shop("id,account,ordered,total\n" + rows)
     assert (_warned(report), shop.marks()) == ("", {})
+
+
+def test_one_amount_among_very_many_is_held(shop: Shop) -> None:
+    """However many different amounts a file has, three decimals are seen, and `12.5` proves them as `12.50` does."""
+    rows = "".join(f"x{at},web,2026-08-01,{at // 10}.{at % 10}\n" for at in range(1, 30_000) if at % 10)
+    report = shop("id,account,ordered,total\n1001,web,2026-08-01,2.300\n" + rows)
+    assert list(shop.marks()) == ["1001"]
+    assert '`total` = "2.300" (line 2) was read as 2.30, but "0.1" in this column' in _warned(report)
+
+
+THIRDS = [
+    ("orders.csv", "=total + 0", "id,account,ordered,total\n1001,web,2026-08-01,1.050\n1002,web,2026-08-01,12.50\n"),
+    (
+        "orders.csv",
+        "=total if total > 0 else 0",
+        "id,account,ordered,total\n1001,web,2026-08-01,12.50\n1002,web,2026-08-01,1.050 EUR\n",
+    ),
+    (
+        "orders.xml",
+        "total",
+        "<o>"
+        + "".join(
+            f'<e><id>{id_}</id><account>web</account><ordered>2026-08-01</ordered><total c="EUR">{total}</total></e>'
+            for id_, total in ((1001, "1.050"), (1002, "12.50"))
+        )
+        + "</o>",
+    ),
+    (
+        "orders.json",
+        "=sum(lines.price)",
+        '[{"id": "1002", "account": "web", "ordered": "2026-08-01", "lines": [{"price": "1.050"}, {"price": "3.00"}]}]',
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "total", "text"), THIRDS)
+def test_three_decimals_beside_two_are_held_wherever_they_are(shop: Shop, name: str, total: str, text: str) -> None:
+    """In an expression, a list and an element with attributes too the three decimals are seen."""
+    mapping = f'fields: {{id: id, account: account, ordered: ordered, total: "{total}"}}\n'
+    report = shop(text, name=name, mapping=mapping)
+    assert report.bad == 0
+    assert len(shop.marks()) == 1
+    assert "is written another way" in _warned(report)
 
 
 @pytest.mark.parametrize("group", ["", "group: id\n"])

@@ -20,7 +20,7 @@ _FIRST_YEAR = 1990
 _YEARS_AHEAD = 5
 _MOMENTS = tuple(name for name, each in catalogue().items() if each.type is FieldType.MOMENT)
 _EARLY = timedelta(days=30)
-"""So long before its order a payment is hardly made."""
+"""So long before its order a payment is hardly made, and nothing is shipped."""
 _NOT_BELOW_ZERO = ("total", "shipping_cost", "items")
 
 
@@ -49,13 +49,13 @@ class Implausible:
             self._note(name, self._another_age, odd, lines)
             self._note(name, _AHEAD, ahead, lines)
             doubtful.update(odd)
-        if "paid" in moments and "ordered" in moments:
-            early = _EARLY // timedelta(milliseconds=1)
-            pairs = enumerate(zip(moments["paid"], moments["ordered"], strict=True))
-            before = [
-                at for at, (paid, ordered) in pairs if type(paid) is type(ordered) is int and paid < ordered - early
-            ]
-            self._note("paid", _BEFORE, before, lines)
+        for name in moments.keys() & set(EVENTS) if "ordered" in moments else ():
+            before = _long_before(moments[name], moments["ordered"])
+            if name == "paid":  # it only keeps mail from leaving
+                self._note(name, _PAID_BEFORE, before, lines)
+                continue
+            self._note(name, _BEFORE, before, lines)
+            doubtful.update(before)
         for name in columns.keys() & set(_NOT_BELOW_ZERO):
             given = enumerate(columns[name])
             self._note(
@@ -91,14 +91,29 @@ class Implausible:
 
 
 _AHEAD = "in the future"
-_BEFORE = f"more than {_EARLY.days} days before `ordered`"
+_PAID_BEFORE = f"more than {_EARLY.days} days before `ordered`"
+_BEFORE = f"{_PAID_BEFORE}, which cannot be"
 _NEGATIVE = "below zero"
 _HELD = "their orders get no mail; a placeholder for no date belongs under `empty:` in the mapping"
 _HELP = {
     _AHEAD: "until then nothing has happened; look whether day and month are read as they are meant",
-    _BEFORE: "look whether both columns are read as they are meant",
+    _PAID_BEFORE: "look whether both columns are read as they are meant",
+    _BEFORE: "their orders get no mail; look whether both columns are read as they are meant",
     _NEGATIVE: "leave out by `only` what is no order",
 }
+
+
+def _long_before(moments: Sequence[Any], ordered: Sequence[Any]) -> _Positions:
+    """Where a moment is long before the order's own, all in milliseconds."""
+    early = _EARLY // timedelta(milliseconds=1)
+    given = [each for each in moments if type(each) is int]
+    if not given:
+        return []
+    orders = [each for each in ordered if type(each) is int]
+    if not orders or min(given) >= max(orders) - early:
+        return []
+    pairs = enumerate(zip(moments, ordered, strict=True))
+    return [at for at, (each, order) in pairs if type(each) is type(order) is int and each < order - early]
 
 
 def _milliseconds(moment: Any) -> Any:

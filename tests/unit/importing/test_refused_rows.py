@@ -410,6 +410,14 @@ def test_events_to_come_and_early_payments_are_told(shop: Shop) -> None:
     assert "payment_due" not in _warned(report)
 
 
+def test_goods_shipped_long_before_their_order_hold_it(shop: Shop) -> None:
+    """Where a parcel left months before the order, one of both dates is read wrongly, and mail would come too early."""
+    rows = "1001,web,2026-08-01,2026-02-08\n1002,web,2026-08-01,2026-07-31\n1003,web,2026-08-01,\n"
+    report = shop(f"id,account,ordered,shipped\n{rows}")
+    assert (report.inserted, list(shop.marks())) == (3, ["1001"])
+    assert "2: 1 value of `shipped` more than 30 days before `ordered`" in _warned(report)
+
+
 def test_amounts_that_may_all_be_thousands_are_told(shop: Shop) -> None:
     """Where every fraction has three decimals nobody can know, so the report asks."""
     report = shop("id,account,ordered,total\n1001,web,2026-08-01,1.050\n1002,web,2026-08-01,2.300\n")

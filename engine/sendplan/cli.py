@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import click
 
 from sendplan import __version__
-from sendplan.problems import Exit, UserError
+from sendplan.problems import Exit, UserError, code_of_signal
 
 COMMANDS: Mapping[str, str] = {
     "init": "A new project from the example shop.",
@@ -85,7 +85,14 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run a command and end the process with its exit code (docs/commands.md#exit-codes)."""
     _open_standard_streams()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def _terminate(number: int, frame: object) -> None:
+    """A service's stop ends a command like Ctrl-C: what it had begun is undone, and its scratch files are gone."""
+    raise KeyboardInterrupt(number)
 
 
 def _open_standard_streams() -> None:
@@ -113,9 +120,10 @@ def run(args: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return int(Exit.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
+    except (click.Abort, KeyboardInterrupt) as error:
+        code = code_of_signal(error)
+        click.echo("terminated" if code == 128 + signal.SIGTERM else "interrupted", err=True)
+        return code
     except BrokenPipeError:
         # The reader (`head`, say) went away: it has seen enough, but nobody may take this for a success.
         _discard_output()

@@ -6,6 +6,7 @@ cannot go on raises `UserError`, which carries its problems to the command line,
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -25,6 +26,11 @@ class Exit(IntEnum):
     SOME_FAILED = 4
     SOME_UNKNOWN = 5
     DIFFERENT = 10
+
+
+def code_of_signal(error: BaseException) -> int:
+    """The exit code of what a signal ended: 143 for SIGTERM, whose number is the exception's argument, else 130."""
+    return 128 + int(next(iter(error.args), signal.SIGINT))
 
 
 class Severity(StrEnum):

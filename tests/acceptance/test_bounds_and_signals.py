@@ -46,7 +46,8 @@ def test_a_signal_ends_a_run_that_sends_nothing_yet(
 
     monkeypatch.setattr(run_command, phase, interrupted)
     ran = filled("run", *NOW)
-    assert (ran.code, ran.err.splitlines()[-1]) == (130, "interrupted")
+    word = "terminated" if number is signal.SIGTERM else "interrupted"
+    assert (ran.code, ran.err.splitlines()[-1]) == (128 + number, word)
     assert received(sink) == []
     assert signal.getsignal(number) is before
 

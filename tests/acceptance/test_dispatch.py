@@ -753,7 +753,7 @@ def test_a_stop_leaves_the_rest_open_and_the_plan_can_be_continued(shop: Shop) -
     assert shop.mailed() == ["E1"]
     assert (causes(report), report.interrupted) == (dict.fromkeys(("E2", "E3"), Cause.STOPPED), True)
 
-    shop.stop.clear()
+    shop.stop = Stop()
     shop.before_mail = lambda entry: None
     report = shop.send(plan(entry("E1"), entry("E2"), entry("E3")))
     assert shop.mailed() == ["E1", "E2", "E3"]

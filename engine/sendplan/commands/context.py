@@ -18,7 +18,7 @@ from sendplan.commands.output import colored, print_problems
 from sendplan.events import emit, json_only, logging_to
 from sendplan.holiday_tables import ignore_cache
 from sendplan.planning.planner import Clock
-from sendplan.problems import Exit, Problem, UserError
+from sendplan.problems import Exit, Problem, UserError, code_of_signal
 from sendplan.project import project as projects
 from sendplan.project.project import Project
 from sendplan.project.settings import Settings
@@ -77,6 +77,11 @@ def log_option(command: Callable[..., int]) -> Callable[..., int]:
                     raise
                 print_problems(error.problems, "text", err=True)
                 return int(error.exit_code)
+            except KeyboardInterrupt as error:
+                if not json_only():
+                    raise
+                emit("interrupted")
+                return code_of_signal(error)
             except click.ClickException as error:
                 if not json_only():
                     raise

@@ -93,21 +93,22 @@ def _import_and_send(
 ) -> int:
     imports: tuple[SourceImport, ...] = ()
     if options.with_imports:
-        with interruptible(), progress_bar("Importing", "rows") as progress:
+        with interruptible(stop), progress_bar("Importing", "rows") as progress:
             imports = read_files(project.settings, _real_time(), progress)
     if options.format_ == "text":
         for each in imports:
             print_import(each.file, each.report)
     else:
         _tell(failures(imports))
-    with interruptible():
+    with interruptible(stop):
         if forgotten := prepare(project, clock().now, _real_time()):
             remark(f"{counted(forgotten, 'order')} older than {project.settings.retention} forgotten")
-    returned, unread = read_returned(project.settings, _real_time())
+    with interruptible(stop):
+        returned, unread = read_returned(project.settings, _real_time())
     if returned and options.format_ == "text":
         print_readings(returned)
     _tell(unread)
-    with interruptible():
+    with interruptible(stop):
         plan = make_plan(project, reader_of(project), clock())
     for warning in plan.warnings:
         warn(warning)

@@ -14,7 +14,7 @@ from sendplan.dispatch.minute_pace import Pace
 from sendplan.dispatch.model import CAUSES, Cause, DispatchReport, Ending, Result
 from sendplan.dispatch.stopping import Stop
 from sendplan.mail.attachments import AttachmentError
-from sendplan.mail.dialing import SmtpError, Timeouts
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message, mailbox
 from sendplan.mail.opening import open_session
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Unreadable
@@ -149,7 +149,8 @@ class _Post:
             if isinstance(outcome, Lost):
                 outcome = self._submit(message)
         except SmtpError as error:
-            self.stopped = left_open(entry, Cause.SENDER_DOWN, str(error))
+            cause = Cause.STOPPED if error.trouble is Trouble.GIVEN_UP else Cause.SENDER_DOWN
+            self.stopped = left_open(entry, cause, str(error))
             return self.stopped
         except UserError as error:
             self.stopped = left_open(entry, Cause.LOGIN, str(error))

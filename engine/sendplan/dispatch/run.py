@@ -213,7 +213,7 @@ class Execution:
                 self._take_reports()
                 self._look_around()
             except KeyboardInterrupt:
-                self._stop.set()
+                self._stop.hurry() if self._stop.is_set() else self._stop.set()
             except Exception as error:
                 self._break_off(error)
 

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sendplan.mail import replies
-from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, dial, reason_of, tls_context, tls_error
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, dial, encrypted, reason_of
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.secrets import Secrets
 from sendplan.text import one_line
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _LINE_LIMIT = 4096
 _LINES_LIMIT = 100
-_LOOKS_UP = 0.5
-"""Seconds after which somebody who waits for an answer asks whether to wait on."""
 _REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
@@ -35,7 +33,6 @@ class Connection(smtplib.SMTP):
     def __init__(self, sender: Sender, timeouts: Timeouts) -> None:
         super().__init__(local_hostname="localhost")
         self._secrets = Secrets()
-        self._host = sender.host  # Under this name `smtplib` checks the certificate.
         self._sender = sender
         self._timeouts = timeouts
         self._buffer = bytearray()
@@ -87,14 +84,9 @@ class Connection(smtplib.SMTP):
     # smtplib calls the following three for everything, so that EHLO, STARTTLS and AUTH keep our bounds too.
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = dial(host, port, self._timeouts.connect)
+        sock = dial(host, port, self._timeouts)
         if self._sender.security == "tls":
-            self.phase = Phase.TLS
-            try:
-                sock = tls_context(self._sender.ca_file).wrap_socket(sock, server_hostname=host)
-            except OSError as error:
-                sock.close()
-                raise tls_error(error) from None
+            sock = encrypted(sock, host, self._sender.ca_file, self._timeouts)
         self.phase = Phase.GREETING
         return sock
 
@@ -104,13 +96,18 @@ class Connection(smtplib.SMTP):
         assert isinstance(data, bytes | bytearray)
         if self.sock is None:
             raise self._error(Trouble.CLOSED, "the connection is closed")
-        self.sock.settimeout(self._timeouts.body)
-        try:
-            self.sock.sendall(data)
-        except TimeoutError:
-            raise self._error(Trouble.TIMED_OUT, "the server stopped reading") from None
-        except OSError as error:
-            raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
+        left = memoryview(data)
+        for seconds in self._timeouts.waits(self.phase, time.monotonic() + self._timeouts.body):
+            self.sock.settimeout(seconds)
+            try:
+                left = left[self.sock.send(left) :]
+            except TimeoutError:
+                continue
+            except OSError as error:
+                raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
+            if not left:
+                return
+        raise self._error(Trouble.TIMED_OUT, "the server stopped reading")
 
     def getreply(self) -> tuple[int, bytes]:
         """The next reply's code and text; a reply that is no SMTP raises `SmtpError`."""
@@ -139,20 +136,17 @@ class Connection(smtplib.SMTP):
     def _receive(self, deadline: float) -> bytes:
         if self.sock is None:
             raise self._error(Trouble.CLOSED, "the connection is closed")
-        while (remaining := deadline - time.monotonic()) > 0:
-            self.sock.settimeout(min(remaining, _LOOKS_UP))
+        for seconds in self._timeouts.waits(self.phase, deadline):
+            self.sock.settimeout(seconds)
             try:
                 received = self.sock.recv(_LINE_LIMIT)
             except TimeoutError:
-                if self._timeouts.over(self.phase):
-                    detail = "it was stopped before the server answered"
-                    raise self._error(Trouble.GIVEN_UP, detail) from None
+                continue
             except OSError as error:
                 raise self._error(Trouble.CLOSED, f"the connection broke: {reason_of(error)}") from None
-            else:
-                if not received:
-                    raise self._error(Trouble.CLOSED, "the server closed the connection")
-                return received
+            if not received:
+                raise self._error(Trouble.CLOSED, "the server closed the connection")
+            return received
         raise self._error(Trouble.TIMED_OUT, f"no answer within {self._reply_timeout:g} seconds")
 
     def _establish(self) -> None:
@@ -178,16 +172,15 @@ class Connection(smtplib.SMTP):
         self.phase = Phase.TLS
         if not self.has_extn("starttls"):
             raise self._error(Trouble.NO_STARTTLS, "the server does not offer STARTTLS")
-        assert self.sock is not None
-        self.sock.settimeout(self._timeouts.connect)
-        try:
-            self.starttls(context=tls_context(self._sender.ca_file))
-        except smtplib.SMTPResponseException as error:
-            raise self._refused(_reply_of(error)) from None
-        except OSError as error:
-            raise tls_error(error) from None
+        code, text = self.docmd("STARTTLS")
+        if code != 220:
+            raise self._refused(replies.parse(code, text))
         if self._buffer:
             raise self._error(Trouble.GARBAGE, "the server sent more before the encryption began")
+        assert self.sock is not None
+        self.sock = encrypted(self.sock, self._sender.host, self._sender.ca_file, self._timeouts)
+        self.ehlo_resp = self.helo_resp = None  # What it said unencrypted does not count (RFC 3207 §4.2).
+        self.esmtp_features = {}
         self._greet()
 
     def _log_in(self, username: str, password: str) -> None:

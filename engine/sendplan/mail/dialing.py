@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import selectors
@@ -10,7 +11,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
@@ -26,6 +27,8 @@ _Address: TypeAlias = tuple[int, Any]
 """Family and what `connect` takes."""
 _HEAD_START = 0.25
 """Seconds that an address has before the next one is tried beside it (RFC 8305 §8)."""
+_LOOKS_UP = 0.5
+"""Seconds after which somebody who waits for an answer asks whether to wait on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,13 @@ class Timeouts:
     """After the end of the message: giving up early would leave an outcome unknown."""
     over: Callable[[Phase], bool] = lambda phase: False
     """Whether an answer is waited for no longer, asked every half second."""
+
+    def waits(self, phase: Phase, deadline: float) -> Iterator[float]:
+        """The seconds to wait each time until `deadline`, by the monotonic clock; raises SmtpError once it is over."""
+        while (left := deadline - time.monotonic()) > 0:
+            yield min(left, _LOOKS_UP)
+            if self.over(phase):
+                raise SmtpError(phase, Trouble.GIVEN_UP, "it was stopped before the server answered")
 
 
 class Trouble(StrEnum):
@@ -107,35 +117,32 @@ class SmtpError(Exception):
         return Scope.LOGIN if self.trouble in _LOGIN_TROUBLES else Scope.HOST
 
 
-def dial(host: str, port: int, timeout: float) -> socket.socket:
-    """A connected socket to the first address of `host` that answers, within `timeout` seconds altogether.
+def dial(host: str, port: int, timeouts: Timeouts) -> socket.socket:
+    """A connected socket to the first address of `host` that answers, within `timeouts.connect` seconds altogether.
 
     An address that says nothing does not hold up the others: the next one is tried beside it after a moment, IPv6 and
     IPv4 in turn (RFC 8305). TCP_NODELAY is on: else the end of each mail would wait for a delayed acknowledgement.
     """
-    deadline = time.monotonic() + timeout
-    addresses = _in_turn(_resolve(host, port, timeout))
+    deadline = time.monotonic() + timeouts.connect
+    addresses = _in_turn(_resolve(host, port, timeouts, deadline))
     try:
-        sock = _first_connected(addresses, deadline)
+        sock = _first_connected(addresses, timeouts, deadline)
     except OSError as error:
         trouble = Trouble.TIMED_OUT if isinstance(error, TimeoutError) else Trouble.UNREACHABLE
         detail = f"no answer from {one_line(host)} port {port}: {reason_of(error)}"
         raise SmtpError(Phase.CONNECT, trouble, detail) from None
-    sock.settimeout(timeout)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
-def _first_connected(addresses: list[_Address], deadline: float) -> socket.socket:
-    """Race the addresses; raises OSError, that of the last one that failed."""
+def _first_connected(addresses: list[_Address], timeouts: Timeouts, deadline: float) -> socket.socket:
+    """Race the addresses; raises OSError, that of the last one that failed, and SmtpError when it is over."""
     waiting, last = deque(addresses), OSError("it has no address")
     next_start = 0.0
     with selectors.DefaultSelector() as selector:
         try:
-            while waiting or selector.get_map():
+            for seconds in timeouts.waits(Phase.CONNECT, deadline):
                 now = time.monotonic()
-                if now >= deadline:
-                    raise TimeoutError("no reply came back")
                 if waiting and (now >= next_start or not selector.get_map()):
                     next_start = now + _HEAD_START
                     try:
@@ -143,7 +150,9 @@ def _first_connected(addresses: list[_Address], deadline: float) -> socket.socke
                     except OSError as error:
                         last = error
                     continue
-                for key, _ in selector.select((min(next_start, deadline) if waiting else deadline) - now):
+                if not selector.get_map():
+                    raise last
+                for key, _ in selector.select(min(next_start - now, seconds) if waiting else seconds):
                     sock = key.fileobj
                     assert isinstance(sock, socket.socket)
                     selector.unregister(sock)
@@ -155,7 +164,7 @@ def _first_connected(addresses: list[_Address], deadline: float) -> socket.socke
         finally:
             for key in list(selector.get_map().values()):
                 cast("socket.socket", key.fileobj).close()
-    raise last
+    raise TimeoutError("no reply came back")
 
 
 def _begin(address: _Address) -> socket.socket:
@@ -176,8 +185,8 @@ def _in_turn(addresses: list[_Address]) -> list[_Address]:
     return [each for pair in zip_longest(first, others) for each in pair if each is not None]
 
 
-def _resolve(host: str, port: int, timeout: float) -> list[_Address]:
-    """The addresses of a name, within `timeout` seconds: the system's resolver itself knows no bound."""
+def _resolve(host: str, port: int, timeouts: Timeouts, deadline: float) -> list[_Address]:
+    """The addresses of a name, until `deadline`: the system's resolver itself knows no bound."""
     found: list[list[_Address] | Exception] = []
 
     def look_up() -> None:
@@ -189,7 +198,10 @@ def _resolve(host: str, port: int, timeout: float) -> list[_Address]:
 
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
-    thread.join(timeout)
+    for seconds in timeouts.waits(Phase.RESOLVE, deadline):
+        thread.join(seconds)
+        if found:
+            break
     answer = found[0] if found else TimeoutError("the name server did not answer")
     if isinstance(answer, Exception):
         detail = f"the name {one_line(host)} was not found: {reason_of(answer)}"
@@ -208,6 +220,24 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
             detail = f"`ca_file` {ca_file.name} holds no certificates that can be read: {reason_of(error)}"
             raise SmtpError(Phase.TLS, Trouble.CERTIFICATE, detail) from None
     return context
+
+
+def encrypted(sock: socket.socket, host: str, ca_file: Path | None, timeouts: Timeouts) -> ssl.SSLSocket:
+    """The connection after a TLS handshake with `host`; after an SmtpError it is closed."""
+    try:
+        sock = wrapped = tls_context(ca_file).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        for seconds in timeouts.waits(Phase.TLS, time.monotonic() + timeouts.connect):
+            wrapped.settimeout(seconds)
+            with contextlib.suppress(TimeoutError):  # It goes on from where it waited.
+                wrapped.do_handshake()
+                return wrapped
+        raise TimeoutError
+    except OSError as error:
+        sock.close()
+        raise tls_error(error) from None
+    except BaseException:
+        sock.close()
+        raise
 
 
 def tls_error(error: OSError) -> SmtpError:

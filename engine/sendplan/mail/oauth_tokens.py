@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sendplan.mail.authorities import Granted, account_of, renewed
-from sendplan.mail.dialing import SmtpError, Trouble
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.replies import Phase
 from sendplan.problems import Problem, UserError
 from sendplan.project.settings import Sender
@@ -63,7 +63,7 @@ def login_problem(sender: Sender) -> Problem | None:
     return None
 
 
-def access_token(sender: Sender, *, refused: str | None = None) -> str:
+def access_token(sender: Sender, *, refused: str | None = None, timeouts: Timeouts | None = None) -> str:
     """A token that the mail server may take, renewed when it is about to end or is the one that was `refused`.
 
     Raises UserError when this computer has none, SmtpError when the login service takes it back or cannot be reached.
@@ -71,7 +71,7 @@ def access_token(sender: Sender, *, refused: str | None = None) -> str:
     token = _stored(sender)
     if token.lasts(time.time()) and token.access != refused:
         return token.access
-    with _locked(token_file(sender)):
+    with _locked(token_file(sender), timeouts or Timeouts()):
         token = _stored(sender)  # Another process may have renewed it while this one waited.
         if not token.lasts(time.time()) or token.access == refused:
             token = _kept(token, renewed(sender, token.refresh))
@@ -83,7 +83,7 @@ def keep(sender: Sender, granted: Granted) -> Path:
     """Keep what a login brought; the file it is in. Raises OSError."""
     path = token_file(sender)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path):
+    with _locked(path, Timeouts()):
         _write(path, _kept(StoredToken(account_of(sender), "", "", 0), granted))
     return path
 
@@ -126,20 +126,19 @@ def _write(path: Path, token: StoredToken) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, timeouts: Timeouts) -> Iterator[None]:
     """One process at a time; the lock is a file of its own, since the token's is replaced."""
     file = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        end = time.monotonic() + LOCK_SECONDS
-        while True:
+        for _ in timeouts.waits(Phase.LOGIN, time.monotonic() + LOCK_SECONDS):
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > end:
-                    detail = "another process has been renewing the token for too long"
-                    raise SmtpError(Phase.LOGIN, Trouble.TIMED_OUT, detail) from None
                 time.sleep(0.02)
+        else:
+            detail = "another process has been renewing the token for too long"
+            raise SmtpError(Phase.LOGIN, Trouble.TIMED_OUT, detail)
         yield
     finally:
         os.close(file)

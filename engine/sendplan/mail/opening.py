@@ -18,13 +18,13 @@ def open_session(sender: Sender, timeouts: Timeouts | None = None) -> Session:
     """
     if sender.oauth2 is None:
         return Session.open(sender, password_of(sender), timeouts)
-    token = access_token(sender)
+    token = access_token(sender, timeouts=timeouts)
     try:
         return Session.open(sender, token, timeouts)
     except SmtpError as error:
         if error.scope is not Scope.LOGIN or error.reply is None:
             raise
-        another = access_token(sender, refused=token)
+        another = access_token(sender, refused=token, timeouts=timeouts)
         return Session.open(sender, another, timeouts)
 
 

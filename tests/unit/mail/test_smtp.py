@@ -676,3 +676,76 @@ def test_a_name_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Monk
         Session.open(sender(sink, host="mail.example.com"), None, Timeouts(connect=0.2))
     answered.set()
     assert (caught.value.phase, caught.value.trouble) == (Phase.RESOLVE, Trouble.UNRESOLVED)
+
+
+@contextmanager
+def saying(*answers: bytes) -> Iterator[Sender]:
+    """The sender of a server that says these one by one, a greeting first, and then nothing, nor reads on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def talk() -> None:
+            client, _ = server.accept()
+            with client, client.makefile("rb") as heard:
+                for answer in answers:
+                    client.sendall(answer)
+                    heard.readline()
+                over.wait()
+
+        over = threading.Event()
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            yield Sender("main", "Shop <shop@example.com>", "127.0.0.1", server.getsockname()[1], "none")
+        finally:
+            over.set()
+            thread.join()
+
+
+def stopped_in(phase: Phase) -> Timeouts:
+    """All the time in the world, but for a person who ends it in this phase."""
+    return Timeouts(*(1e6,) * 5, over=lambda reached: reached is phase)
+
+
+GREETING, HELLO, YES, GO = b"220 hello\r\n", b"250-hello\r\n250 STARTTLS\r\n", b"250 yes\r\n", b"220 go\r\n"
+
+
+@pytest.mark.parametrize(
+    ("phase", "security", "answers"),
+    [
+        (Phase.TLS, "tls", []),
+        (Phase.GREETING, "none", []),
+        (Phase.EHLO, "none", [GREETING]),
+        (Phase.TLS, "starttls", [GREETING, HELLO, GO]),
+    ],
+)
+def test_whoever_stops_waits_for_no_connection(phase: Phase, security: str, answers: list[bytes]) -> None:
+    """A handshake, a greeting and an answer that do not come are given up at once, however long they may take."""
+    with saying(*answers) as to, pytest.raises(SmtpError) as caught:
+        Session.open(replace(to, security=security), None, stopped_in(phase))
+    assert (caught.value.phase, caught.value.trouble) == (phase, Trouble.GIVEN_UP)
+
+
+def test_whoever_stops_waits_for_no_name_and_no_address(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
+    """A name that is not found and an address that does not answer are given up at once."""
+
+    def opening(phase: Phase) -> SmtpError:
+        with pytest.raises(SmtpError) as caught:
+            Session.open(Sender("main", "a@example.com", "127.0.0.1", silent_port, "none"), None, stopped_in(phase))
+        return caught.value
+
+    assert (opening(Phase.CONNECT).phase, opening(Phase.CONNECT).trouble) == (Phase.CONNECT, Trouble.GIVEN_UP)
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **named: answered.wait() and [])
+    error = opening(Phase.RESOLVE)
+    answered.set()
+    assert (error.phase, error.trouble) == (Phase.RESOLVE, Trouble.GIVEN_UP)
+
+
+def test_whoever_stops_waits_for_no_reader() -> None:
+    """A large mail that the server stops reading is given up; it lacks its end, so that it is not sent."""
+    large = replace(MAIL, head=b"Subject: hello\r\n\r\n" + b"much\r\n" * 4_000_000)
+    with saying(GREETING, HELLO, YES, YES, b"354 go on\r\n") as to:
+        one = Session.open(to, None, stopped_in(Phase.BODY))
+        outcome = one.submit(large, lambda: True)
+    assert isinstance(outcome, Lost)
+    assert (outcome.phase, outcome.trouble, outcome.intended) == (Phase.BODY, Trouble.GIVEN_UP, False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbooks import formula, workbook
 
 from sendplan.cli import run
 from sendplan.importing.drafting.writing import first_mapping
@@ -183,6 +184,18 @@ def test_an_export_of_a_system_that_nobody_knows_is_read_at_once(name: str, tmp_
     for id_, expected in FOREIGN[name].items():
         assert {field: orders[id_].get(field) for field in expected} == expected
     assert orders.keys() == FOREIGN[name].keys()
+
+
+def test_a_workbook_with_a_title_and_a_sum_is_read_at_once(tmp_path: Path) -> None:
+    """Names with hyphens are known, what stands above the header is skipped, and a row of sums is no order."""
+    header = ("Beleg-Nr.", "Beleg-Datum", "Kd.-Nr.", "E-Mail", "Brutto", "Bezahlt am")
+    rows = [(20260001.0 + at, f"2026-11-0{at + 1}", 7000.0 + at, f"b{at}@example.com", 12.5, None) for at in range(3)]
+    sums = (None, None, None, None, formula("SUM(E4:E6)"), None)
+    file = workbook(tmp_path / "orders.xlsx", [("Auftragsliste", "Stand: 26.11."), (), header, *rows, sums])
+    text, orders, report = _drafted(file, _project(tmp_path, {"web": "shop"}), tmp_path)
+    assert (report.problems, list(orders)) == ((), ["20260001", "20260002", "20260003"])
+    assert [each["customer"] for each in orders.values()] == ["7000", "7001", "7002"]
+    assert "only: " in text
 
 
 def test_a_column_is_an_id_by_its_values_alone(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ def _rank(field: str, column: SampleColumn) -> tuple[bool, bool, int, bool] | No
     """One value an order before several, filled before empty, the likelier name, UTC before local time."""
     denied = DENIED.get(field, frozenset())
     own = column.words
-    spellings = column.spellings()
+    spellings = set(map("".join, column.spellings()))  # `Beleg-Nr.` is `Belegnr` too
     for number, phrase in enumerate(FIELDS[field]):
-        if phrase in spellings and not denied & (set(own) - set(phrase)):
+        if "".join(phrase) in spellings and not denied & (set(own) - set(phrase)):
             return column.listed is not None, not column.filled, number, not utc(column)
     return None
 

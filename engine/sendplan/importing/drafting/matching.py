@@ -132,11 +132,11 @@ def _ordered(sample: Sample, columns: Sequence[SampleColumn], made: Draft) -> No
 
 
 def _cut_footers(sample: Sample, columns: Sequence[SampleColumn], made: Draft) -> None:
-    """Rows with something where the id is and no date are sums and footers."""
+    """Rows without a date are sums and footers, with or without something where the id is."""
     if not sample.table or not {"id", "ordered"} <= made.fields.keys():
         return
-    id_, ordered = (next(each for each in columns if each.name == made.fields[name].text) for name in ("id", "ordered"))
-    if any(value is not None and day is None for value, day in zip(id_.first, ordered.first, strict=True)):
+    ordered = next(each for each in columns if each.name == made.fields["ordered"].text)
+    if None in ordered.first:
         made.options["only"] = f"{ordered.reference} is set"
         made.guesses["only"] = "rows without a date look like sums or footers"
 

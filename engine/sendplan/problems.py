@@ -200,6 +200,7 @@ CODES: dict[str, str] = {
     "unknown-name": "A name that does not exist",
     "unknown-order": "An order that does not exist",
     "unknown-revision": "A revision that cannot be read",
+    "unknown-value": "A text that no order holds",
     "unused-class": "A class that no rule uses",
     "unused-sender": "A sender that no account uses",
     "unused-template": "A template that no rule uses",

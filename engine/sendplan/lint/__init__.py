@@ -15,6 +15,7 @@ from sendplan.lint import (
     renamed_rules,
     senders,
     translations,
+    unknown_values,
     unused,
     windows,
 )
@@ -26,6 +27,7 @@ __all__ = ["LINTS", "Subject", "lint", "read_subject"]
 LINTS: tuple[Callable[[Subject], Iterator[Problem]], ...] = (
     conditions.constant_triggers,
     conditions.constant_settings,
+    unknown_values.unknown_values,
     comments.cut_expressions,
     offsets.zero_offsets,
     offsets.wrong_signs,

@@ -235,7 +235,7 @@ class _Reader:
             self.note("missing-key", path, "`host` is missing", "write `host: smtp.example.com`", key=True)
         self._check_from((*path, "from"), given["from"])
         if given.get("copy_to", "self") != "self":
-            self._check_address((*path, "copy_to"), given["copy_to"])
+            self._check_address((*path, "copy_to"), given["copy_to"], "write `self` or `name@example.com`")
         self._check_address((*path, "reply_to"), given.get("reply_to"))
         limits = given.get("limits", {})
         oauth2 = self._oauth2(path, given, preset)
@@ -308,10 +308,10 @@ class _Reader:
             help_ = "write `Shop name <shop@example.com>`"
             self.note("wrong-value", path, f"`{given}` is not a valid address to send from", help_)
 
-    def _check_address(self, path: KeyPath, address: str | None) -> None:
+    def _check_address(self, path: KeyPath, address: str | None, help_: str = "write `name@example.com`") -> None:
         wrong = address_error(address) if address is not None else None
         if wrong is not None:
-            self.note("wrong-value", path, f"`{address}` is not an e-mail address", "write `name@example.com`")
+            self.note("wrong-value", path, f"`{address}` is not an e-mail address", help_)
 
     def _account(
         self, name: str, given: Mapping[str, Any], params: Mapping[str, ParamValue], senders: Mapping[str, Sender]
@@ -324,7 +324,7 @@ class _Reader:
         if "from" in given:
             self._check_from((*path, "from"), given["from"])
         if given.get("copy_to", "self") != "self":
-            self._check_address((*path, "copy_to"), given["copy_to"])
+            self._check_address((*path, "copy_to"), given["copy_to"], "write `self` or `name@example.com`")
         self._check_address((*path, "reply_to"), given.get("reply_to"))
         return Account(
             name,

@@ -20,6 +20,7 @@ Note: TypeAlias = Callable[[str, KeyPath, str, str], None]
 _WEEKEND = ("sat", "sun")
 _HOLIDAYS = ("public",)
 _LINK = re.compile(r"https://[^/\s]+.*|mailto:\S+@\S+")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 
 
@@ -44,10 +45,12 @@ def check_holidays(data: Mapping[str, Any] | None, note: Note, *, needed: bool) 
 def _shop(data: Mapping[str, Any], note: Note) -> Shop:
     links = _texts(data.get("unsubscribe"))
     for number, link in enumerate(links):
+        place = ("unsubscribe", number) if isinstance(data["unsubscribe"], list) else ("unsubscribe",)
         if not _LINK.fullmatch(link):
-            place = ("unsubscribe", number) if isinstance(data["unsubscribe"], list) else ("unsubscribe",)
             help_ = "write `https://shop.example.com/u/{token}` or `mailto:unsubscribe@example.com`"
             note("wrong-value", place, "neither an https nor a mailto address", help_)
+        for other in sorted({*_PLACEHOLDER.findall(link)} - {"{token}"}):
+            note("wrong-value", place, f"`{other}` is nothing that a link can have", "write `{token}`")
     bank = data.get("bank", {})
     if "iban" in bank and not _is_iban(bank["iban"]):
         help_ = "look it up on a bank statement: its check digits do not fit, or its length"

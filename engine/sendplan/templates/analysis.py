@@ -32,6 +32,11 @@ _FORBIDDEN: Mapping[type[nodes.Node], str] = {
 _ADDRESS = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
 _LONG_NUMBER = re.compile(r"[\d_]{4000}")
 """Python refuses numbers of more than 4,300 digits."""
+_BRACES = re.compile(
+    r"\{[ \t]*\{[^{}\n]*\}[ \t]*\}|\{[ \t]*%[^{}\n]*%[ \t]*\}|\{[ \t]*(?P<name>[a-z_]\w*)(?:\.\w+)*[ \t]*\}+"
+    r"|\{[ \t]+[{%]|[%}][ \t]*\}"
+)
+"""In text, what was meant for Jinja: with a blank between the signs, or with one brace of two."""
 _LAYOUT_NAMES = frozenset({"content", "subject", "language"})
 
 
@@ -49,6 +54,8 @@ class Analysis:
     def body(self, name: str) -> Template | None:
         """The template of the text, or None when there are problems."""
         text = self.source.body
+        if name != LAYOUT:
+            self._check_braces(text)
         tree = self._parse(text, name, "" if name != LAYOUT else "write the HTML itself here")
         if tree is not None and name != LAYOUT:
             for line, pattern, help_ in raw_html(self.environment.lex(text, name)):
@@ -58,12 +65,30 @@ class Analysis:
     def subject(self, name: str) -> Template | None:
         """The template of the subject, like `body`."""
         text = "\n" * (self.source.subject_line - 1) + self.source.subject
+        self._check_braces(text)
         return self._compiled(self._parse(text, name, "put it below the front matter"), text, name)
 
     def file_name(self) -> Template | None:
         """The template of a file's name, like `body`."""
         name, text = "attach", self.source.body
+        self._check_braces(text)
         return self._compiled(self._parse(text, name, "a file's name is plain text"), text, name)
+
+    def _check_braces(self, text: str) -> None:
+        """Braces that were meant for Jinja and that it takes for text, such as `{ {`, would reach the buyer."""
+        raw = False
+        with suppress(TemplateSyntaxError):  # `_parse` tells.
+            for line, kind, words in self.environment.lex(text):
+                raw = kind == "raw_begin" or (raw and kind != "raw_end")
+                for found in _BRACES.finditer(words) if kind == "data" and not raw else ():
+                    if not found["name"] or found["name"] in self.known:
+                        self._note_brace(line + words.count("\n", 0, found.start()), found)
+
+    def _note_brace(self, line: int, found: re.Match[str]) -> None:
+        inner = found.group().strip("{}% \t")
+        form = "{%% %s %%}" if "%" in found.group() else "{{ %s }}"
+        message, help_ = f"`{found.group()}` would be printed as it is", f"write `{form % (inner or '…')}`"
+        self.note("template-syntax", message, line, re.escape(found.group()), help_)
 
     def _parse(self, text: str, name: str, no_elements: str) -> nodes.Template | None:
         """`no_elements` tells what to write instead of a button or picture; empty where they may stand."""

@@ -349,3 +349,21 @@ def test_a_text_that_one_language_lacks(
 def test_an_accounts_language_is_the_projects(shop: Path, said: Callable[..., list[str]]) -> None:
     """A language that an account names is asked for like those of the countries."""
     assert said(SETTINGS, ("{portal: ebay}", "{portal: ebay, language: fr}")).count("translation-gap") == 2
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize(
+    ("trigger", "codes"),
+    [
+        ('portal == "ebay" and account != "ebay-de" and country in [DE, AT, XK]', []),
+        ('portal == "Etsy"', []),  # An order may name a portal of its own.
+        ('not cancelled and "eBay" == portal', ["unknown-value"]),
+        ('account not in ["ebay-de", "ebay-at"]', ["unknown-value"]),
+        ('billing_country == "at"', ["unknown-value"]),
+    ],
+)
+def test_a_text_that_no_order_holds_is_told(said: Callable[..., list[str]], trigger: str, codes: list[str]) -> None:
+    """An account or a country that there is not, and a portal that looks like a typo; anything else may come."""
+    assert said(FEEDBACK, ('trigger: portal == "ebay" and not cancelled', f"trigger: {trigger}")) == codes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sendplan.deciding.decision import Decision
-from sendplan.deciding.narrowing import BY_ACCOUNT, Index, Narrowing, everything, narrowings
+from sendplan.deciding.narrowing import BY_ACCOUNT, BY_LAST_EVENT, Index, Narrowing, everything, narrowings
 from sendplan.expressions import Expression, ParamValue, stored_fields
 from sendplan.ledger import ANY_STEP, MessageKey
 from sendplan.project.project import Project
@@ -74,7 +74,7 @@ def indexes(project: Project, now: datetime) -> tuple[Index, ...]:
     """The indexes that the project's rules want; they do not depend on `now` (UTC), the searches do."""
     found = searches(project, now, None, project.settings.accounts)
     wanted = [each.index for search in found for each in search.narrowings if each.index is not None]
-    return tuple(dict.fromkeys((BY_ACCOUNT, *wanted)))
+    return tuple(dict.fromkeys((BY_ACCOUNT, BY_LAST_EVENT, *wanted)))
 
 
 def alike(project: Project, rules: Mapping[str, Rule]) -> Iterator[tuple[Rule, frozenset[str]]]:

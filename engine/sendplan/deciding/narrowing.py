@@ -5,7 +5,7 @@ Cost follows what is due, not what is stored (docs/architecture.md#rules). The i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from sendplan.expressions.bounds import (
     Bound,
     Compared,
     Constant,
+    Last,
     Latest,
     Listed,
     Never,
@@ -35,7 +36,7 @@ from sendplan.expressions.bounds import (
 from sendplan.expressions.inverse import before_adding
 from sendplan.expressions.nodes import Add, And, Conditional, Literal, Node, ParamValue, walk
 from sendplan.expressions.pushdown import OPEN_BALANCE, Pushdown
-from sendplan.fields import FieldType
+from sendplan.fields import EVENTS, FieldType
 from sendplan.ledger import ANY_STEP, MessageKey
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
@@ -53,7 +54,7 @@ _SOON = frozenset({"checkout_completed", "paid", "shipped", "delivered"})
 class Index:
     """An index on orders that a narrowing wants; the store creates it when it imports, never when it plans."""
 
-    key: tuple[str | Latest, ...]
+    key: tuple[Operand, ...]
     only: Bound = ALWAYS
     """The orders in it; its constants are whole numbers, so that they stand in the index itself."""
 
@@ -80,6 +81,9 @@ class Narrowing:
 
 BY_ACCOUNT = Index(("account", "ordered"))
 """Serves every lookback, and tells which accounts have orders."""
+_LAST_EVENT = Last(EVENTS)
+BY_LAST_EVENT = Index((_LAST_EVENT,))
+"""Serves plans under a clock that was set back: which orders have changed since."""
 
 
 def narrowings(
@@ -98,10 +102,18 @@ def narrowings(
     asked = frozenset(each.name for each in known if not each.closed and rule.id not in each.skip)
     if not rule.enabled or not asked:
         return ()
-    return tuple(
-        found
-        for narrower in (_Narrower, _UndecidedNarrower)
-        for found in narrower(rule, settings, asked, params, now, hide_after).narrowings()
+
+    def found(hidden: datetime | None) -> Iterator[Narrowing]:
+        for narrower in (_Narrower, _UndecidedNarrower):
+            yield from narrower(rule, settings, asked, params, now, hidden).narrowings()
+
+    if hide_after is None:
+        return tuple(found(None))
+    # Most orders looked then as they do now; only those of which something has happened since did not.
+    placed, changed = Compared("ordered", "<=", hide_after), Compared(_LAST_EVENT, ">", hide_after)
+    return (
+        *(replace(each, orders=all_of((placed, each.orders))) for each in found(None)),
+        *(replace(each, orders=all_of((changed, each.orders)), index=BY_LAST_EVENT) for each in found(hide_after)),
     )
 
 
@@ -129,7 +141,6 @@ class _Narrower:
         stored = {name: (each.name, each.portal) for each in known for name in each.names}
         self.accounts = frozenset(stored)
         """As stored orders name them."""
-        self.present_day = Pushdown(settings.fields, self.calendar, params, stored)
         self.pushdown = Pushdown(settings.fields, self.calendar, params, stored, hide_after)
 
     def narrowings(self) -> Iterator[Narrowing]:
@@ -239,9 +250,8 @@ class _Narrower:
         allowed = in_regions(self.settings.regions, step.regions)
         met = all_of((*map(self.pushdown.true, conditions), allowed, Present("email")))
         yield met, None
-        unknown = self._unknown(self.pushdown, conditions, unclear)
-        lasting = unknown == self._unknown(self.present_day, conditions, unclear)
-        index = Index(("ordered",), unknown) if lasting and _is_lasting(unknown, self.present_day) else None
+        unknown = any_of((*map(self.pushdown.unknown, conditions), unclear))
+        index = Index(("ordered",), unknown) if _is_lasting(unknown, self.pushdown) else None
         yield all_of((self._not_shut_out(step), unknown)), index
 
     def _conditions_of(self, step: Step) -> list[Node]:
@@ -254,10 +264,6 @@ class _Narrower:
         parts = [part for each in self._conditions_of(step) for part in _conjunct_nodes(each)]
         somewhere = any_of((in_regions(regions, step.regions), unknown_region(regions, step.regions)))
         return all_of((*map(self.pushdown.not_false, parts), somewhere, Present("email")))
-
-    @staticmethod
-    def _unknown(pushdown: Pushdown, conditions: Sequence[Node], unclear: Bound) -> Bound:
-        return any_of((*map(pushdown.unknown, conditions), unclear))
 
     def _sent_lately(self, step: Step) -> Iterator[tuple[str, datetime]]:
         """The bounds on the last message for which what is counted from it is neither expired nor too old."""
@@ -308,8 +314,6 @@ class _Narrower:
 
         Of their other conditions only those stand in the index that keep old orders out: alike rules share it then.
         """
-        if self.pushdown.hide_after is not None:  # Who was open then may have been closed since.
-            return None
         parts = [part for part in conjuncts(allowed) if self._is_awaited(part) or _is_rare(part)]
         return Index((operand,), all_of(parts)) if any(map(_is_rare, parts)) else None
 

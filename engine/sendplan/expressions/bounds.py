@@ -25,6 +25,13 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """The latest of those of several moments that are there; absent when none is."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Balance:
     """A column minus others, which count as 0 when absent."""
 
@@ -32,7 +39,7 @@ class Balance:
     minus: tuple[str, ...]
 
 
-Operand: TypeAlias = str | Latest | Balance
+Operand: TypeAlias = str | Latest | Last | Balance
 """A column by its field's name, or what is calculated from several."""
 
 

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import ge, gt, le, lt
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from random_projects import FIELDS, Maker
-from small_projects import loaded, write_project
+from small_projects import ONE_ACCOUNT, fill, loaded, write_project
 from world_files import write
 
 from sendplan.calendar import Calendar
@@ -26,8 +26,8 @@ from sendplan.deciding.narrowing import Index, Narrowing
 from sendplan.deciding.region_bounds import FOLDED, in_regions
 from sendplan.expressions.bounds import Absent, AllOf
 from sendplan.expressions.inverse import before_adding
-from sendplan.fields import Value
-from sendplan.planning.planner import decide_orders, make_plan, plan_from
+from sendplan.fields import EVENTS, Value
+from sendplan.planning.planner import Clock, decide_orders, make_plan, plan_from
 from sendplan.project.postcodes import Postcodes, parse_postcodes
 from sendplan.project.regions import ADDRESS_FIELDS, Region, RegionEntry, locate
 from sendplan.store import open_store
@@ -66,9 +66,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(folder / "empty.db", folder / "world.db")
 
 
-def compare_plans(files: Files, seed: int, *, indexed: bool) -> None:
+def compare_plans(files: Files, seed: int, *, indexed: bool, days_back: int | None = None) -> None:
     """The plan of a random world, made from candidates, is the one made from all orders."""
     world = Maker(Random(seed)).world()
+    if days_back is not None:
+        world = replace(world, clock=Clock(world.clock.now - timedelta(days=days_back), replay=True))
     shutil.copy(files.empty, files.copy)
     write(world, files.copy, indexed=indexed)
     reader = SqlReader(ReadOnlyFile(files.copy), FIELDS, world.project.settings.calendar)
@@ -84,6 +86,31 @@ def compare_plans(files: Files, seed: int, *, indexed: bool) -> None:
 def test_plan_of_candidates_is_the_plan_of_all_orders(files: Files, seed: int, indexed: bool) -> None:
     """Whatever the rules, orders, ledger and clock, looking only at candidates changes no byte of the plan."""
     compare_plans(files, seed, indexed=indexed)
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(min_value=0), indexed=st.booleans(), days=st.integers(0, 30))
+def test_a_clock_that_is_set_back_finds_who_was_open_then(files: Files, seed: int, indexed: bool, days: int) -> None:
+    """Orders of which something has happened since are among the candidates of a plan for an earlier day."""
+    compare_plans(files, seed, indexed=indexed, days_back=days)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("event", EVENTS)
+def test_what_has_happened_since_had_not_happened_then(tmp_path: Path, event: str, indexed: bool) -> None:
+    """A plan for an earlier day finds the order that has come to an event since, and passes over one placed since."""
+    rule = f"{{id: thanks, title: T, trigger: not {event}, due: ordered + 1 day, template: mail, expires: 30 days}}"
+    project = loaded(write_project(tmp_path, f"rules: [{rule}]\n", settings=ONE_ACCOUNT))
+    now = datetime(2026, 8, 24, 10, tzinfo=UTC)
+    both: dict[str, Value] = {"account": "web", "email": "a@example.com", event: now + timedelta(days=2)}
+    fill(project, {"id": "then", "ordered": now - timedelta(days=3), **both})
+    fill(project, {"id": "since", "ordered": now + timedelta(hours=1), **both})
+    store = open_store(project.settings.store, tmp_path, project.settings.fields, project.settings.calendar)
+    if indexed:
+        store.ensure_indexes(indexes(project, now))
+    with closing(store):
+        assert [each.key for each in make_plan(project, store, Clock(now, replay=True)).entries] == ["then/thanks"]
+        assert not make_plan(project, store, Clock(now)).entries
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))

@@ -32,6 +32,9 @@ class PostgresDialect:
         missing = " OR ".join(f"{each} IS NULL" for each in columns)
         return f"(CASE WHEN {missing} THEN NULL ELSE greatest({', '.join(columns)}) END)"
 
+    def last(self, columns: Sequence[str]) -> str:
+        return f"greatest({', '.join(columns)})"
+
     def contains(self, column: str, text: str) -> str:
         return f"strpos(lower({column}), {text}) > 0"
 

@@ -18,6 +18,7 @@ from sendplan.expressions.bounds import (
     Bound,
     Compared,
     Contains,
+    Last,
     Latest,
     Listed,
     Never,
@@ -110,6 +111,9 @@ class _Writer:
                 if not all(name in self.fields for name in names):
                     return None
                 return self.dialect.latest(list(map(self._column, names)))
+            case Last(columns=names):
+                present = [self._column(name) for name in names if name in self.fields]
+                return self.dialect.last(present) if present else None
             case Balance(column=name, minus=minus):
                 if name not in self.fields:
                     return None
@@ -122,7 +126,7 @@ class _Writer:
 
     def _type(self, operand: Operand) -> FieldType:
         match operand:
-            case Latest():
+            case Latest() | Last():
                 return FieldType.MOMENT
             case Balance(column=name):
                 return self.fields[name].type

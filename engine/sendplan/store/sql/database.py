@@ -94,6 +94,9 @@ class Dialect(Protocol):
     def latest(self, columns: Sequence[str]) -> str:
         """The greatest of several columns; NULL where one of them is."""
 
+    def last(self, columns: Sequence[str]) -> str:
+        """The greatest of those of several columns that are not NULL; NULL or 0 where all are."""
+
     def contains(self, column: str, text: str) -> str:
         """Whether a column contains a lower-case text, whatever the case of its ASCII letters."""
 

@@ -22,6 +22,9 @@ class SqliteDialect:
     def latest(self, columns: Sequence[str]) -> str:
         return f"max({', '.join(columns)})"
 
+    def last(self, columns: Sequence[str]) -> str:
+        return f"max(0, {', '.join(f'coalesce({each}, 0)' for each in columns)})"
+
     def contains(self, column: str, text: str) -> str:
         return f"instr(lower({column}), {text}) > 0"
 

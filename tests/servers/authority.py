@@ -37,6 +37,10 @@ class Authority:
         self.approved = True
         self.denied = False
         self.broken = False
+        self.odd: tuple[int, str, bytes] | None = None
+        """What is said instead of a token: status, content type (or, of a redirect, where to) and body."""
+        self.extra: dict[str, Any] = {}
+        """Keys of its own in each answer with a token; None leaves one out."""
         self._refresh: set[str] = set()
         self._challenges: dict[str, tuple[str, str]] = {}
         self._lock = threading.Lock()
@@ -73,6 +77,12 @@ class Authority:
     def end_early(self) -> None:
         """The access tokens end before the time that was told, as when a clock is wrong."""
         self.logins[self.user] = "ended"
+
+    def refreshable(self) -> str:
+        """A refresh token as an earlier login has left it."""
+        token = self._new("refresh")
+        self._refresh.add(token)
+        return token
 
     def answer(self, method: str, path: str, sent: dict[str, str]) -> tuple[int, dict[str, Any] | str]:
         """What to say; a text is the address to go to."""
@@ -147,13 +157,15 @@ class Authority:
         access, refresh = self._new("access"), self._new("refresh")
         self._refresh.add(refresh)
         self.logins[self.user] = access
-        return 200, {
+        said = {
             "token_type": "Bearer",
             "access_token": access,
             "refresh_token": refresh,
             "expires_in": self.seconds,
             "scope": sent.get("scope", "https://mail.google.com/"),
+            **self.extra,
         }
+        return 200, {name: value for name, value in said.items() if value is not None}
 
     def _new(self, kind: str) -> str:
         made = f"{kind}-{secrets.token_urlsafe(24 if kind != 'access' else 1500)}"
@@ -175,13 +187,17 @@ def _handler(authority: Authority) -> type[BaseHTTPRequestHandler]:
             if (given := self.headers.get("Authorization", "")).startswith("Basic "):
                 named, _, secret = base64.b64decode(given.removeprefix("Basic ")).decode().partition(":")
                 first |= {"client_id": named, "client_secret": secret}
-            code, said = authority.answer(method, urlsplit(self.path).path, first)
+            path = urlsplit(self.path).path
+            if authority.odd is not None and method == "POST" and path.endswith("/token"):
+                code, kind, body = authority.odd
+                said: dict[str, Any] | str = kind if 300 <= code < 400 else {}
+            else:
+                code, said = authority.answer(method, path, first)
+                kind, body = "application/json", json.dumps({} if isinstance(said, str) else said).encode()
             self.send_response(code)
             if isinstance(said, str):
                 self.send_header("Location", said)
-                said = {}
-            body = json.dumps(said).encode()
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -23,6 +23,7 @@ PATIENCE = 20.0
 """Seconds for each answer of a login service."""
 LOGIN_SECONDS = 900
 """How long `login` waits for a person at a browser."""
+_USUAL_SECONDS, _LONGEST_SECONDS = 3600.0, 86400.0
 _GOOGLE_TOKENS = "https://oauth2.googleapis.com/token"
 _NOT_OURS = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 """Errors of a service that is in trouble itself (RFC 6749 §4.1.2.1)."""
@@ -80,7 +81,7 @@ def _microsoft(sender: Sender) -> Any:
             _client(sender),
             authority=f"{address}/{oauth2.tenant}",
             instance_discovery=oauth2.authority is None,
-            timeout=PATIENCE,
+            http_client=_web(),
         )
     except ValueError as error:
         # msal says no more than that there is no configuration, and keeps the reason in the error before it.
@@ -125,6 +126,7 @@ def _by_browser(sender: Sender, oauth2: OAuth2, service: LoginService, tell: Cal
     }
     flow = flows.InstalledAppFlow.from_client_config(config, [service.scope])
     flow.oauth2session.request = _bounded(flow.oauth2session.request)
+    flow.oauth2session.max_redirects = 0
     tell(f"1. A browser on this computer opens the address below. Sign in there as {sender.username}.")
     tell("2. Allow the application to send mail. Then come back here.")
     port = _free_port()
@@ -176,7 +178,7 @@ def _renewed_by_google(sender: Sender, oauth2: OAuth2, service: LoginService, re
             scopes=[service.scope],
         )
         try:
-            credentials.refresh(_bounded(Request()))
+            credentials.refresh(_bounded(Request(_web())))
         except TransportError as error:
             raise _unreachable(error) from None
         except RefreshError as error:
@@ -184,10 +186,15 @@ def _renewed_by_google(sender: Sender, oauth2: OAuth2, service: LoginService, re
             if error.retryable or not said:
                 raise _unreachable(error) from None
             raise _refused(said) from None
-    from datetime import UTC, datetime
+        from datetime import UTC, datetime
 
-    ends = credentials.expiry.replace(tzinfo=UTC) if credentials.expiry else datetime.now(UTC)
-    return Granted(str(credentials.token), credentials.refresh_token or "", (ends - datetime.now(UTC)).total_seconds())
+        ends = credentials.expiry.replace(tzinfo=UTC) if credentials.expiry else None
+        answer = {
+            "access_token": credentials.token,
+            "refresh_token": credentials.refresh_token,
+            "expires_in": (ends - datetime.now(UTC)).total_seconds() if ends else None,
+        }
+    return _granted(answer)
 
 
 def _google_addresses(oauth2: OAuth2, service: LoginService) -> tuple[str, str]:
@@ -246,14 +253,27 @@ def _read(sender: Sender, secret: Secret, what: str) -> str:
 
 def _granted(answer: Mapping[str, Any]) -> Granted:
     if "access_token" not in answer:
-        raise _refused(answer)
+        raise _refused(answer) if answer.get("error") else _senseless()
+    access, refresh = answer["access_token"], answer.get("refresh_token") or ""
+    bearer = str(answer.get("token_type") or "Bearer").lower() == "bearer"
+    if not bearer or not _is_token(access) or (refresh and not _is_token(refresh)):
+        raise _senseless()
     claims = answer.get("id_token_claims") or {}
-    return Granted(
-        str(answer["access_token"]),
-        str(answer.get("refresh_token") or ""),
-        float(answer.get("expires_in") or 0),
-        str(claims.get("preferred_username") or ""),
-    )
+    return Granted(access, refresh, _seconds(answer.get("expires_in")), str(claims.get("preferred_username") or ""))
+
+
+def _is_token(value: object) -> bool:
+    """Visible ASCII alone (RFC 6749, appendix A.12): nothing else can stand in a login."""
+    return isinstance(value, str) and re.fullmatch(r"[!-~]+", value) is not None
+
+
+def _seconds(said: object) -> float:
+    """How long a token lasts; an hour where the service does not say so (RFC 6749 §5.1), at most a day."""
+    try:
+        seconds = float(str(said))
+    except ValueError:
+        return _USUAL_SECONDS
+    return min(seconds, _LONGEST_SECONDS) if seconds > 0 else _USUAL_SECONDS
 
 
 def _refused(answer: Mapping[str, Any]) -> SmtpError:
@@ -271,6 +291,11 @@ def _unreachable(error: Exception) -> SmtpError:
     return SmtpError(Phase.LOGIN, Trouble.UNREACHABLE, detail)
 
 
+def _senseless() -> SmtpError:
+    detail = "the login service gave an answer that cannot be understood"
+    return SmtpError(Phase.LOGIN, Trouble.UNREACHABLE, detail)
+
+
 @contextmanager
 def _network() -> Iterator[None]:
     """What a library raises when a service cannot be reached, is out of order or says something that is no answer."""
@@ -281,8 +306,11 @@ def _network() -> Iterator[None]:
     try:
         with _quiet():
             yield
-    except (requests.RequestException, ValueError, KeyError, *troubles) as error:
+    except (requests.RequestException, *troubles) as error:
         raise _unreachable(error) from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        # The libraries trust that an answer is what it should be, and stumble over another; RecursionError too.
+        raise _senseless() from None
 
 
 @contextmanager
@@ -297,6 +325,16 @@ def _quiet() -> Iterator[None]:
     finally:
         for each, level in zip(loggers, before, strict=True):
             each.setLevel(level)
+
+
+def _web() -> Any:
+    """A session that follows no redirect: what is sent to a login service is for nobody else."""
+    import requests
+
+    session = requests.Session()
+    session.max_redirects = 0
+    session.request = _bounded(session.request)  # type: ignore[method-assign]
+    return session
 
 
 def _bounded(request: Callable[..., Any]) -> Callable[..., Any]:

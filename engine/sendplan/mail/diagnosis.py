@@ -114,6 +114,8 @@ def advice_for(sender: Sender, error: SmtpError) -> str:
         return advice_on(sender, Scope.LOGIN, error.detail)
     if error.trouble is Trouble.ONLY_OAUTH2:
         return use_oauth2(sender)
+    if error.phase is Phase.LOGIN and error.trouble is Trouble.UNREACHABLE:
+        return "try again later; if it stays so, look whether this computer reaches the login service"
     if error.trouble in _BY_TROUBLE:
         return _for_port(sender, error.trouble) or _BY_TROUBLE[error.trouble]
     if error.phase is Phase.TLS and error.reply is not None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from sendplan.events import emit
 from sendplan.mail.authorities import Granted, account_of, renewed
-from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
+from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, reason_of
 from sendplan.mail.replies import Phase
 from sendplan.problems import Problem, UserError
 from sendplan.project.settings import Sender
@@ -44,13 +47,15 @@ class StoredToken:
 
 
 _LONGEST = 48 * 3600.0
+_LARGEST = 256 * 1024
+"""Bytes of a token's file that are read."""
 
 
 def token_file(sender: Sender) -> Path:
     """The file that keeps the sender's token on this computer."""
     assert sender.oauth2 is not None
     if sender.oauth2.token is not None:
-        return sender.oauth2.token
+        return sender.oauth2.token.resolve()  # What replaces the token must not replace the link to it.
     return sender.oauth2.tokens / f"{hashlib.sha256(account_of(sender).encode()).hexdigest()[:32]}.json"
 
 
@@ -71,11 +76,17 @@ def access_token(sender: Sender, *, refused: str | None = None, timeouts: Timeou
     token = _stored(sender)
     if token.lasts(time.time()) and token.access != refused:
         return token.access
-    with _locked(token_file(sender), timeouts or Timeouts()):
-        token = _stored(sender)  # Another process may have renewed it while this one waited.
-        if not token.lasts(time.time()) or token.access == refused:
-            token = _kept(token, renewed(sender, token.refresh))
-            _write(token_file(sender), token)
+    path = token_file(sender)
+    try:
+        with _locked(path, timeouts or Timeouts()):
+            token = _stored(sender)  # Another process may have renewed it while this one waited.
+            if not token.lasts(time.time()) or token.access == refused:
+                token = _kept(token, renewed(sender, token.refresh))
+                _write(path, token)
+    except OSError as error:
+        message = f"the token of sender `{sender.name}` cannot be renewed: {path.parent}: {reason_of(error)}"
+        help_ = "let the user that runs sendplan write into that folder, and see that the disk is not full"
+        raise UserError(Problem("not-logged-in", message, help=help_)) from None
     return token.access
 
 
@@ -97,16 +108,37 @@ def _kept(token: StoredToken, granted: Granted) -> StoredToken:
 def _stored(sender: Sender) -> StoredToken:
     path = token_file(sender)
     try:
-        token = StoredToken(**json.loads(path.read_text(encoding="utf-8")))
-        if token.account == account_of(sender) and token.refresh and isinstance(token.ends, float | int):
+        token = _read(path)
+        if token.account == account_of(sender):
             return token
         why = f"the token in {path} is of another account"
     except FileNotFoundError:
         why = "this computer has no token of it"
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         why = f"the token in {path} cannot be read"
     message = f"sender `{sender.name}` is not logged in: {why}"
     raise UserError(Problem("not-logged-in", message, help=f"log in: sendplan login {sender.name}"))
+
+
+def _read(path: Path) -> StoredToken:
+    """What `_write` has written. Raises OSError, ValueError, TypeError, RecursionError for anything else.
+
+    A file that others may read, as a copy or a restored backup is, becomes its owner's alone, and that is told.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(file, "rb") as opened:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a file")
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+            os.fchmod(file, 0o600)
+            emit("token_exposed", logging.WARNING, file=path, advice="log in again if anybody else may have read it")
+        token = StoredToken(**json.loads(opened.read(_LARGEST)))
+    if not all(isinstance(each, str) and each for each in (token.account, token.access, token.refresh)):
+        raise TypeError("its keys have other types")
+    if not isinstance(token.ends, float | int):
+        raise TypeError("its end is not a number")
+    return token
 
 
 def _write(path: Path, token: StoredToken) -> None:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
+from email.utils import parseaddr
 
 from sendplan.addresses import mask_all
 from sendplan.ledger import BounceKind
@@ -102,7 +103,10 @@ def read_mail(raw: bytes) -> Incoming:
 
 
 def _read(raw: bytes, mail: Message) -> Incoming:
-    failures = tuple(_reported(mail)) or tuple(_recognised(raw, mail))
+    author = parseaddr(str(mail.get("From", "")))[1].casefold()
+    found = tuple(_reported(mail)) or tuple(_recognised(raw, mail))
+    # Nobody writes from a mailbox that cannot be reached, be its owner called Postmaster.
+    failures = tuple(each for each in found if author not in map(str.casefold, each.addresses))
     if failures:
         return Incoming(failures, tuple(dict.fromkeys(_digests(raw, mail))))
     if _is_automatic(mail):

@@ -18,9 +18,9 @@ FOLDER = Path(__file__).parents[3] / "fixtures" / "bounces"
 ID, BUYER = "0123456789abcdef" * 2, "b.uyer@example.net"
 
 
-def mail(name: str) -> bytes:
+def mail(name: str, buyer: str = BUYER) -> bytes:
     text = (FOLDER / f"{name}.eml").read_text(encoding="utf-8")
-    return text.replace("@ID@", ID).replace("@TO@", BUYER).replace("\n", "\r\n").encode()
+    return text.replace("@ID@", ID).replace("@TO@", buyer).replace("\n", "\r\n").encode()
 
 
 def names(prefix: str, *, without: bool = False) -> list[str]:
@@ -72,11 +72,12 @@ def test_a_status_that_means_much_is_read_by_its_words(status: str, said: str, k
     assert [each.kind for each in read_mail(text.encode()).failures] == [kind]
 
 
+@pytest.mark.parametrize("buyer", [BUYER, "postmaster@example.net"])
 @pytest.mark.parametrize("name", names("other-"))
-def test_what_is_no_bounce(name: str) -> None:
-    """Vacation and out-of-office replies, receipts and people who quote a bounce never count."""
-    assert read_mail(mail(name)) == Incoming(tokens=read_mail(mail(name)).tokens)
-    assert read_mail(mail(name)).failures == ()
+def test_what_is_no_bounce(name: str, buyer: str) -> None:
+    """Vacation and out-of-office replies, receipts and people who quote a bounce never count, whoever writes them."""
+    incoming = read_mail(mail(name, buyer))
+    assert incoming == Incoming(tokens=incoming.tokens)
 
 
 def test_a_bounce_to_an_address_that_names_the_message() -> None:

@@ -105,7 +105,7 @@ class Browser:
             "http_version": "1.1",
             "server": ("127.0.0.1", PORT),
             "client": ("127.0.0.1", 50000),
-            "headers": [(name.encode(), text.encode("latin-1")) for name, text in sent.items() if text],
+            "headers": [(name.lower().encode(), text.encode("latin-1")) for name, text in sent.items() if text],
         }
         messages: list[Message] = []
 

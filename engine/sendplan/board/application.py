@@ -80,7 +80,7 @@ def application(
     ]
     handlers = {UserError: partial(_user_error, board), HTTPException: partial(_http_error, board)}
     pages = Starlette(routes=routes, exception_handlers=handlers)
-    return Guard(pages, addresses, sessions, read_only=read_only), sessions
+    return Guard(pages, addresses, sessions, read_only=read_only, user_header=user_header), sessions
 
 
 def _shown(board: Board, page: Page, request: Request) -> Response:

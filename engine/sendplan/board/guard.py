@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sendplan.board.sessions import Sessions, Visitor, same
+from sendplan.board.sessions import Sessions, Visitor, as_name, same
 
 LONGEST_FORM = 200_000
 """Bytes; more than any form of the board."""
@@ -79,8 +79,12 @@ class Addresses:
 class Guard:
     """An ASGI application in front of the pages."""
 
-    def __init__(self, pages: ASGIApp, addresses: Addresses, sessions: Sessions, *, read_only: bool) -> None:
+    def __init__(
+        self, pages: ASGIApp, addresses: Addresses, sessions: Sessions, *, read_only: bool, user_header: str | None
+    ) -> None:
+        """`user_header` is where a trusted proxy names who is signed in there."""
         self._pages = pages
+        self._user_header = user_header
         self._addresses = addresses
         self._sessions = sessions
         self._read_only = read_only
@@ -93,8 +97,7 @@ class Guard:
         if scope["type"] != "http":
             return  # a WebSocket is closed unanswered
         headers = Headers(scope=scope)
-        # A page that looks for news is not a person at work: it keeps no session alive.
-        session = self._sessions.find(_cookie(headers, self._addresses.cookie), used=SEEN not in headers)
+        session = self._session(headers)
         form: Mapping[str, str] = {}
         refusal = self._refused_address(headers) or self._refused_method(scope, headers)
         if refusal is None and scope["method"] == "POST":
@@ -102,9 +105,19 @@ class Guard:
             form = _form(body) if body is not None else {}
             refusal = _refuse(413, "The form is too long, or was cut off.") if body is None else None
         refusal = refusal or self._refused_session(scope, headers, session, form)
+        if session is not None and refusal is None and SEEN not in headers:
+            # Neither what is refused nor a page that looks for news is a person at work: they keep no session alive.
+            self._sessions.use(session)
         scope["state"] = {**scope.get("state", {}), "session": session, "form": form}
         answer: ASGIApp = refusal if refusal is not None else self._pages
         await answer(scope, receive, _with_headers(send))
+
+    def _session(self, headers: Headers) -> Visitor | None:
+        """The cookie's session; behind a proxy that names people, only while it names whom the session began for."""
+        session = self._sessions.find(_cookie(headers, self._addresses.cookie))
+        if session is not None and self._user_header is not None:
+            return session if named_by_proxy(headers, self._user_header) == session.name else None
+        return session
 
     def _refused_address(self, headers: Headers) -> Response | None:
         """A name that is not the board's own: another site's, that leads here (DNS rebinding)."""
@@ -146,6 +159,12 @@ class Guard:
         if self._read_only and path != "/sign-out":
             return _refuse(403, "This board only shows: it was started with --read-only.")
         return None
+
+
+def named_by_proxy(headers: Headers, name: str) -> str:
+    """Whom a trusted proxy says that it signed in; nobody when it names none, or two."""
+    named = headers.getlist(name)
+    return as_name(named[0]) if len(named) == 1 else ""
 
 
 def _cookie(headers: Headers, name: str) -> str | None:

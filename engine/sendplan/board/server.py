@@ -55,6 +55,8 @@ def serve(
 def _server(app: ASGIApp) -> uvicorn.Server:
     import uvicorn
 
+    from sendplan.board.connections import MOST, YieldingConnection
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -62,9 +64,10 @@ def _server(app: ASGIApp) -> uvicorn.Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            http=YieldingConnection,
             ws="none",
             lifespan="off",
-            limit_concurrency=100,
+            limit_concurrency=2 * MOST,
             timeout_graceful_shutdown=2,
         )
     )

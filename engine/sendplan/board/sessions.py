@@ -53,8 +53,8 @@ class Sessions:
             self._sessions[session.id] = session
         return session
 
-    def find(self, id_: str | None, *, used: bool = True) -> Visitor | None:
-        """The live session of a cookie; using it keeps it from ending for want of use."""
+    def find(self, id_: str | None) -> Visitor | None:
+        """The live session of a cookie."""
         now = self._clock()
         with self._lock:
             session = self._sessions.get(id_ or "")
@@ -63,9 +63,11 @@ class Sessions:
             if now - session.used > IDLE_SECONDS or now - session.begun > LONGEST_SECONDS:
                 del self._sessions[session.id]
                 return None
-            if used:
-                session.used = now
             return session
+
+    def use(self, session: Visitor) -> None:
+        """Keep it from ending for want of use."""
+        session.used = self._clock()
 
     def end(self, session: Visitor) -> None:
         """Sign out."""

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sendplan.board.board import Board, form_of, session_of
+from sendplan.board.guard import named_by_proxy
 from sendplan.board.sessions import LONGEST_SECONDS, as_name
 
 
@@ -46,4 +47,4 @@ def sign_out(board: Board, request: Request) -> Response:
 
 def _named_by_proxy(board: Board, request: Request) -> str | None:
     """What the proxy says, which alone counts, perhaps nothing; None when none is trusted with it."""
-    return None if board.user_header is None else as_name(request.headers.get(board.user_header, ""))
+    return None if board.user_header is None else named_by_proxy(request.headers, board.user_header)

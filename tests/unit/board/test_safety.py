@@ -242,6 +242,62 @@ def test_without_the_proxys_header_nobody_signs_in(current: Current) -> None:
     assert visitor.sign_in("Eve").status == 403
 
 
+def test_another_user_at_the_proxy_does_not_act_under_the_first_ones_name(current: Current) -> None:
+    """A session counts only while the proxy names whom it began for: not for another, for nobody, or for two."""
+    visitor = visitor_of(current, url="https://board.example.com", user_header="X-Forwarded-User")
+    visitor.headers["x-forwarded-user"] = "mia@example.com"
+    visitor.sign_in()
+    assert visitor.get("/left").status == 200
+    token = visitor.form_token()
+    for other in ("eve@example.com", ""):
+        visitor.headers["x-forwarded-user"] = other
+        assert visitor.get("/left").status == 303
+        assert visitor.post("/sign-out", {"form_token": token}).status == 403
+    visitor.headers |= {"x-forwarded-user": "mia@example.com", "X-Forwarded-User": "eve@example.com"}
+    assert visitor.get("/left").status == 303
+
+
+def test_what_a_proxy_would_say_counts_only_from_a_trusted_one(stranger: Browser) -> None:
+    """Without --user-header nobody gets a name, an address or https by a header that a browser can send as well."""
+    stranger.headers |= {
+        "x-forwarded-user": "boss@example.com",
+        "x-forwarded-host": "evil.example.com",
+        "x-forwarded-proto": "https",
+        "x-forwarded-for": "192.0.2.1",
+        "forwarded": "for=192.0.2.1;host=evil.example.com;proto=https",
+    }
+    assert stranger.get("/sign-in").status == 200
+    assert stranger.post("/sign-in", {"token": "x", "name": "Eve"}).status == 403
+    (cookie,) = stranger.sign_in("Eve").cookies
+    assert "secure" not in cookie.lower()
+    page = stranger.get("/left").body
+    assert "boss@example.com" not in page
+    assert "evil.example.com" not in page
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example.com"}, {"host": "evil.example.com"}, {"sec_fetch_site": "cross-site"}]
+)
+def test_what_is_refused_keeps_no_session_alive(visitor: Browser, headers: dict[str, str]) -> None:
+    """A page elsewhere cannot keep somebody signed in who has left."""
+    token = visitor.form_token()
+    visitor.clock.now += IDLE_SECONDS - 1
+    assert visitor.post("/sign-out", {"form_token": token}, **headers).status in (403, 421)
+    assert visitor.post("/sign-out", {"form_token": "x"}).status == 403
+    visitor.clock.now += 2
+    assert visitor.get("/left").status == 303
+
+
+@pytest.mark.parametrize("path", [*SHOWING, "/sign-in"])
+@pytest.mark.parametrize(
+    "text", ["x" * 60_000, "%00" * 1000, "%F0%9F%92%A3" * 5000, "&find=" * 5000, "9" * 5000], ids=str.__len__
+)
+def test_a_very_long_query_is_answered(visitor: Browser, path: str, text: str) -> None:
+    """Whatever is asked for, however long, a page answers."""
+    names = ("find", "id", "key", "name", "rule", "kind", "day", "from", "to", "page", "token", "status")
+    assert visitor.get(f"{path}?{'&'.join(f'{name}={text}' for name in names)}").status in (200, 400, 404)
+
+
 @pytest.mark.parametrize("wrong", ["a=b; sendplan-board-8642=\x00", "sendplan-board-8642", "=;=", "{bad}=x"])
 def test_a_broken_cookie_is_no_session(stranger: Browser, wrong: str) -> None:
     """Whatever a cookie holds, it is a session's id or nothing."""

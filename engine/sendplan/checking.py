@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sendplan.problems import Problem, Severity
 from sendplan.project import project as projects
 from sendplan.project.project import Project
-from sendplan.project.settings_file import FILE
+from sendplan.project.project_folder import FILE, TEMPLATES
 from sendplan.reading.source import Document
 
 if TYPE_CHECKING:
@@ -19,13 +19,23 @@ if TYPE_CHECKING:
 
 def check(folder: Path) -> list[Problem]:
     """All problems of a project's folder, errors and warnings."""
+    return examine(folder, lambda paths: None)
+
+
+def examine(folder: Path, beside: Callable[[Mapping[Path, bool]], None]) -> list[Problem]:
+    """All problems, as `check` tells them.
+
+    Before they are looked at, `beside` is told the paths outside the project's own folders on which they depend, and
+    whether by what is in them; it is not called when nobody knows them, since the settings cannot be used.
+    """
     from sendplan.lint import lint, read_subject
     from sendplan.templates import Templates
 
     project, problems = projects.load(folder, thorough=True)
     if project is None:
         return problems
-    templates = Templates(folder / projects.TEMPLATES, project.settings)
+    beside(dict(_looked_at(project)))
+    templates = Templates(folder / TEMPLATES, project.settings)
     problems += templates.check()
     problems += _attached(project, templates)
     problems += _imports(project)
@@ -34,6 +44,24 @@ def check(folder: Path) -> list[Problem]:
         # With a rule broken nobody can tell what is unused, or what the others do.
         problems += lint(read_subject(project))
     return list(_not_ignored(problems, project.documents))
+
+
+def _looked_at(project: Project) -> Iterator[tuple[Path, bool]]:
+    """The paths that the settings and rules name, and whether their content matters or only what is there."""
+    settings = project.settings
+    for sender in settings.senders.values():
+        if sender.ca_file is not None:
+            yield sender.ca_file, True  # It was there when the settings were read.
+    if settings.attachments:
+        folder = settings.folder / settings.attachments
+        yield folder, False
+        for rule in project.rules:
+            yield from ((folder / each.source, False) for each in rule.attach)
+    for source in settings.imports:
+        # Without a mapping the file's own header says what it writes.
+        yield source.file, source.mapping is None
+        if source.mapping is not None:
+            yield source.mapping, True
 
 
 def _attached(project: Project, templates: Templates) -> Iterable[Problem]:

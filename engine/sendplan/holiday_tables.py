@@ -1,16 +1,13 @@
 """Public holidays, kept in the user's cache folder: to load the library takes longer than most commands.
 
-A table holds for one place, its categories and one version of the library. It is read only when its folder and file
-belong to this user alone, and holds nothing but days; whatever is odd about it, the library is asked
-(`docs/project.md#the-cache`). The only user of the holidays library.
+A table holds for one place, its categories and one version of the library, and nothing but days; whatever is odd about
+it, the library is asked (`docs/project.md#the-cache`). The only user of the holidays library.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,18 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sendplan import user_cache
 from sendplan.problems import Problem, UserError
 
 _LAYOUT = 1
 """Raised when tables are written in another way."""
-_MOST = 1 << 20
-_used = True
-
-
-def ignore_cache() -> None:
-    """Ask the library from now on, whatever is kept (`--no-cache`)."""
-    global _used
-    _used = False
 
 
 @lru_cache(maxsize=256)
@@ -84,12 +74,6 @@ _Place = tuple[str, str | None, tuple[str, ...]]
 _Years = Mapping[str, frozenset[date]]
 
 
-def cache_folder() -> Path:
-    """Where this user's tables are kept: in the XDG cache directory."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "sendplan"
-
-
 def _title(place: _Place) -> list[Any] | None:
     """What a table holds for; None when the library does not say its version."""
     country, subdivision, categories = place
@@ -109,52 +93,24 @@ def _version() -> str | None:
     return None
 
 
-def _file(title: list[Any]) -> Path:
-    return cache_folder() / f"holidays-{hashlib.sha256(json.dumps(title).encode()).hexdigest()[:32]}.json"
+def _file(title: list[Any]) -> str:
+    return f"holidays-{hashlib.sha256(json.dumps(title).encode()).hexdigest()[:32]}.json"
 
 
 def _read(place: _Place) -> _Years | None:
     """The table of a place as far as it is kept; None without one that can be trusted."""
-    title = _title(place) if _used else None
+    title = _title(place)
     if title is None:
         return None
-    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        content = _read_own(_file(title))
-        table = json.loads(content)
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        table = json.loads(user_cache.read_own(_file(title)))
         if table["of"] == title:
             return {year: frozenset(map(date.fromisoformat, days)) for year, days in table["years"].items()}
     return None
 
 
-def _read_own(path: Path) -> bytes:
-    """The content of a file that only this user can have written; raises OSError otherwise."""
-    folder = os.stat(path.parent, follow_symlinks=False)
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        one = os.fstat(file)
-        private = all(each.st_uid == os.geteuid() and not each.st_mode & 0o077 for each in (folder, one))
-        if not private or not stat.S_ISDIR(folder.st_mode) or not stat.S_ISREG(one.st_mode):
-            raise PermissionError(path)
-        return os.read(file, _MOST)
-    finally:
-        os.close(file)
-
-
 def _keep(place: _Place, years: _Years) -> None:
-    """Write a table in place of the one before; without a folder for it nothing is kept."""
-    title = _title(place) if _used else None
-    if title is None:
-        return
-    days = {year: sorted(each.isoformat() for each in years[year]) for year in sorted(years)}
-    path = _file(title)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with open(file, "w", encoding="utf-8") as opened:
-                json.dump({"of": title, "years": days}, opened)
-            fresh.replace(path)
-        except OSError:
-            fresh.unlink(missing_ok=True)
-            raise
+    title = _title(place)
+    if title is not None:
+        days = {year: sorted(each.isoformat() for each in years[year]) for year in sorted(years)}
+        user_cache.keep(_file(title), json.dumps({"of": title, "years": days}).encode())

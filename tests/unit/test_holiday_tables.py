@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 from small_projects import write_project
 
-from sendplan import holiday_tables
+from sendplan import holiday_tables, user_cache
 from sendplan.cli import cli
-from sendplan.holiday_tables import cache_folder, holidays_error, public_holidays
+from sendplan.holiday_tables import holidays_error, public_holidays
 from sendplan.problems import UserError
+from sendplan.user_cache import cache_folder
 
 NRW = ("DE", "NW", ("public",))
 INVENTED = date(2026, 2, 3)
@@ -27,7 +28,7 @@ INVENTED = date(2026, 2, 3)
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cache folder of its own, and nothing remembered in the process."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(holiday_tables, "_used", True)
+    monkeypatch.setattr(user_cache, "_used", True)
     forget()
     yield
     forget()
@@ -102,7 +103,7 @@ def unknown_version(patch: pytest.MonkeyPatch, file: Path) -> None:
 
 
 def told_not_to(patch: pytest.MonkeyPatch, file: Path) -> None:
-    holiday_tables.ignore_cache()
+    user_cache.ignore_cache()
 
 
 def another_user(patch: pytest.MonkeyPatch, file: Path) -> None:
@@ -215,5 +216,5 @@ def test_no_cache_is_an_option_of_a_command(tmp_path: Path) -> None:
     before = file.read_bytes()
     told = CliRunner().invoke(cli, ["check", "--no-cache", "--project", str(tmp_path / "shop")])
     assert told.exit_code in (0, 1), told.output
-    assert not holiday_tables._used
+    assert not user_cache._used
     assert file.read_bytes() == before

@@ -41,7 +41,7 @@ def open_project(folder: str | Path = ".", *, store: str | None = None) -> OpenP
     Raises ProblemsError with every error in its settings, rules and mappings, each with file, line and column.
     """
     from sendplan.project.project import load
-    from sendplan.project.settings_file import FILE
+    from sendplan.project.project_folder import FILE
 
     path = Path(folder).resolve()
     if not (path / FILE).is_file():

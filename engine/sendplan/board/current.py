@@ -24,7 +24,7 @@ from sendplan.planning.planner import Clock
 from sendplan.problems import Problem, UserError
 from sendplan.project import project as projects
 from sendplan.project.project import Project
-from sendplan.project.settings_file import FILE
+from sendplan.project.project_folder import FILE
 from sendplan.scenarios import tests
 from sendplan.simulation.forecast import Forecast, forecast
 from sendplan.store import Reader, Store, open_reader, open_store

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from sendplan.board.board import Board
 from sendplan.comparing.diff import ChangeKind
 from sendplan.problems import UserError
-from sendplan.project.settings_file import FILE
+from sendplan.project.project_folder import FILE
 
 _SHOWN = (FILE, "rules/*.yaml", "templates/**/*.md", "templates/layout.html", "mappings/*.yaml")
 

@@ -9,21 +9,23 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sendplan.calendar import Calendar
 from sendplan.commands.output import colored, print_problems
 from sendplan.events import emit, json_only, logging_to
-from sendplan.holiday_tables import ignore_cache
-from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError, code_of_signal
-from sendplan.project import project as projects
-from sendplan.project.project import Project
-from sendplan.project.settings import Settings
-from sendplan.project.settings_file import FILE, read_settings
-from sendplan.store import Reader, Store, open_reader, open_store
+from sendplan.project.project_folder import FILE, find_folder
+from sendplan.user_cache import ignore_cache
+
+if TYPE_CHECKING:
+    # What a command does not use is not loaded for it.
+    from sendplan.calendar import Calendar
+    from sendplan.planning.planner import Clock
+    from sendplan.project.project import Project
+    from sendplan.project.settings import Settings
+    from sendplan.store import Reader, Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,7 +38,7 @@ def project_option(command: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=lambda context, option, given: ignore_cache() if given else None,
-        help="Compute the public holidays anew instead of reading them from the user's cache.",
+        help="Work everything out anew instead of reading it from the user's cache, and keep nothing there.",
     )(command)
     return click.option(
         "--project",
@@ -98,7 +100,7 @@ def log_option(command: Callable[..., int]) -> Callable[..., int]:
 def folder_of(project_dir: Path | None) -> Path:
     """The project's folder; raises UserError when there is none."""
     if project_dir is None:
-        return projects.find_folder(Path.cwd())
+        return find_folder(Path.cwd())
     if not (project_dir / FILE).is_file():
         problem = Problem("no-project", f"`{project_dir}` does not contain {FILE}", None, "give a project's folder")
         raise UserError(problem, Exit.USAGE)
@@ -107,6 +109,8 @@ def folder_of(project_dir: Path | None) -> Path:
 
 def load_project(project_dir: Path | None) -> tuple[Project, list[Problem]]:
     """The project and the problems of its broken rules; raises UserError when the settings cannot be used."""
+    from sendplan.project import project as projects
+
     project, problems = projects.load(folder_of(project_dir))
     if project is None:
         raise UserError(problems)
@@ -115,6 +119,8 @@ def load_project(project_dir: Path | None) -> tuple[Project, list[Problem]]:
 
 def load_settings(project_dir: Path | None) -> Settings:
     """The settings alone; raises UserError when they cannot be used."""
+    from sendplan.project.settings_file import read_settings
+
     settings, _, problems = read_settings(folder_of(project_dir))
     if settings is None:
         raise UserError(problems)
@@ -123,6 +129,8 @@ def load_settings(project_dir: Path | None) -> Settings:
 
 def reader_of(project: Project) -> Reader:
     """The store for reading."""
+    from sendplan.store import open_reader
+
     settings = project.settings
     return open_reader(settings.store, settings.folder, settings.fields, settings.calendar)
 
@@ -130,6 +138,8 @@ def reader_of(project: Project) -> Reader:
 @contextmanager
 def reader_for(settings: Settings) -> Iterator[Reader]:
     """The store for reading, for a while."""
+    from sendplan.store import open_reader
+
     with closing(open_reader(settings.store, settings.folder, settings.fields, settings.calendar)) as reader:
         yield reader
 
@@ -137,6 +147,8 @@ def reader_for(settings: Settings) -> Iterator[Reader]:
 @contextmanager
 def store_for(settings: Settings) -> Iterator[Store]:
     """The store for writing, for a while."""
+    from sendplan.store import open_store
+
     with closing(open_store(settings.store, settings.folder, settings.fields, settings.calendar)) as store:
         yield store
 
@@ -148,6 +160,8 @@ def store_of(settings: Settings) -> Store:
 
 def clock_of(now: str | None, calendar: Calendar, option: str = "--now") -> Clock:
     """The command's clock: the real one, or `--now`, which hides later events when it lies in the past."""
+    from sendplan.planning.planner import Clock
+
     real = datetime.now(UTC).replace(microsecond=0)
     if now is None:
         return Clock(real)

@@ -14,8 +14,8 @@ from sendplan import git
 from sendplan.git import GitFile
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project import project as projects
-from sendplan.project.project import TEMPLATES, Project
-from sendplan.project.settings_file import FILE
+from sendplan.project.project import Project
+from sendplan.project.project_folder import FILE, TEMPLATES
 from sendplan.reading.project_file import MAX_BYTES
 
 PARTS = (FILE, "rules", TEMPLATES)

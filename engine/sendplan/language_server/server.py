@@ -23,7 +23,7 @@ from sendplan.plan import Status
 from sendplan.problems import Problem, Span, UserError
 from sendplan.project import project as projects
 from sendplan.project.project import Project
-from sendplan.project.settings_file import FILE
+from sendplan.project.project_folder import FILE, find_folder
 
 _FRESH_SECONDS = 60.0
 """Counts of today are made again after so long, since time alone changes them."""
@@ -87,7 +87,7 @@ def make_server() -> LanguageServer:
     def state_of(uri: str) -> EditedProject | None:
         """The project that a file belongs to."""
         try:
-            folder = projects.find_folder(path_of(uri).parent)
+            folder = find_folder(path_of(uri).parent)
         except UserError:
             return None
         state = states.setdefault(folder, EditedProject(folder))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem
-from sendplan.project.project import TEMPLATES
+from sendplan.project.project_folder import TEMPLATES
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import TRANSACTIONAL
 

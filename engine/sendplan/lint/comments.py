@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem
-from sendplan.project.settings_file import FILE
+from sendplan.project.project_folder import FILE
 from sendplan.reading.source import Document, KeyPath
 
 _OPERATOR = re.compile(

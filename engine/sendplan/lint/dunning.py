@@ -9,7 +9,7 @@ from sendplan.expressions import Node, children
 from sendplan.expressions.nodes import FieldRef, IsSet, Not
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span
-from sendplan.project.project import TEMPLATES
+from sendplan.project.project_folder import TEMPLATES
 from sendplan.project.rules import Rule, Step
 
 _PAYMENT = ("paid", "paid_amount")

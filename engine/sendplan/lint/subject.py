@@ -12,14 +12,12 @@ from sendplan.expressions import ParamValue
 from sendplan.lint.committed import committed_files
 from sendplan.problems import Problem, Severity, Span
 from sendplan.project.languages import language_of
-from sendplan.project.project import TEMPLATES, Project
+from sendplan.project.project import Project
+from sendplan.project.project_folder import FILE, RULES, SCENARIOS, TEMPLATES
 from sendplan.project.rules import Rule, Step
-from sendplan.project.rules_file import FOLDER
-from sendplan.project.settings_file import FILE
 from sendplan.reading import source
 from sendplan.reading.project_file import read_project_file
 from sendplan.reading.source import Document, KeyPath
-from sendplan.scenarios.play import FOLDER as SCENARIOS
 
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+["']([^"']+)["']""")
 
@@ -116,7 +114,7 @@ def read_subject(project: Project) -> Subject:
         {path: _whole(text, texts, frozenset({path})) for path, text in texts.items()},
         _text(folder, f"{TEMPLATES}/layout.html"),
         tuple(document.data for document in _documents(sorted((folder / SCENARIOS).rglob("*.yaml")), folder)),
-        tuple(_rules_in(committed_files(folder, FOLDER))),
+        tuple(_rules_in(committed_files(folder, RULES))),
     )
 
 

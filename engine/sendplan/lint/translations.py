@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sendplan.lint.subject import Subject, name_of, warning
 from sendplan.problems import Problem, Span
 from sendplan.project.languages import canonical, choose, language_of
-from sendplan.project.project import TEMPLATES
+from sendplan.project.project_folder import TEMPLATES
 from sendplan.project.rules import Rule
 
 

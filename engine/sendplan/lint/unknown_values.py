@@ -9,8 +9,8 @@ from sendplan.expressions import Expression, Node, walk
 from sendplan.expressions.nodes import Compare, FieldRef, In, Literal
 from sendplan.lint.subject import Subject, warning
 from sendplan.problems import Problem, Span, did_you_mean
+from sendplan.project.project_folder import FILE
 from sendplan.project.settings import Settings
-from sendplan.project.settings_file import FILE
 from sendplan.reading.source import Document, KeyPath
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sendplan.lint.subject import Subject, name_of, warning
 from sendplan.problems import Problem, Span
 from sendplan.project.languages import language_of
-from sendplan.project.project import TEMPLATES
+from sendplan.project.project_folder import TEMPLATES
 from sendplan.project.settings import TRANSACTIONAL
 
 

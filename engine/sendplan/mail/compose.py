@@ -12,7 +12,8 @@ from sendplan.mail import attachments
 from sendplan.mail.message import Message, MessageError, build, clean_name
 from sendplan.planning.entries import chosen_template
 from sendplan.problems import Problem, UserError, did_you_mean
-from sendplan.project.project import TEMPLATES, Project
+from sendplan.project.project import Project
+from sendplan.project.project_folder import TEMPLATES
 from sendplan.project.rules import Rule, Step
 from sendplan.project.settings import Settings
 from sendplan.templates import Context, Templates, unsubscribe_links

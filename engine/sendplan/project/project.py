@@ -11,17 +11,16 @@ from pathlib import Path
 from sendplan.expressions import ParamValue
 from sendplan.ledger import MessageKey
 from sendplan.plan import Reason
-from sendplan.problems import Exit, Problem, UserError, did_you_mean
+from sendplan.problems import Problem, did_you_mean
 from sendplan.project import languages
+from sendplan.project.project_folder import FILE, RULES, TEMPLATES
 from sendplan.project.rule_builder import build_rules
 from sendplan.project.rules import BrokenRule, Rule
 from sendplan.project.rules_file import RuleFiles, read_rules
 from sendplan.project.settings import Settings
-from sendplan.project.settings_file import FILE, read_settings
+from sendplan.project.settings_file import read_settings
 from sendplan.reading.project_file import read_project_file
 from sendplan.reading.source import Document
-
-TEMPLATES = "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +53,6 @@ class Project:
     def rule(self, id_: str) -> Rule | None:
         """The rule of this id."""
         return next((rule for rule in self.rules if rule.id == id_), None)
-
-
-def find_folder(start: Path) -> Path:
-    """The nearest folder from `start` upward that holds a sendplan.yaml.
-
-    Raises UserError when there is none.
-    """
-    for folder in (start, *start.parents):
-        if (folder / FILE).is_file():
-            return folder
-    message = f"there is no {FILE} in this folder or above it"
-    help_ = "run `sendplan init shop` to make a project, or give its folder with --project DIR"
-    raise UserError(Problem("no-project", message, None, help_), Exit.USAGE)
 
 
 def load(folder: Path, *, thorough: bool = False) -> tuple[Project | None, list[Problem]]:
@@ -154,7 +140,7 @@ def _check_skips(settings: Settings, document: Document, known: set[str]) -> Ite
 
 def digest(folder: Path) -> str:
     """Hash of every file that says what is sent: settings, rules, templates."""
-    files = [folder / FILE, *(folder / "rules").glob("*.yaml"), *(folder / TEMPLATES).rglob("*")]
+    files = [folder / FILE, *(folder / RULES).glob("*.yaml"), *(folder / TEMPLATES).rglob("*")]
     hashed = hashlib.sha256()
     for path in sorted(each for each in files if not each.is_dir()):
         name = path.relative_to(folder).as_posix()

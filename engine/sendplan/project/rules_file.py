@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sendplan.problems import Problem
+from sendplan.project.project_folder import RULES
 from sendplan.project.rules import BrokenRule
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
 from sendplan.text import clean
-
-FOLDER = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +56,14 @@ class RuleFiles:
 def read_rules(folder: Path) -> RuleFiles:
     """All rule files of a project, by name; each problem also names the rule that it breaks."""
     files = RuleFiles()
-    for path in sorted((folder / FOLDER).glob("*.yaml")):
+    for path in sorted((folder / RULES).glob("*.yaml")):
         _read_file(path, clean(path.name), files)
     _refuse_doubles(files)
     return files
 
 
 def _read_file(path: Path, name: str, files: RuleFiles) -> None:
-    document, problems = load(path, f"{FOLDER}/{name}", path.parent.parent)
+    document, problems = load(path, f"{RULES}/{name}", path.parent.parent)
     if document is None:
         files.problems += problems
         files.broken.append(BrokenRule(name, problems[0]))

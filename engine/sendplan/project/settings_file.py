@@ -14,6 +14,7 @@ from sendplan.expressions.tokens import KEYWORDS
 from sendplan.fields import Field, FieldType, catalogue, with_own
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import login_section, providers, regions_section, shop_section, windows_section
+from sendplan.project.project_folder import FILE
 from sendplan.project.regions import Region
 from sendplan.project.settings import (
     TRANSACTIONAL,
@@ -37,7 +38,6 @@ from sendplan.store_kinds import HELP, store_kind
 from sendplan.units import Duration, parse_size
 from sendplan.windows import Window
 
-FILE = "sendplan.yaml"
 _NEEDED = {"senders": "from", "holds": "when", "imports": "file"}
 """Without these keys an entry says nothing."""
 _NEEDED_OF_SHOP = {"name", "timezone", "country"}

@@ -23,7 +23,6 @@ from sendplan.scenarios.imported import located_import, read_orders
 from sendplan.scenarios.written_tests import read_test_file
 from sendplan.store.memory import MemoryOrders
 
-FOLDER = Path("fixtures/scenarios")
 FIRST_RETRY = timedelta(minutes=5)
 
 Observer: TypeAlias = Callable[[Decision], None]

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from sendplan import report
 from sendplan.project.project import Project
+from sendplan.project.project_folder import SCENARIOS
 from sendplan.scenarios import play, snapshots
 from sendplan.scenarios.play import Observer, Scenario, ScenarioResult
 from sendplan.scenarios.snapshots import PlanSnapshot, SnapshotResult
@@ -20,7 +21,7 @@ PlayedTest: TypeAlias = ScenarioResult | SnapshotResult
 
 def find(folder: Path, paths: Iterable[Path] = ()) -> Iterator[Path]:
     """The test files of the project in `folder`, or those among `paths` (files and folders), by name."""
-    defaults = (folder / play.FOLDER, folder / snapshots.FOLDER)
+    defaults = (folder / SCENARIOS, folder / snapshots.FOLDER)
     for path in tuple(paths) or tuple(each for each in defaults if each.is_dir()):
         yield from sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
 

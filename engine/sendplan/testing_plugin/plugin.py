@@ -101,7 +101,7 @@ def _project(item: pytest.Item, folder: Path) -> Project:
 
 
 def _folder_of(path: Path) -> Path:
-    from sendplan.project.project import find_folder
+    from sendplan.project.project_folder import find_folder
 
     return find_folder(path.parent)
 

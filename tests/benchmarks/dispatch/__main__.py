@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ENGINE = HERE.parents[2] / "engine"
 MAILS = 2_000
 """Of each contender and round: enough that its start hardly counts."""
-SESSIONS = 4
+SESSIONS = 10
 ROUND_TRIP = 0.02
 """Seconds that the relay adds, there and back together."""
 FAR_MAILS = 600

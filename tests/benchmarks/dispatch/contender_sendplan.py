@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from sendplan.dispatch.delivery import deliver
+from sendplan.dispatch.stopping import Stop
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.project import project as projects
 from sendplan.store import open_reader, open_store
@@ -68,7 +68,7 @@ def main(port: int, mails: int, sessions: int) -> float:
         clock = Clock(NOW, replay=True)
         start = time.perf_counter()
         plan = make_plan(project, open_reader(settings.store, folder, settings.fields, settings.calendar), clock)
-        report = deliver(plan, project, lambda: clock, stop=threading.Event())
+        report = deliver(plan, project, lambda: clock, stop=Stop())
         seconds = time.perf_counter() - start
         assert sum(each.ending == "sent" for each in report.results) == mails, report.results[:3]
         return seconds

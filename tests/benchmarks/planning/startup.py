@@ -18,7 +18,7 @@ COMMANDS = {
     "preview": ("preview", "E-2050/feedback-reminder", *NOW),
     "test": ("test",),
 }
-GOALS = {"--help": 8, "plan": 20}
+GOALS = {"--help": 8, "plan": 16, "check": 20}
 
 
 def startup() -> Iterator[Figure]:

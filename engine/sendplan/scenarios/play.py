@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.importing.conversion import ConversionError, convert
-from sendplan.ledger import History, Record, State
+from sendplan.ledger import ANY_STEP, History, Record, State
 from sendplan.plan import Plan, Reason, Status, parse_key
 from sendplan.planning.planner import Clock, OrderDecisions, decide_order, decide_orders, plan_from, standing_of
 from sendplan.problems import Problem, did_you_mean
@@ -196,7 +196,7 @@ class _Runner:
         self._changes((*path, "change"), step.get("change", {}))
         for key, text in step.get("record", {}).items():
             place = (*path, "record", key)
-            parsed = self._key(place, key)
+            parsed = self._earlier(key) or self._key(place, key)
             if parsed is not None:
                 order, rule, step_id = parsed
                 self.orders.settle(order, (rule, step_id), State.SENT, self._moment(place, str(text)))
@@ -230,6 +230,17 @@ class _Runner:
             self.note(path, f"`{key}` is not a message of this scenario", help_, "unknown-message", key=True)
             return None
         return parsed[0], parsed[1], parsed[2] or ""
+
+    def _earlier(self, key: str) -> _Message | None:
+        """The message of a written key that some rule knows as an earlier one (`formerly`)."""
+        known = {each for rule in self.project.rules for step in rule.written for each in step.keys[1:]}
+        parts = key.split("/")
+        for width in (1, 2):
+            order = "/".join(parts[:-width])
+            rule, step = (*parts[-width:], "")[:2]
+            if order in self.raw and ((rule, step) in known or (rule, ANY_STEP) in known):
+                return order, rule, step
+        return None
 
     def _play(self, path: KeyPath, step: Mapping[str, Any], at: datetime) -> StepResult:
         clock = Clock(at, replay=True)

@@ -22,6 +22,9 @@ from sendplan.store.records import Refusal, RefusedRow, StoredOrder
 Columns: TypeAlias = dict[str, Sequence[Any]]
 """Field → its values in the records of a batch."""
 
+_COUNTED = 1 << 32
+"""Records are told apart by `line * _COUNTED + count`: JSON and XML may have all of them on one line."""
+
 
 @dataclass(slots=True)
 class Storing:
@@ -39,6 +42,8 @@ class Storing:
     """Fields that some record brought."""
     previews: list[Preview] = field(default_factory=list)
     implausible: Implausible = field(init=False)
+    _count: int = 0
+    """Records so far."""
     together: frozenset[str] = frozenset()
     """Fields that another file writes too, so that an empty cell here clears none of them."""
 
@@ -86,15 +91,18 @@ class Storing:
         if self.opened.mapping.asks_rows and any(SEEN in values for values in columns.values()):
             columns = self._first_seen(columns)
         doubtful = self.implausible.look(columns, lines, self.opened.encoded)
-        rows = list(zip(lines, zip(*columns.values(), strict=True), strict=True))
+        numbered = [line * _COUNTED + at for at, line in enumerate(lines, self._count)]
+        self._count += len(lines)
+        rows = list(zip(numbered, zip(*columns.values(), strict=True), strict=True))
         before = self._before(columns)
         refused = self.run.upsert(names, rows, encoded=self.opened.encoded)
         for each in refused:
-            self.opened.bad.note(each.number, [self._refused(each)])
-            self.refused.note(each.id, each.number)
+            line = each.number // _COUNTED
+            self.opened.bad.note(line, [self._refused(each, line)])
+            self.refused.note(each.id, line)
         self.suspicions.refused += len(refused)
         numbers = {each.number for each in refused}
-        stored = [id_ for id_, line in zip(columns["id"], lines, strict=True) if line not in numbers]
+        stored = [id_ for id_, number in zip(columns["id"], numbered, strict=True) if number not in numbers]
         self.run.brought(stored, self.opened.fields, self.opened.file.name, self.together)
         for at in doubtful:
             self.refused.hold((columns["id"][at],), lines[at])
@@ -116,10 +124,10 @@ class Storing:
             return stored.values.get(name, self.at)
         return columns["ordered"][at] if "ordered" in columns else self.at
 
-    def _refused(self, row: RefusedRow) -> BadRow:
+    def _refused(self, row: RefusedRow, line: int) -> BadRow:
         match row.refusal:
             case Refusal.DUPLICATE:
-                message = f"the order `{row.id}` is on line {row.detail} already"
+                message = f"the order `{row.id}` is on line {int(row.detail) // _COUNTED} already"
                 help_ = "keep one of them, or `group` rows that belong together"
                 alike, code = "the order is on an earlier line already", RowCode.DUPLICATE
             case Refusal.ACCOUNT_CHANGED:
@@ -132,7 +140,7 @@ class Storing:
                 alike, code = f"the order is new and has no `{row.detail}`", RowCode.INCOMPLETE
             case _:
                 assert_never(row.refusal)
-        return BadRow(row.number, message, help_, alike=alike, code=code)
+        return BadRow(line, message, help_, alike=alike, code=code)
 
     def _completing(self, field: str) -> str:
         """What to write so that new orders have a field that each must have."""
@@ -155,13 +163,13 @@ class Storing:
     ) -> None:
         if self.dry_run is None:
             return
-        for line, values in rows[: self.dry_run - len(self.previews)]:
-            if line in refused:
+        for number, values in rows[: self.dry_run - len(self.previews)]:
+            if number in refused:
                 continue
             given = dict(zip(names, values, strict=True))
             stored = before.get(given["id"])
             whole = {**(stored.values if stored else {}), **given}
-            self.previews.append(Preview(line, {k: v for k, v in whole.items() if v is not None}, stored))
+            self.previews.append(Preview(number // _COUNTED, {k: v for k, v in whole.items() if v is not None}, stored))
 
 
 def _layouts(columns: Columns, length: int) -> Iterator[tuple[tuple[str, ...], list[int] | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -195,6 +195,25 @@ def test_rows_that_mark_nobody_are_all_counted(shop: Shop) -> None:
     first = shop.store.import_records()[0].refused[0]
     assert "25 bad rows name no order, so none is held for them" in first.message
     assert "--dry-run --format json" in first.message
+
+
+ON_ONE_LINE = {
+    "orders.json": '[{"id": "1001", "account": "web", "ordered": "2026-08-01", "paid": "2026-08-02"}, {"id": "1001", '
+    '"account": "web", "ordered": "2026-08-01", "paid": null}, {"id": "1002", "account": "web", "ordered": '
+    '"2026-08-01", "paid": "2026-08-03"}]',
+    "orders.xml": "<o><e><id>1001</id><account>web</account><ordered>2026-08-01</ordered><paid>2026-08-02</paid></e><e>"
+    "<id>1001</id><account>web</account><ordered>2026-08-01</ordered><paid/></e><e><id>1002</id><account>web</account>"
+    "<ordered>2026-08-01</ordered><paid>2026-08-03</paid></e></o>",
+}
+
+
+@pytest.mark.parametrize(("name", "content"), ON_ONE_LINE.items())
+def test_an_order_twice_on_one_line_is_told_and_costs_no_other(shop: Shop, name: str, content: str) -> None:
+    """Where a file is a single line, an order that comes again does not undo its payment, and the others are taken."""
+    report = shop(content, name)
+    assert (report.inserted, report.bad, list(shop.marks())) == (2, 1, ["1001"])
+    assert "the order `1001` is on line 1 already" in report.problems[0].message
+    assert [each.values["paid"] for each in shop.store.orders()] == [date(2026, 8, 2), date(2026, 8, 3)]
 
 
 # --- values that were read, perhaps wrongly ---

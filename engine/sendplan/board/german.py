@@ -96,6 +96,7 @@ GERMAN: Mapping[str, str] = {
     ),
     "Look at the message": "Nachricht ansehen",
     "Mail to this order goes by what is stored:": "Mail zu dieser Bestellung richtet sich nach dem Gespeicherten:",
+    "mail of class {name}": "Mail der Klasse {name}",
     "Mails": "Mails",
     "Mails by day and rule": "Mails nach Tag und Regel",
     "Mails that left, by day and rule": "Abgegangene Mails nach Tag und Regel",
@@ -126,6 +127,7 @@ GERMAN: Mapping[str, str] = {
     "not for this region": "nicht für diese Region",
     "Not found": "Nicht gefunden",
     "Not possible: {number}": "Nicht möglich: {number}",
+    "not sent": "nicht gesendet",
     "Nothing has happened yet: no mail left.": "Bisher ist nichts geschehen: Es ging keine Mail ab.",
     "Nothing is sent from this store:": "Aus diesem Speicher wird nichts gesendet:",
     "Nothing leaves: the plan holds more mails than `limits.per_run` allows.": (
@@ -298,6 +300,14 @@ GERMAN: Mapping[str, str] = {
     "Your look at it is noted.": "Ihr Blick darauf ist vermerkt.",
     "Your name, as it shall be noted beside what you do": "Ihr Name, wie er neben Ihren Handlungen stehen soll",
     "{first} to {last} of {total}": "{first} bis {last} von {total}",
+    "{number} address": "{number} Adresse",
+    "{number} addresses": "{number} Adressen",
+    "{number} message is not listed: its address is suppressed": (
+        "{number} Nachricht ist nicht aufgeführt: Ihre Adresse ist gesperrt"
+    ),
+    "{number} messages are not listed: their addresses are suppressed": (
+        "{number} Nachrichten sind nicht aufgeführt: Ihre Adressen sind gesperrt"
+    ),
     "{number} do not hold": "{number} stimmen nicht",
     "{number} does not hold": "{number} stimmt nicht",
     "{number} found": "{number} gefunden",

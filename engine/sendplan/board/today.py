@@ -16,7 +16,7 @@ from sendplan.board.board import PER_PAGE, Board, form_of, pages_of, session_of
 from sendplan.board.current import real_time
 from sendplan.board.forecasting import last_days
 from sendplan.comparing.diff import ChangeKind
-from sendplan.ledger import Record
+from sendplan.ledger import EVERY_CLASS, Record
 from sendplan.operating.approving import approve
 from sendplan.operating.by_hand import EVERYTHING
 from sendplan.operating.settling import Selected
@@ -47,6 +47,7 @@ def today(board: Board, request: Request) -> Response:
         missed=Counter(each.rule for each in plan.missed),
         volumes=last_days(board),
         concerns=overview.concerns,
+        every_class=EVERY_CLASS,
         filters=filters,
         rules=sorted(summary["by_rule"]),
         accounts=sorted({entry.account for entry in plan.entries if entry.account}),

@@ -1,6 +1,6 @@
 """The board's words in English, each the key of its German (docs/board.md#languages).
 
-Sentences that the engine itself says, why a message stays or what is wrong in a file, are English in both.
+What is wrong in a file is English in both.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sendplan.board.german import GERMAN
+from sendplan.board.german_reasons import german_reason
 from sendplan.ledger import State
 from sendplan.plan import Reason
 
@@ -27,6 +28,10 @@ class Translator:
     def counted(self, number: int, one: str, many: str, **values: object) -> str:
         """The sentence for one thing, or for none and several, with how many there are as `{number}`."""
         return self(one if number == 1 else many, number=self.number(number), **values)
+
+    def why(self, sentence: str, *reasons: str) -> str:
+        """Why a message that has one of the reasons leaves or stays, as the engine says it in English."""
+        return german_reason(sentence, [Reason(each) for each in reasons]) if self.language == "de" else sentence
 
     def number(self, value: int) -> str:
         """A whole number with the language's mark between thousands."""

@@ -231,3 +231,16 @@ def test_a_plan_is_approved_where_it_is_seen(editor: Browser, folder: Path) -> N
     assert "Approved by" not in editor.get("/").text
     editor.post("/approve", {"form_token": editor.form_token(), "plan": shown[1]})
     assert "Approved by Mia." in editor.get("/").text
+
+
+def test_suppressed_addresses_are_counted(editor: Browser, folder: Path) -> None:
+    """Today says how many mails suppressed addresses keep out, and how many addresses there are, by class."""
+    before = editor.get("/").text
+    assert "suppressed" not in before
+    token = editor.form_token()
+    editor.post("/suppress", {"form_token": token, "order": "E-2055", "class": "", "reason": "asked"})
+    editor.post("/suppress", {"form_token": token, "order": "E-2050", "class": "marketing", "reason": "asked"})
+    page = editor.get("/").text
+    assert "1 message is not listed: its address is suppressed" in page
+    assert "all mail: 1 address" in page
+    assert "mail of class marketing: 1 address" in page

@@ -1,7 +1,7 @@
-"""What `check` said of a project, kept for as long as nothing changed on which it depends (docs/project.md#the-cache).
+"""A project and what `check` said of it, kept for as long as nothing changed on which they depend.
 
-An answer is kept under everything that was read for it: the content of each file, the last commit, this version of
-sendplan, of Python and of its libraries. Whoever doubts the least of it has the project checked anew.
+Both are kept (docs/project.md#the-cache) under everything that was read for them: the content of each file, the last
+commit, this version of sendplan, of Python and of its libraries. In the least doubt the project is read anew.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,6 +24,8 @@ from sendplan.project.project_folder import FILE, RULES, SCENARIOS, TEMPLATES
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+    from sendplan.project.project import Project
+
 _LAYOUT = 1
 """Raised when answers are written in another way."""
 _MOST = 64
@@ -30,9 +33,47 @@ _MOST = 64
 _VARIABLES = ("HOME", "XDG_STATE_HOME")
 
 
+def load(folder: Path) -> tuple[Project | None, list[Problem]]:
+    """A project and everything wrong with it, as `project.load` reads them, without its documents."""
+    name = f"project-{_hashed(folder)}"
+    key = _fingerprint(folder, (FILE, RULES, TEMPLATES))
+    kept = _read_project(name, key) if key is not None else None
+    if kept is not None:
+        return kept
+    from sendplan.project import project as projects
+
+    project, problems = projects.load(folder)
+    if project is None:
+        return None, problems
+    project = replace(project, documents={})
+    files = [each.ca_file for each in project.settings.senders.values() if each.ca_file is not None]
+    states = _states((file, True) for file in files)
+    if key is not None and states is not None and key == _fingerprint(folder, (FILE, RULES, TEMPLATES)):
+        from sendplan import packing
+
+        packed = packing.packed((key, states, project, problems))
+        if packed is not None:
+            user_cache.keep(name, packed, at_most=_MOST)
+    return project, problems
+
+
+def _read_project(name: str, key: str) -> tuple[Project, list[Problem]] | None:
+    from sendplan import packing
+
+    with suppress(OSError):
+        match packing.unpacked(user_cache.read_own(name)):
+            case (kept, states, project, problems) if kept == key and _unchanged(states):
+                return project, problems
+    return None
+
+
+def _hashed(folder: Path) -> str:
+    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]
+
+
 def check(folder: Path) -> list[Problem]:
     """All problems of a project's folder, as `checking.check` finds them."""
-    name = f"check-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]}.json"
+    name = f"check-{_hashed(folder)}.json"
     key = _key(folder)
     kept = _read(name, key) if key is not None else None
     if kept is not None:
@@ -83,10 +124,14 @@ def _key(folder: Path) -> str | None:
         head = git.commit_of(folder, "HEAD")
     except FileNotFoundError:
         head = None
-    given = [_LAYOUT, os.fsdecode(folder), head, *map(os.environ.get, _VARIABLES), *_engine()]
+    return _fingerprint(folder, (FILE, RULES, TEMPLATES, SCENARIOS), head)
+
+
+def _fingerprint(folder: Path, names: tuple[str, ...], *further: str | None) -> str | None:
+    given = [_LAYOUT, os.fsdecode(folder), *further, *map(os.environ.get, _VARIABLES), *_engine()]
     hashed = hashlib.sha256(json.dumps(given).encode())
     try:
-        for name in (FILE, RULES, TEMPLATES, SCENARIOS):
+        for name in names:
             _add(hashed, os.path.join(folder, name))
     except (OSError, _DoubtError):
         return None

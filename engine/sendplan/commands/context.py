@@ -107,11 +107,19 @@ def folder_of(project_dir: Path | None) -> Path:
     return project_dir.resolve()
 
 
-def load_project(project_dir: Path | None) -> tuple[Project, list[Problem]]:
-    """The project and the problems of its broken rules; raises UserError when the settings cannot be used."""
-    from sendplan.project import project as projects
+def load_project(project_dir: Path | None, *, kept: bool = False) -> tuple[Project, list[Problem]]:
+    """The project and the problems of its broken rules; raises UserError when the settings cannot be used.
 
-    project, problems = projects.load(folder_of(project_dir))
+    With `kept`, which is for commands that send and change nothing, as it was read before, where nothing has changed.
+    """
+    if kept:
+        from sendplan import checked
+
+        project, problems = checked.load(folder_of(project_dir))
+    else:
+        from sendplan.project import project as projects
+
+        project, problems = projects.load(folder_of(project_dir))
     if project is None:
         raise UserError(problems)
     return project, problems

@@ -50,7 +50,7 @@ def command(
     """
     if (order is None) is (message is None):
         raise click.UsageError("give an ORDER, or a message with --message KEY")
-    project, _ = load_project(project_dir)
+    project, _ = load_project(project_dir, kept=True)
     reader = reader_of(project)
     if message is not None:
         return _message(project, reader, message, format_)

@@ -34,7 +34,7 @@ def command(
 
     Parts of them are enough, and case does not matter; of several words all must be found.
     """
-    project, _ = load_project(project_dir)
+    project, _ = load_project(project_dir, kept=True)
     calendar = project.settings.calendar
     clock = clock_of(now, calendar)
     # One more than is shown tells whether there are more.

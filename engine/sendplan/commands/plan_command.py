@@ -232,7 +232,7 @@ def command(
     if format_ not in formats:
         what = "--funnel" if funnel else "a plan"
         raise click.UsageError(f"{what} has no format `{format_}`; choose one of {', '.join(formats)}")
-    project, problems = load_project(project_dir)
+    project, problems = load_project(project_dir, kept=True)
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     selected, account = known_rules(project, rules), known_account(project, account)
     orders = ids_found(reader, text) if text is not None else None

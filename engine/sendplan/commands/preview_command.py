@@ -42,7 +42,7 @@ def command(
     """Show the message KEY (ORDER/RULE or ORDER/RULE/STEP) as it would leave, whether or not it is due."""
     if to is not None and (wrong := address_error(to)):
         raise click.UsageError(f"--to: `{to}` is not an e-mail address: {wrong}")
-    project, _ = load_project(project_dir)
+    project, _ = load_project(project_dir, kept=True)
     reader, clock = reader_of(project), clock_of(now, project.settings.calendar)
     shown = preview(project, reader, key, clock)
     if output is not None:

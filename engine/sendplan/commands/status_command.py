@@ -32,7 +32,7 @@ def command(now: str | None, audit: bool, format_: str, project_dir: Path | None
 
     Exit 1 when there is any. Then counts, and the last imports and runs.
     """
-    project, _ = load_project(project_dir)
+    project, _ = load_project(project_dir, kept=True)
     calendar = project.settings.calendar
     if audit:
         _print_acts(reader_of(project).acts(SHOWN_ACTS), calendar, format_)

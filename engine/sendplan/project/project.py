@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sendplan.expressions import ParamValue
 from sendplan.ledger import MessageKey
@@ -14,13 +15,13 @@ from sendplan.plan import Reason
 from sendplan.problems import Problem, did_you_mean
 from sendplan.project import languages
 from sendplan.project.project_folder import FILE, RULES, TEMPLATES
-from sendplan.project.rule_builder import build_rules
 from sendplan.project.rules import BrokenRule, Rule
-from sendplan.project.rules_file import RuleFiles, read_rules
 from sendplan.project.settings import Settings
-from sendplan.project.settings_file import read_settings
 from sendplan.reading.project_file import read_project_file
-from sendplan.reading.source import Document
+
+if TYPE_CHECKING:
+    from sendplan.project.rules_file import RuleFiles
+    from sendplan.reading.source import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Project:
     digest: str
     """Hash of settings, rules and templates."""
     documents: Mapping[str, Document]
-    """The YAML files by shown name, for lint and `ignore` comments."""
+    """The YAML files by shown name, for lint and `ignore` comments; none in a project that was kept as it was read."""
 
     def rules_for(self, account: str) -> tuple[Rule, ...]:
         """The rules with this account's params; the project's own for an unknown account."""
@@ -60,6 +61,11 @@ def load(folder: Path, *, thorough: bool = False) -> tuple[Project | None, list[
 
     There is no project when the settings cannot be used; a broken rule is in `broken`, and the others stand.
     """
+    # A project that was kept as it was read needs none of them.
+    from sendplan.project.rule_builder import build_rules
+    from sendplan.project.rules_file import read_rules
+    from sendplan.project.settings_file import read_settings
+
     settings, document, problems = read_settings(folder, thorough=thorough)
     files = read_rules(folder)
     problems += files.problems
@@ -98,6 +104,8 @@ def _rules_by_account(
     shared: tuple[Rule, ...],
     templates: frozenset[str],
 ) -> tuple[dict[str, tuple[Rule, ...]], list[BrokenRule], list[Problem]]:
+    from sendplan.project.rule_builder import build_rules
+
     by_account: dict[str, tuple[Rule, ...]] = {}
     broken: list[BrokenRule] = []
     problems: list[Problem] = []

@@ -85,8 +85,11 @@ def application(
 
 def _shown(board: Board, page: Page, request: Request) -> Response:
     """A page; nothing for a live one that shows the present state already."""
-    if request.url.path in LIVE and request.headers.get(SEEN) == board.current.seen():
-        return Response(status_code=204)
+    if request.url.path in LIVE:
+        # Noted before the page is made: what changes meanwhile is news again.
+        request.state.seen = board.current.seen()
+        if request.headers.get(SEEN) == request.state.seen:
+            return Response(status_code=204)
     return page(board, request)
 
 

@@ -66,7 +66,7 @@ class Board:
         paused = request.query_params.get("live") == "off"
         here = f"{request.url.path}?{urlencode(query)}"
         return {
-            "shown_state": None if paused else self.current.seen(),
+            "shown_state": None if paused else request.state.seen,
             "live_address": here,
             "paused_address": f"{request.url.path}?{urlencode({**query, 'live': 'off'})}",
         }

@@ -46,6 +46,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+@dataclass(frozen=True, slots=True)
+class LastKnown(Generic[V]):
+    """A computed value, perhaps not of the present state."""
+
+    value: V | None
+    """None before the first one."""
+    is_present: bool
+
+
 class _Kept(Generic[K, V]):
     """One computed value, kept while what it depends on stays the same and it is not too old."""
 
@@ -57,9 +66,29 @@ class _Kept(Generic[K, V]):
     def get(self, key: K, compute: Callable[[], V]) -> V:
         """The value for `key`; only one thread computes it."""
         with self._lock:
-            if self._found is None or self._found[0] != key or time.monotonic() - self._found[1] > self._longest:
-                self._found = (key, time.monotonic(), compute())
-            return self._found[2]
+            found = self._found
+            if found is None or not self._is_fresh(found, key):
+                found = self._found = (key, time.monotonic(), compute())
+            return found[2]
+
+    def latest(self, key: K, compute: Callable[[], V], *, wait: bool) -> LastKnown[V]:
+        """The value for `key`, or without waiting the last one, while another thread computes it."""
+        if wait:
+            return LastKnown(self.get(key, compute), True)
+        found = self._found
+        if found is not None and self._is_fresh(found, key):
+            return LastKnown(found[2], True)
+        if not self._lock.locked():
+            threading.Thread(target=self.get, args=(key, compute), daemon=True).start()
+        return LastKnown(found[2] if found is not None else None, False)
+
+    @property
+    def made(self) -> float:
+        """Another number whenever a value was computed."""
+        return self._found[1] if self._found is not None else 0.0
+
+    def _is_fresh(self, found: tuple[K, float, V], key: K) -> bool:
+        return found[0] == key and time.monotonic() - found[1] <= self._longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +187,7 @@ class Current:
         """Another text whenever a page would show something else."""
         with self.reader() as reader:
             state = (self.files().version, self._commit(), *_state_of(reader))
+        state += (self._difference.made, self._tests.made)
         minute = int(self.clock().now.timestamp() // FRESH_SECONDS)
         return hashlib.sha256(repr((minute, *state)).encode("utf-8", "replace")).hexdigest()[:16]
 
@@ -171,12 +201,12 @@ class Current:
         """Make the plan again at the next look: somebody changed something here."""
         self._overview = _Kept(FRESH_SECONDS)
 
-    def difference(self) -> Difference | UserError:
+    def difference(self, *, wait: bool = True) -> LastKnown[Difference | UserError]:
         """What the files as they are now change beside the last commit, or why that cannot be told."""
         files = self.files()
         with self.reader() as reader:
             key = (files.version, self._commit(), *_state_of(reader))
-        return self._difference.get(key, lambda: self._compared(files.project))
+        return self._difference.latest(key, lambda: self._compared(files.project), wait=wait)
 
     def _compared(self, project: Project) -> Difference | UserError:
         try:
@@ -192,10 +222,10 @@ class Current:
             key = (first, last, files.version, *_state_of(reader))
         return self._forecast.get(key, lambda: forecast(files.project, first, last))
 
-    def failed_tests(self) -> tuple[FailedTest, ...]:
+    def failed_tests(self, *, wait: bool = True) -> LastKnown[tuple[FailedTest, ...]]:
         """The project's scenarios and snapshots that do not hold."""
         files = self.files()
-        return self._tests.get(files.version, lambda: tuple(_failed(files.project, self.folder)))
+        return self._tests.latest(files.version, lambda: tuple(_failed(files.project, self.folder)), wait=wait)
 
 
 def _failed(project: Project, folder: Path) -> Iterator[FailedTest]:

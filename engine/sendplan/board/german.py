@@ -31,6 +31,10 @@ GERMAN: Mapping[str, str] = {
     "As of {time} ({zone})": "Stand {time} ({zone})",
     "Back": "Zurück",
     "Before": "Vorher",
+    "Being compared. Until then, what the files changed before:": (
+        "Wird gerade verglichen. Bis dahin, was die Dateien zuvor änderten:"
+    ),
+    "Being played. Until then, what held before:": "Werden gerade durchgespielt. Bis dahin, was zuvor stimmte:",
     "buyer suppressed": "Käufer gesperrt",
     "By day": "Nach Tag",
     "by hand": "von Hand",

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sendplan.board.board import Board
+from sendplan.board.guard import SEEN
 from sendplan.comparing.diff import ChangeKind
 from sendplan.problems import UserError
 from sendplan.project.project_folder import FILE
@@ -20,8 +21,9 @@ _MOST_CHANGES = 10
 
 
 def rules(board: Board, request: Request) -> Response:
-    """Every rule and file, with what is wrong."""
-    files, difference = board.current.files(), board.current.difference()
+    """Every rule and file, with what is wrong; a page that looks for news gets the problems first."""
+    files, wait = board.current.files(), SEEN not in request.headers
+    difference, failed = board.current.difference(wait=wait), board.current.failed_tests(wait=wait)
     wrong: dict[str, int] = {}
     for problem in files.problems:
         if problem.span is not None:
@@ -32,17 +34,19 @@ def rules(board: Board, request: Request) -> Response:
         rules=files.project.rules,
         problems=sorted(files.problems, key=lambda each: (not each.is_error, str(each.span))),
         names=_names(board),
-        difference=None if isinstance(difference, UserError) else difference,
+        difference=None if isinstance(difference.value, UserError) else difference.value,
+        is_compared=difference.is_present,
         kinds=list(ChangeKind),
         most=_MOST_CHANGES,
-        failed=board.current.failed_tests(),
+        failed=failed.value,
+        is_played=failed.is_present,
         wrong=wrong,
     )
 
 
 def tests(board: Board, request: Request) -> Response:
     """The scenarios and snapshots that do not hold; they are played when this is asked for."""
-    return board.page(request, "tests.html", failed=board.current.failed_tests())
+    return board.page(request, "tests.html", failed=board.current.failed_tests().value)
 
 
 def file(board: Board, request: Request) -> Response:

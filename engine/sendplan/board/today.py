@@ -15,6 +15,7 @@ from sendplan.board.acting import state_of, targets
 from sendplan.board.board import PER_PAGE, Board, form_of, pages_of, session_of
 from sendplan.board.current import real_time
 from sendplan.board.forecasting import last_days
+from sendplan.board.guard import SEEN
 from sendplan.comparing.diff import ChangeKind
 from sendplan.ledger import EVERY_CLASS, Record
 from sendplan.operating.approving import approve
@@ -163,10 +164,17 @@ def acts(board: Board, request: Request) -> Response:
 
 def changes(board: Board, request: Request) -> Response:
     """What the files as they are now add, drop, move and change among today's mails, beside the last commit."""
-    found = board.current.difference()
-    if isinstance(found, UserError):
+    latest = board.current.difference(wait=SEEN not in request.headers)
+    found = latest.value
+    if found is None or isinstance(found, UserError):
+        problems = found.problems if found else ()
         return board.page(
-            request, "changes.html", problems=found.problems, difference=None, overview=board.current.overview()
+            request,
+            "changes.html",
+            problems=problems,
+            difference=None,
+            is_compared=latest.is_present,
+            overview=board.current.overview(),
         )
     kind, rule = (request.query_params.get(name, "") for name in ("kind", "rule"))
     listed = [
@@ -177,6 +185,7 @@ def changes(board: Board, request: Request) -> Response:
         request,
         "changes.html",
         difference=found,
+        is_compared=latest.is_present,
         overview=board.current.overview(),
         problems=(),
         kinds=list(ChangeKind),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import re
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
-from board_browser import Browser, browser
+from board_browser import Answer, Browser, browser
 
 import sendplan
-from sendplan.board import words
+from sendplan.board import current, words
 from sendplan.board.board import FOLDER, PER_PAGE
+from sendplan.board.current import Current
 from sendplan.board.german import GERMAN
 from sendplan.plan import Reason
 
@@ -244,3 +247,54 @@ def test_suppressed_addresses_are_counted(editor: Browser, folder: Path) -> None
     assert "1 message is not listed: its address is suppressed" in page
     assert "all mail: 1 address" in page
     assert "mail of class marketing: 1 address" in page
+
+
+def test_problems_show_before_what_takes_longer(editor: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that looks for news shows the problems of a saved file at once, with the last comparison and scenarios,
+    and is news again when the present ones are there."""
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "before"]):
+        subprocess.run([*git, *command], check=True)
+    assert "All scenarios hold" in editor.get("/rules").text
+    may_end, begun = threading.Event(), threading.Event()
+    compared, failed = Current._compared, current._failed
+
+    def slowly(*given: object) -> object:
+        begun.set()
+        assert may_end.wait(60)
+        return compared(*given)  # type: ignore[arg-type]
+
+    def played(*given: object) -> object:
+        assert may_end.wait(60)
+        return failed(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Current, "_compared", slowly)
+    monkeypatch.setattr(current, "_failed", played)
+    settings = folder / "sendplan.yaml"
+    text = settings.read_text(encoding="utf-8").replace("feedback_wait: 7 days", "feedback_wait: 10 days")
+    settings.write_text(text + "\nsurprise: 1\n", encoding="utf-8")
+    first = editor.get("/rules", x_seen="another")
+    assert "surprise" in first.text
+    assert "Being compared" in first.text
+    assert "Being played" in first.text
+    assert begun.wait(60)
+    settings.write_text(text, encoding="utf-8")
+    shown = state_shown(editor.get("/rules", x_seen="another"))
+    assert editor.get("/rules", x_seen=shown).status == 204, "nothing new yet"
+    may_end.set()
+    for _ in range(600):
+        answer = editor.get("/rules", x_seen=shown)
+        if answer.status == 200:
+            shown = state_shown(answer)
+            if "Being" not in answer.text:
+                break
+        time.sleep(0.1)
+    assert "E-2050/feedback-reminder moved" in answer.text
+    assert "does not hold" in answer.text or "do not hold" in answer.text
+
+
+def state_shown(answer: Answer) -> str:
+    """What a live page says that it shows."""
+    found = re.search(r'"X-Seen": "(\w+)"', answer.body)
+    assert found is not None
+    return found[1]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sendplan.api.acting import Acting
-from sendplan.api.opened import ProblemsError, When, real_time
+from sendplan.api.opened import ProblemsError, When, check_plan, real_time
 from sendplan.plan import Plan
 from sendplan.problems import Problem
 
@@ -103,6 +103,8 @@ def diff_plans(old: Plan, new: Plan) -> Difference:
     """What a newer plan adds, drops, moves and changes beside an older one, like `sendplan diff OLD NEW`."""
     from sendplan.comparing.difference import of_plans
 
+    check_plan(old)
+    check_plan(new)
     return of_plans(old, new)
 
 
@@ -134,7 +136,7 @@ class OpenProject(Acting):
         from sendplan.planning.lookup import known_account, known_rules
         from sendplan.planning.planner import make_plan
 
-        wanted = known_rules(self._project, tuple(rules)) if rules is not None else None
+        wanted = known_rules(self._project, rules) if rules is not None else None
         with self._reader() as reader:
             return make_plan(
                 self._project,
@@ -183,7 +185,7 @@ class OpenProject(Acting):
         """
         from sendplan.planning.lookup import decided_orders, known_rules
 
-        wanted = known_rules(self._project, tuple(rules)) if rules is not None else None
+        wanted = known_rules(self._project, rules) if rules is not None else None
         with self._reader() as reader:
             decided = decided_orders(self._project, reader, order, self._clock(now), wanted)
         return tuple(explained for each in decided for explained in self._explained(each))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendplan.api.opened import Opened, ProblemsError, When, real_time
+from sendplan.api.opened import Opened, ProblemsError, When, check_plan, real_time
 from sendplan.problems import unknown_name
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Acting(Opened):
         from sendplan.operating.approving import check_approved
         from sendplan.planning.plan_file import check_fresh
 
+        check_plan(plan)
         clock = self._clock(now)
         check_fresh(plan, self._project, clock.now)
         check_brake(plan, self._project, approve)
@@ -160,6 +161,7 @@ class Acting(Opened):
         from sendplan.operating.by_hand import user_name
         from sendplan.planning.plan_file import check_fresh
 
+        check_plan(plan)
         check_fresh(plan, self._project, self._clock(now).now)
         with self._store() as store:
             return approve(store, plan, user_name(), real_time())

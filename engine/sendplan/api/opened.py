@@ -19,7 +19,15 @@ ProblemsError = UserError
 """Raised for whatever a user can put right; `.problems` say what, where, and what to write instead."""
 
 When: TypeAlias = "str | datetime | None"
-"""A time: ISO 8601 text (the shop's zone without an offset), an aware datetime, or None for the clock."""
+"""A time: ISO 8601 text or a datetime (the shop's zone without an offset), or None for the clock."""
+
+
+def check_plan(plan: object) -> None:
+    """Raises TypeError for anything but a plan, such as the path of its file."""
+    from sendplan.plan import Plan
+
+    if not isinstance(plan, Plan):
+        raise TypeError(f"a Plan is needed here, not {plan!r}; `sendplan.read_plan(path)` reads one from its file")
 
 
 class Opened:
@@ -52,12 +60,24 @@ class Opened:
         real = real_time()
         if now is None:
             return Clock(real)
-        moment = self._project.settings.calendar.parse(now) if isinstance(now, str) else now.astimezone(UTC)
+        moment = self._moment(now)
         if moment is None:
             help_ = "write 2026-08-22 or 2026-08-22 12:00"
             problem = Problem("wrong-value", f"`{now}` is not a valid time", None, help_)
             raise ProblemsError(problem, Exit.USAGE)
         return Clock(moment, replay=moment < real)
+
+    def _moment(self, now: str | datetime) -> datetime | None:
+        """The instant (UTC); None for a text that is none. Raises TypeError."""
+        calendar = self._project.settings.calendar
+        match now:
+            case str():
+                return calendar.parse(now)
+            case datetime(tzinfo=None):
+                return calendar.localize(now)
+            case datetime():
+                return now.astimezone(UTC)
+        raise TypeError(f"a time is a text such as '2026-08-22 12:00' or a datetime, not {now!r}")
 
     @contextmanager
     def _reader(self) -> Iterator[Reader]:

@@ -109,8 +109,11 @@ def unknown_key(project: Project, key: str) -> UserError:
 
 
 def known_rules(project: Project, names: Iterable[str]) -> frozenset[str] | None:
-    """The rules of these names, None for no name; raises UserError for one that does not exist."""
-    wanted = frozenset(names)
+    """The rules of these names, None for no name; raises UserError for one that does not exist.
+
+    One text is one name, not its letters.
+    """
+    wanted = frozenset((names,) if isinstance(names, str) else names)
     known = {rule.id for rule in project.rules} | {each.id for each in project.broken}
     unknown = sorted(wanted - known)
     if unknown:

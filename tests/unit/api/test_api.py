@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,32 @@ def test_wrong_names_and_times_are_problems(shop: sendplan.OpenProject, call: ob
     assert callable(call)
     with pytest.raises(sendplan.ProblemsError):
         call(shop)
+
+
+A_PATH: Any = "old.json"
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda shop: shop.plan(5), "a time is a text"),
+        (lambda shop: shop.send("plan.json"), "sendplan.read_plan"),
+        (lambda shop: shop.approve(None), "a Plan is needed here"),
+        (lambda shop: sendplan.diff_plans(A_PATH, shop.plan(MONDAY)), "not 'old.json'"),
+    ],
+)
+def test_what_is_of_another_type_says_what_is_needed(shop: sendplan.OpenProject, call: object, told: str) -> None:
+    """A path in place of a plan, or a number in place of a time, is a TypeError that says what to write."""
+    assert callable(call)
+    with pytest.raises(TypeError, match=told):
+        call(shop)
+
+
+def test_one_rule_may_be_named_alone_and_a_time_is_the_shops(shop: sendplan.OpenProject) -> None:
+    """`rules="dunning"` is one rule, and a datetime without an offset is in the shop's zone."""
+    alone = shop.plan("2026-08-24 12:00", rules="feedback-reminder")
+    assert {each.rule for each in alone.entries} == {"feedback-reminder"}
+    assert shop.plan(datetime(2026, 8, 24, 12, 0), rules=["feedback-reminder"]).id == alone.id
 
 
 def test_explanations_and_previews_say_what_the_commands_say(shop: sendplan.OpenProject) -> None:

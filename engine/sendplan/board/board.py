@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,12 @@ class Board:
             "can_act": session is not None and not self.read_only,
         }
         return HTMLResponse(_environment().get_template(template).render(common | live | values), status)
+
+    def wait_for(self, request: Request, *results: Callable[[], object]) -> None:
+        """Have these results made before a live page is, and note again what it shows: they are no news to it."""
+        for result in results:
+            result()
+        request.state.seen = self.current.seen()
 
     def _live(self, request: Request) -> dict[str, str | None]:
         """What a live page asks for again, and how it pauses."""

@@ -22,8 +22,10 @@ _MOST_CHANGES = 10
 
 def rules(board: Board, request: Request) -> Response:
     """Every rule and file, with what is wrong; a page that looks for news gets the problems first."""
-    files, wait = board.current.files(), SEEN not in request.headers
-    difference, failed = board.current.difference(wait=wait), board.current.failed_tests(wait=wait)
+    if SEEN not in request.headers:
+        board.wait_for(request, board.current.difference, board.current.failed_tests)
+    files = board.current.files()
+    difference, failed = board.current.difference(wait=False), board.current.failed_tests(wait=False)
     wrong: dict[str, int] = {}
     for problem in files.problems:
         if problem.span is not None:

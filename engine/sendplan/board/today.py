@@ -164,7 +164,9 @@ def acts(board: Board, request: Request) -> Response:
 
 def changes(board: Board, request: Request) -> Response:
     """What the files as they are now add, drop, move and change among today's mails, beside the last commit."""
-    latest = board.current.difference(wait=SEEN not in request.headers)
+    if SEEN not in request.headers:
+        board.wait_for(request, board.current.difference)
+    latest = board.current.difference(wait=False)
     found = latest.value
     if found is None or isinstance(found, UserError):
         problems = found.problems if found else ()

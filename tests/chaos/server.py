@@ -6,6 +6,7 @@ It appends each mail's recipient to its log before it answers, so that the log i
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -116,7 +117,11 @@ class Server:
 
     def __init__(self, log: Path) -> None:
         self.log = log
-        self.port = 0
+        self._reserved = socket.socket()
+        """Bound and never listening, so that nobody else gets the port while the server is down."""
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind((Sink.host, 0))
+        self.port = int(self._reserved.getsockname()[1])
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, fault: str = "none") -> None:
@@ -126,7 +131,9 @@ class Server:
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
             assert self._process.stdout is not None
-            self.port = int(self._process.stdout.readline())
+            if self._process.stdout.readline() != f"{self.port}\n":
+                errors.seek(0)
+                raise RuntimeError(errors.read().decode())
 
     def stop(self) -> None:
         """End the process, and wait for it."""

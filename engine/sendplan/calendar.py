@@ -6,12 +6,13 @@ The only module that converts between dates and instants.
 from __future__ import annotations
 
 import calendar as months
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
+from sendplan.dataclass import dataclass
 from sendplan.fields import Moment
 from sendplan.holiday_tables import public_holidays
 from sendplan.units import Counting, Duration

@@ -6,7 +6,7 @@ See docs/project.md#orders.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +14,7 @@ from functools import cache
 from typing import TypeAlias
 
 from sendplan import resources
+from sendplan.dataclass import dataclass
 
 Moment: TypeAlias = date | datetime
 """A bare date (that local day of the shop) or an instant (aware, UTC)."""

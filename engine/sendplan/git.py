@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from sendplan.dataclass import dataclass
 
 FILE, LINK = "100", "120000"
 """How the modes of files (100644, 100755) begin, and the mode of symbolic links."""

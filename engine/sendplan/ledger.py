@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeAlias
+
+from sendplan.dataclass import dataclass
 
 MessageKey: TypeAlias = tuple[str, str]
 """(rule id, step id) within one order; the step id is empty for a rule without a ladder."""

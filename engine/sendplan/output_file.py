@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -76,7 +75,7 @@ def replaced(path: Path, is_ours: Callable[[Path], bool], title: str) -> Iterato
     path = path.resolve()
     if path.exists() and path.stat().st_size and not is_ours(path):
         raise _other_file(f"`{path}` is not a {title} that sendplan has written: it is left as it is")
-    fresh = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
+    fresh = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}")
     try:
         os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         yield fresh

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import StrEnum
 from functools import lru_cache
 from json.encoder import encode_basestring as _string
@@ -17,6 +17,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, assert_never
 
 from sendplan import plan_text
+from sendplan.dataclass import dataclass
 from sendplan.text import counted, minute
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
+
+from sendplan.dataclass import dataclass
 
 _FRAME_WIDTH = 120
 """Of a longer line the frame shows only this many characters around the place."""

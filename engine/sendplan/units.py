@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple
+
+from sendplan.dataclass import dataclass
 
 
 class Unit(StrEnum):

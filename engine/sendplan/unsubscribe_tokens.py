@@ -9,7 +9,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
+
+from sendplan.dataclass import dataclass
 
 EVERY_REQUIRED = "*"
 """As a token's class: every class with `unsubscribe: required`."""

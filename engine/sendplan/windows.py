@@ -6,12 +6,12 @@ docs/project.md#classes-windows-holds
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from sendplan.calendar import Calendar
 from sendplan.cron import cron_names_day
+from sendplan.dataclass import dataclass
 
 _DAYS_AHEAD = 366 * 3
 """How far a window's next opening is searched; one that opens later counts as never."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sendplan.api.acting import Acting
 from sendplan.api.opened import ProblemsError, When, check_plan, real_time
+from sendplan.dataclass import dataclass
 from sendplan.plan import Plan
 from sendplan.problems import Problem
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from sendplan.board.board import PER_PAGE, Board, form_of, session_of
 from sendplan.board.current import real_time
 from sendplan.board.orders import order_page
 from sendplan.board.words import marked as _
+from sendplan.dataclass import dataclass
 from sendplan.ledger import EVERY_CLASS, MessageKey, Record, SnoozeSubject, State
 from sendplan.operating.by_hand import BY_HAND, EVERYTHING, Person
 from sendplan.operating.overview import unsettled_of

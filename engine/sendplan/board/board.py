@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from sendplan.board.current import Current
 from sendplan.board.guard import Addresses
 from sendplan.board.sessions import Sessions, Visitor
 from sendplan.board.words import ACT_WORDS, REASON_WORDS, STATE_WORDS, STATUS_WORDS, translator
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem
 from sendplan.simulation.simulation_page import figure
 from sendplan.text import clean, minute, readable

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -18,6 +17,7 @@ from typing import Generic, TypeVar
 from sendplan.checking import check
 from sendplan.comparing.difference import Difference, of_rules
 from sendplan.comparing.revisions import project_at
+from sendplan.dataclass import dataclass
 from sendplan.git import commit_of
 from sendplan.operating.overview import Overview, overview_of
 from sendplan.planning.planner import Clock

@@ -6,7 +6,6 @@ Each refusal is described in docs/board.md#safety and has a test that attacks it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sendplan.board.sessions import Sessions, Visitor, as_name, same
+from sendplan.dataclass import dataclass
 
 LONGEST_FORM = 200_000
 """Bytes; more than any form of the board."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -13,6 +12,7 @@ from sendplan.board.board import Board
 from sendplan.board.current import Current
 from sendplan.board.guard import MAIL_POLICY
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.deciding.facts import Facts
 from sendplan.ledger import History, MessageKey, Move, SnoozeSubject
 from sendplan.mail.preview import MessagePreview, preview

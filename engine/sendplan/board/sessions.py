@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from hmac import compare_digest
+
+from sendplan.dataclass import dataclass
 
 IDLE_SECONDS = 2 * 3600.0
 """A session ends when nobody used it for so long."""

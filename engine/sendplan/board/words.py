@@ -6,10 +6,10 @@ What is wrong in a file is English in both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sendplan.board.german import GERMAN
 from sendplan.board.german_reasons import german_reason
+from sendplan.dataclass import dataclass
 from sendplan.ledger import State
 from sendplan.plan import Reason
 

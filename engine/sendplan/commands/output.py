@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -17,6 +16,7 @@ from unicodedata import combining, east_asian_width
 import click
 
 from sendplan.addresses import mask_all
+from sendplan.dataclass import dataclass
 from sendplan.events import emit, json_only
 from sendplan.problems import Problem
 from sendplan.text import clean

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from sendplan.commands.reading import import_json, print_import
 from sendplan.commands.sending import deliver_with_progress, print_report, report_json
 from sendplan.commands.watching import Watchers, metrics_options, watching
 from sendplan.cron import firings
+from sendplan.dataclass import dataclass
 from sendplan.dispatch.stopping import Stop, interruptible, stopping
 from sendplan.operating.imports import SourceImport, failures
 from sendplan.operating.running import prepare, read_files, read_returned, ready, takes_on

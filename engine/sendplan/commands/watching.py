@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,7 @@ import click
 
 from sendplan.commands.context import store_for
 from sendplan.commands.output import warn
+from sendplan.dataclass import dataclass
 from sendplan.planning.planner import Clock
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 from sendplan.comparing.sent_again import RuleSet, sent_again
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.plan import Entry, Plan, Reason
 from sendplan.planning.planner import Clock, decide_orders, make_plan

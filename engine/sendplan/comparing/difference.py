@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from sendplan.comparing import diff_report
 from sendplan.comparing.diff import Change, Diff, compare, compare_rules
 from sendplan.comparing.revisions import broken_there
+from sendplan.dataclass import dataclass
 from sendplan.plan import Plan
 from sendplan.planning.planner import Clock
 from sendplan.project.project import Project

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.ledger import ANY_STEP, MessageKey, Record, State
 from sendplan.plan import STATUS_OF, Reason

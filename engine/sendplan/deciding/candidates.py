@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.deciding.narrowing import BY_ACCOUNT, BY_LAST_EVENT, Index, Narrowing, everything, narrowings
 from sendplan.expressions import Expression, ParamValue, stored_fields

@@ -6,10 +6,11 @@ See docs/language.md#reasons.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.facts import Facts
 from sendplan.expressions import Expression, Seen, Sent, Traced
 from sendplan.fields import Moment, Value

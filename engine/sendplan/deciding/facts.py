@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.fields import EVENTS, OPEN_AMOUNT, Value, catalogue
 from sendplan.project.settings import Settings
 

@@ -6,10 +6,11 @@ Cost follows what is due, not what is stored (docs/architecture.md#rules). The i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.region_bounds import in_regions, unknown_region
 from sendplan.deciding.timing import MISSED_FOR, earliest_day
 from sendplan.expressions.bounds import (

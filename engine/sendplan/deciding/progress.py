@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from sendplan.dataclass import dataclass
 from sendplan.ledger import History, Record, State
 from sendplan.project.rules import Rule, Step
 

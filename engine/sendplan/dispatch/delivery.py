@@ -7,12 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.candidates import closure
 from sendplan.dispatch import (
     Compose,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sendplan.dataclass import dataclass
 from sendplan.dispatch.model import Cause, Ending, Pauses, Result, Verdict
 from sendplan.events import emit
 from sendplan.mail.dialing import Timeouts

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sendplan.dataclass import dataclass
 from sendplan.plan import Reason
 from sendplan.problems import Exit
 from sendplan.project.settings import TRANSACTIONAL

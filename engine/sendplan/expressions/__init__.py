@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.evaluate import Environment, Evaluated, Meaning, Missing, Seen, Traced, condition, meaning
 from sendplan.expressions.evaluate import traced as _traced
 from sendplan.expressions.evaluate import undecided as _undecided

@@ -8,10 +8,11 @@ met, but for `Absent`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
+
+from sendplan.dataclass import dataclass
 
 Constant: TypeAlias = str | int | Decimal | bool | datetime
 """Of a moment always an instant (aware, UTC): a bare date counts from its local start."""

@@ -6,9 +6,10 @@ The tree of the one grammar becomes one whose columns are converted where they a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.cursor import Mistake
 from sendplan.expressions.elements import (
     Arithmetic,

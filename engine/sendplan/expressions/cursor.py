@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.tokens import FOREIGN, KEYWORDS, Token, token_at
 
 MAX_PARTS = 20_000

@@ -6,11 +6,11 @@ Only the trees that `columns.py` makes hold these nodes; everything else is eval
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from operator import add, mul, sub, truediv
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.evaluate import (
     Environment,
     Evaluated,

@@ -6,13 +6,14 @@ See docs/language.md#what-is-missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, TypeAlias
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.expressions.nodes import (
     Add,
     And,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.columns import Paths
 from sendplan.expressions.nodes import Call, Column, Conditional, FieldRef, Get, Node, Where, children
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.ledger import MessageKey
 from sendplan.units import Duration
 

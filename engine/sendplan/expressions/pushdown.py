@@ -7,12 +7,13 @@ said in columns is left out, and the interpreter decides (docs/architecture.md#r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.expressions.bounds import (
     ALWAYS,
     NEVER,

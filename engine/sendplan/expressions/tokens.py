@@ -6,7 +6,8 @@ See docs/language.md#operators.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from sendplan.dataclass import dataclass
 
 KEYWORDS = frozenset(
     {"and", "or", "not", "in", "has", "is", "set", "if", "else", "max", "min", "sent", "params", "true", "false"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal, InvalidOperation
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.cursor import Mistake
 from sendplan.expressions.nodes import (
     Add,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from sendplan.addresses import mask_all
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import Help, said
 from sendplan.fields import Field, FieldType
 from sendplan.importing.conversion import Notation

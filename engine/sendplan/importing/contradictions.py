@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import elements, scalar
 from sendplan.fields import Field, FieldType
 from sendplan.importing.bad_rows import AlikeRows

@@ -9,12 +9,12 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache, partial
 from typing import TypeAlias, assert_never
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.fields import Field, FieldType, Value
 from sendplan.importing.dates import ISO, moment_reader
 from sendplan.importing.mistakes import ConversionError

@@ -11,10 +11,10 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, Span, UserError
 
 LONGEST_LINE = 1_000

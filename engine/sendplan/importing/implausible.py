@@ -6,11 +6,12 @@ See docs/mapping.md#told.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.fields import EVENTS, FieldType, catalogue
 from sendplan.importing.files import OrderFile
 from sendplan.problems import Problem, Severity

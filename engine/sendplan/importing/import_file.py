@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.bad_rows import BadRow, RowCode
 from sendplan.importing.contradictions import contradictions
 from sendplan.importing.conversion import Notation, converter

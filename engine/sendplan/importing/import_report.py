@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from sendplan.dataclass import dataclass
 from sendplan.fields import Value
 from sendplan.importing.bad_rows import RowCode
 from sendplan.problems import Problem

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.columns import Paths
 from sendplan.expressions.evaluate import Meaning
 from sendplan.fields import Field, FieldType, Value

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.columns import Paths
 from sendplan.importing.files import OrderFile
 from sendplan.importing.mapping import FileMapping, importable

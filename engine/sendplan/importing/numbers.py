@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.mistakes import ConversionError
 
 NumberReader: TypeAlias = Callable[[object], Decimal | None]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.bad_rows import BadRow, BadRows, RowCode
 from sendplan.importing.files import OrderFile
 from sendplan.importing.grouping import Named, groups

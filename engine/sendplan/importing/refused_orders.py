@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.bad_rows import BadRow, RowCode
 from sendplan.importing.opened_file import OpenedFile
 from sendplan.importing.shapes import RawOrder

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import BadValue
 from sendplan.expressions.evaluate import Meaning
 from sendplan.importing.bad_rows import BadRow, BadRows, RowCode

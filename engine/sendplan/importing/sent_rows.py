@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.fields import Field, FieldType
 from sendplan.importing.bad_rows import BadRow
 from sendplan.importing.conversion import Notation, converter

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import filled
 from sendplan.expressions.evaluate import Environment
 from sendplan.importing.tables import OddRow

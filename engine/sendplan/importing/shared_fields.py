@@ -6,11 +6,12 @@ docs/mapping.md#payments says what that means for stored values and for freshnes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.files import OrderFile
 from sendplan.importing.mapping import ConstantSource, FileMapping, importable
 from sendplan.importing.tables import Table, TableLayout

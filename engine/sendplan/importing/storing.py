@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, TypeAlias, assert_never
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import SEEN
 from sendplan.importing.bad_rows import BadRow, RowCode
 from sendplan.importing.implausible import Implausible

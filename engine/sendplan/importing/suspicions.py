@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.mapping import ConstantSource, FieldSource, importable
 from sendplan.importing.opened_file import OpenedFile
 from sendplan.importing.shapes import ABSENT, RawOrder

@@ -6,12 +6,13 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import ErrorCell
 from sendplan.importing.files import OrderFile
 from sendplan.importing.numbers import from_float

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import SEEN, BadValue, ErrorCell, elements, filled, scalar, within
 from sendplan.expressions.evaluate import Environment, Missing
 from sendplan.fields import Field, FieldType, decimal_text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sendplan import resources
+from sendplan.dataclass import dataclass
 from sendplan.fields import Field
 from sendplan.project.languages import template_names
 from sendplan.project.project import Project

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +17,7 @@ from pygls.lsp.server import LanguageServer
 
 from sendplan import ProblemsError, __version__, open_project
 from sendplan.checking import check
+from sendplan.dataclass import dataclass
 from sendplan.language_server.names import Name, NameKind, names_of
 from sendplan.language_server.places import kinds_at, typed, word_at
 from sendplan.plan import Status
@@ -38,7 +39,7 @@ _KINDS = {
 _STATUS_SAID = {Status.SEND: "would leave now", Status.LATER: "later", Status.HELD: "held", Status.ERROR: "in error"}
 
 
-@dataclass
+@dataclass(slots=True)
 class EditedProject:
     """What the server knows of one project."""
 

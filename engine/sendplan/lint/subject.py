@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions import ParamValue
 from sendplan.lint.committed import committed_files
 from sendplan.problems import Problem, Severity, Span

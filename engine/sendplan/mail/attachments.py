@@ -10,13 +10,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email import base64mime, quoprimime
 from email.utils import quote
 from mimetypes import MimeTypes
 from pathlib import Path
 from urllib.parse import quote as percent_encoded
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, UserError
 
 _LINE = 57

@@ -8,9 +8,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.mail.credentials import read_secret
 from sendplan.mail.dialing import SmtpError, Trouble
 from sendplan.mail.replies import Phase

@@ -11,11 +11,11 @@ import email.policy
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.message import Message
 from email.utils import parseaddr
 
 from sendplan.addresses import mask_all
+from sendplan.dataclass import dataclass
 from sendplan.ledger import BounceKind
 
 READ_BYTES = 256 * 1024

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import formatdate, make_msgid
 from typing import assert_never
 
+from sendplan.dataclass import dataclass
 from sendplan.mail.advice import advice_on, use_oauth2
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message, mailbox

@@ -12,12 +12,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from sendplan.dataclass import dataclass
 from sendplan.mail.replies import Phase, Reply
 from sendplan.mail.scoping import scope
 from sendplan.scopes import Scope

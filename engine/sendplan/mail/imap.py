@@ -8,13 +8,13 @@ from __future__ import annotations
 import imaplib
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
 from imap_tools.errors import ImapToolsError
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, UserError
 from sendplan.project.settings import BounceMailbox
 

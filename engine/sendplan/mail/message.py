@@ -13,12 +13,12 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from email import base64mime, quoprimime
 from email.utils import format_datetime, make_msgid, quote
 from typing import TYPE_CHECKING
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, UserError
 from sendplan.project.settings import Account, Sender
 

@@ -14,9 +14,10 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from sendplan.dataclass import dataclass
 from sendplan.events import emit
 from sendplan.mail.authorities import Granted, account_of, renewed
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble, reason_of

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sendplan.addresses import mailbox
+from sendplan.dataclass import dataclass
 from sendplan.deciding.facts import Facts
 from sendplan.mail.attachments import Attachment
 from sendplan.mail.compose import compose, templates_of

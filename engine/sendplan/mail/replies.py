@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias
 
 from sendplan.addresses import mask_all
+from sendplan.dataclass import dataclass
 from sendplan.text import one_line
 
 EnhancedCode: TypeAlias = tuple[int, int, int]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.mail.attachments import AttachmentError
 from sendplan.mail.connection import Connection
 from sendplan.mail.dialing import SmtpError, Timeouts, Trouble

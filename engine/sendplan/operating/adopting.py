@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
+from sendplan.dataclass import dataclass
 from sendplan.plan import Entry, Status
 from sendplan.planning.planner import Clock, make_plan
 from sendplan.project.project import Project

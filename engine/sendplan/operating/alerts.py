@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.dispatch.model import CAUSES
 from sendplan.events import emit
 from sendplan.mail.dialing import SmtpError, Timeouts

@@ -6,10 +6,10 @@ The notes are what `sendplan status --audit` prints (docs/commands.md#sendplan-s
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sendplan.addresses import masked
+from sendplan.dataclass import dataclass
 from sendplan.dispatch import recover
 from sendplan.ledger import EVERY_CLASS, MessageKey, Snooze, SnoozeSubject
 from sendplan.operating.settling import Settled, Verb, settle

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sendplan.addresses import mailbox
+from sendplan.dataclass import dataclass
 from sendplan.deciding.facts import facts_of
 from sendplan.fields import Value
 from sendplan.ledger import Snooze, State

@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from sendplan.dataclass import dataclass
 from sendplan.dispatch import DispatchReport, run
 from sendplan.dispatch.delivery import check_clock, take_part
 from sendplan.dispatch.run import owner
@@ -27,7 +28,7 @@ _RENEWAL_SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0
 
 
-@dataclass
+@dataclass(slots=True)
 class Helping:
     """Looks for plans until it is stopped, and takes part in each in a thread of its own."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from zlib import error as ZlibError  # noqa: N812 - its own name is `error`
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.bad_rows import BadRow, BadRows
 from sendplan.importing.files import OrderFile
 from sendplan.importing.sent_rows import SentFile, SentRow

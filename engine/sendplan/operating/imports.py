@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sendplan.addresses import mask_all
+from sendplan.dataclass import dataclass
 from sendplan.importing.import_file import import_file
 from sendplan.importing.import_report import ImportReport
 from sendplan.importing.shared_fields import Writer, source_of, writer, writers

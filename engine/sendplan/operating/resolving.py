@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from sendplan.dataclass import dataclass
 from sendplan.ledger import MessageKey, State
 from sendplan.operating.by_hand import Person
 from sendplan.operating.meant import known_sender

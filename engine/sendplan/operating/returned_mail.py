@@ -6,11 +6,11 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sendplan.addresses import mailbox, masked
+from sendplan.dataclass import dataclass
 from sendplan.ledger import Bounce, BounceKind, Mailed
 from sendplan.mail.bounces import READ_BYTES, FailedRecipient, Incoming, read_mail
 from sendplan.mail.credentials import read_secret

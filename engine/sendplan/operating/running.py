@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.candidates import indexes
 from sendplan.dispatch import DispatchReport
 from sendplan.dispatch.delivery import check_brake, check_clock

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from sendplan.dataclass import dataclass
 from sendplan.ledger import MessageKey, Record, State
 from sendplan.plan import Plan, key_of
 from sendplan.store.protocols import Reader, Store

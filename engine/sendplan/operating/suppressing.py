@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sendplan.addresses import address_error, mailbox
+from sendplan.dataclass import dataclass
 from sendplan.ledger import EVERY_CLASS
 from sendplan.operating.by_hand import BY_HAND, Person
 from sendplan.operating.meant import known_class

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 
 from sendplan.addresses import address_error
+from sendplan.dataclass import dataclass
 from sendplan.mail.deliverability import hints
 from sendplan.mail.diagnosis import smtp_test
 from sendplan.operating.meant import known_sender

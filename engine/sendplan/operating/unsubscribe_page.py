@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
@@ -19,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sendplan.dataclass import dataclass
 from sendplan.operating.unsubscribes import Unsubscribed, resolve, unsubscribe
 from sendplan.project.settings import Settings
 from sendplan.store.protocols import Store

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from sendplan.dataclass import dataclass
 from sendplan.project.settings import TRANSACTIONAL, Settings
 from sendplan.store.protocols import Reader, Store
 from sendplan.store.records import SECRET

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sendplan.addresses import mask_all
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Check, Decision
 from sendplan.expressions import Evaluated, Expression, Traced

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any, assert_never
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.fields import Moment
 from sendplan.plan import Reason

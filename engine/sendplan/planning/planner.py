@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.candidates import CandidateSearch, searches
 from sendplan.deciding.decide import decide
 from sendplan.deciding.decision import Decision, Situation

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from sendplan.dataclass import dataclass
 
 _SIGNS_IN_USE = (
     "AT A, BE B, DE D, ES E, FR F, HU H, IT I, LU L, MT M, NO N, PT P, SE S, EE EST, FI FIN, LI FL, IE IRL, SI SLO,"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions import ParamValue
 from sendplan.ledger import MessageKey
 from sendplan.plan import Reason

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from sendplan.dataclass import dataclass
 from sendplan.fields import Value
 from sendplan.project.postcodes import Postcodes, normal_postcode
 

@@ -5,9 +5,9 @@ See docs/project.md#rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions import Condition, Expression
 from sendplan.ledger import MessageKey
 from sendplan.problems import Problem, Span

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem
 from sendplan.project.project_folder import RULES
 from sendplan.project.rules import BrokenRule

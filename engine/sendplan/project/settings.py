@@ -6,10 +6,11 @@ See docs/project.md#settings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.expressions import Condition, ParamValue
 from sendplan.fields import Field, Value
 from sendplan.project.regions import Region

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 import yaml
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, Span, UserError
 from sendplan.reading.syntax import EXPRESSION_KEYS, entry, mended, quoted
 

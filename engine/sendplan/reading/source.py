@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import CODES, Problem, Span, UserError, did_you_mean
 from sendplan.reading.composing import Branch, Composer, Leaf, Place, Plain, span_between
 from sendplan.reading.password_masking import masked, without_url_password

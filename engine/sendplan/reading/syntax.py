@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import yaml
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, Span
 
 EXPRESSION_KEYS = frozenset({"trigger", "due", "when", "requires", "only", "is", "each"})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import Expression, Node, Traced, children, walk
 from sendplan.expressions.nodes import And, Conditional, Literal, Not, Or

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from sendplan.addresses import address_error
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.fields import FieldType, Value, decimal_text
 from sendplan.ledger import History, Standing, State

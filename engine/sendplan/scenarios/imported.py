@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.import_file import import_file
 from sendplan.importing.import_report import ImportReport
 from sendplan.ledger import RefusedData

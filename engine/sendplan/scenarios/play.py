@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.deciding.decision import Decision
 from sendplan.importing.conversion import ConversionError, convert
 from sendplan.ledger import ANY_STEP, History, Record, State

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.ledger import State
 from sendplan.output_file import FileKind, write_file
 from sendplan.plan import Plan

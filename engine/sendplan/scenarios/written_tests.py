@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, load

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sendplan.calendar import Calendar
 from sendplan.comparing.revisions import broken_there
 from sendplan.cron import cron_error, firings
+from sendplan.dataclass import dataclass
 from sendplan.fields import Moment
 from sendplan.planning.compiled.search import Disagreement, said_of_disagreement
 from sendplan.planning.planner import never_carried

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from sendplan.cron import firings
+from sendplan.dataclass import dataclass
 from sendplan.ledger import History, MessageKey, Overrides, Record, State
 from sendplan.project.project import Project
 from sendplan.simulation.walks import Send, Start, Walks

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.simulation.walks import Send
 
 UNKNOWN = "unknown"

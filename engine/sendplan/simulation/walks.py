@@ -9,13 +9,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.deciding.candidates import alike, ledger_keys
 from sendplan.deciding.decision import Decision
 from sendplan.expressions import stored_fields

@@ -9,9 +9,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from sendplan.dataclass import dataclass
 from sendplan.sink.script import Action, Drop, Flood, Say, SmtpStep, Stall
 
 

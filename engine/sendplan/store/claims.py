@@ -6,10 +6,10 @@ See docs/sending.md#what-happens-to-one-message.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sendplan.dataclass import dataclass
 from sendplan.ledger import MessageKey, State
 from sendplan.project.settings import Limits
 

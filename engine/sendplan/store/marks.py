@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project import state_folder as project
 from sendplan.project.settings import Settings

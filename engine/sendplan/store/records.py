@@ -6,12 +6,12 @@ docs/architecture.md
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from sendplan.addresses import mailbox
+from sendplan.dataclass import dataclass
 from sendplan.fields import Value
 from sendplan.ledger import (
     EVERY_CLASS,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from unicodedata import normalize
 
 from sendplan.addresses import mailbox
+from sendplan.dataclass import dataclass
 from sendplan.fields import Value
 
 SEARCHED = ("id", "number", "name", "email", "customer")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.visitor import NodeVisitor
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, did_you_mean
 from sendplan.templates.raw_html import raw_html
 from sendplan.templates.sandbox import ELEMENTS, FUNCTIONS, LAYOUT, MailEnvironment, guarded

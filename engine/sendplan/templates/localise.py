@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -14,6 +13,7 @@ from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 from babel.units import UnknownUnitError, format_unit
 
+from sendplan.dataclass import dataclass
 from sendplan.templates.values import Country, Money, View
 from sendplan.units import UNITS, Duration
 

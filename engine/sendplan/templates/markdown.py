@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from html import escape
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from markdown_it.ruler import StateBase
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
+from sendplan.dataclass import dataclass
 from sendplan.templates.localise import PrintError
 from sendplan.templates.sandbox import BUTTON, Printed
 

@@ -8,7 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import BaseLoader, Environment, Template, UndefinedError
 from markupsafe import Markup
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, Severity, Span, UserError, did_you_mean
 from sendplan.project import languages
 from sendplan.project.settings import Settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import ROUND_HALF_UP, Decimal
 from html import escape
 from typing import Any
@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
+from sendplan.dataclass import dataclass
 from sendplan.templates.localise import Localiser, PrintError
 from sendplan.templates.values import Joined, Personal, Trusted, View
 

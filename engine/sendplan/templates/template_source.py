@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Problem, Span, did_you_mean
 from sendplan.reading import source
 from sendplan.reading.project_file import read_project_file

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from sendplan import resources
+from sendplan.dataclass import dataclass
 from sendplan.deciding.facts import Facts
 from sendplan.fields import Field, FieldType
 from sendplan.project.settings import Account, Sender, Settings, Shop

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.expressions.elements import filled
 from sendplan.expressions.tokens import FUNCTIONS, KEYWORDS
 from sendplan.importing.drafting.vocabulary import BILLING, EMPTY, FILLERS, SHIPPING

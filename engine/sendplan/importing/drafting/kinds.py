@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.importing.conversion import FALSE, TRUE
 from sendplan.importing.countries import alpha2
 from sendplan.importing.dates import EPOCH, ISO, RFC2822, formats_of, is_iso

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -16,6 +15,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from sendplan.calendar import Calendar
+from sendplan.dataclass import dataclass
 from sendplan.fields import Field, FieldType, Value
 from sendplan.store.sql.encoding import Cell, Codec, encode_instant
 from sendplan.units import Duration

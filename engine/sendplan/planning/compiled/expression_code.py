@@ -7,13 +7,14 @@ neither is met it is unknown. Texts, amounts and durations enter through the nam
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from types import CodeType
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.facts import DERIVED
 from sendplan.deciding.narrowing import FAR
 from sendplan.expressions.nodes import (

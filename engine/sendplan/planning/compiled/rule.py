@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.progress import Progress, progress
 from sendplan.expressions import Sent
 from sendplan.fields import PERSONAL

@@ -8,12 +8,12 @@ fields that are unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from sendplan.addresses import address_error, mailbox
+from sendplan.dataclass import dataclass
 from sendplan.deciding.held_back import outdated, paused, stops
 from sendplan.deciding.timing import earliest_day
 from sendplan.expressions import Expression, ParamValue, walk

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 
+from sendplan.dataclass import dataclass
 from sendplan.deciding.narrowing import BY_ACCOUNT, Index, Narrowing, Previous
 from sendplan.expressions.bounds import (
     Absent,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from sendplan.dataclass import dataclass
 from sendplan.problems import Exit, Problem
 from sendplan.store.records import LEFT, StoreError
 from sendplan.store.sql.database import SET_META, RowSource

@@ -11,10 +11,10 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sendplan.addresses import masked
+from sendplan.dataclass import dataclass
 from sendplan.ledger import SnoozeSubject, State
 from sendplan.problems import Exit, Problem
 from sendplan.store.records import StoreError

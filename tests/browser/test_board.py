@@ -55,6 +55,8 @@ def test_every_page_is_accessible_on_every_screen(signed_in: Any, board: Running
     signed_in.on("console", lambda message: noise.append(message.text))
     signed_in.on("request", lambda request: asked.append(request.url))
     signed_in.goto(board.address + path)
+    if path.startswith("/forecast"):
+        signed_in.wait_for_selector("main svg")
     signed_in.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     for width, scheme in SCREENS:
         signed_in.set_viewport_size({"width": width, "height": 800})

@@ -24,8 +24,10 @@ from sendplan.text import clean, minute, readable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-LIVE = frozenset({"/rules", "/changes", "/file"})
-"""Pages that show a saved file by themselves."""
+LIVE = frozenset({"/rules", "/changes", "/file", "/forecast"})
+"""Pages that show a saved file, or what takes longer, by themselves."""
+NOT_LIVE: Mapping[str, str | None] = {"shown_state": None, "live_address": None, "paused_address": None}
+"""Of a page on which nothing more is to come."""
 FOLDER = Path(__file__).parent
 PER_PAGE = 50
 
@@ -43,7 +45,7 @@ class Board:
 
     def page(self, request: Request, template: str, /, *, status: int = 200, **values: Any) -> Response:
         """An HTML page in the visitor's language."""
-        live = self._live(request)
+        live = self.live(request)
         words = translator(request.headers.get("accept-language", ""))
         session = session_of(request)
         common = {
@@ -57,7 +59,7 @@ class Board:
             "acts": request.method == "POST",
             "can_act": session is not None and not self.read_only,
         }
-        return HTMLResponse(_environment().get_template(template).render(common | live | values), status)
+        return HTMLResponse(_environment().get_template(template).render({**common, **live, **values}), status)
 
     def wait_for(self, request: Request, *results: Callable[[], object]) -> None:
         """Have these results made before a live page is, and note again what it shows: they are no news to it."""
@@ -65,15 +67,16 @@ class Board:
             result()
         request.state.seen = self.current.seen()
 
-    def _live(self, request: Request) -> dict[str, str | None]:
+    def live(self, request: Request) -> Mapping[str, str | None]:
         """What a live page asks for again, and how it pauses."""
-        if request.url.path not in LIVE or session_of(request) is None:
-            return {"shown_state": None, "live_address": None, "paused_address": None}
+        seen = getattr(request.state, "seen", None)  # None where an error came before there was anything to show.
+        if seen is None or session_of(request) is None:
+            return NOT_LIVE
         query = {name: text for name, text in request.query_params.items() if name != "live"}
         paused = request.query_params.get("live") == "off"
         here = f"{request.url.path}?{urlencode(query)}"
         return {
-            "shown_state": None if paused else request.state.seen,
+            "shown_state": None if paused else seen,
             "live_address": here,
             "paused_address": f"{request.url.path}?{urlencode({**query, 'live': 'off'})}",
         }

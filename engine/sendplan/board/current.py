@@ -33,6 +33,7 @@ REVISION = "HEAD"
 """With what the present files are compared: the last commit."""
 FRESH_SECONDS = 60.0
 """A plan is made again after so long at the latest, since time alone changes it."""
+_FOR_EVER = float("inf")
 _WATCHED = (
     FILE,
     "rules/*.yaml",
@@ -58,7 +59,7 @@ class LastKnown(Generic[V]):
 class _Kept(Generic[K, V]):
     """One computed value, kept while what it depends on stays the same and it is not too old."""
 
-    def __init__(self, longest: float = float("inf")) -> None:
+    def __init__(self, longest: float = _FOR_EVER) -> None:
         self._lock = threading.Lock()
         self._longest = longest
         self._found: tuple[K, float, V] | None = None
@@ -66,29 +67,30 @@ class _Kept(Generic[K, V]):
     def get(self, key: K, compute: Callable[[], V]) -> V:
         """The value for `key`; only one thread computes it."""
         with self._lock:
-            found = self._found
-            if found is None or not self._is_fresh(found, key):
-                found = self._found = (key, time.monotonic(), compute())
-            return found[2]
+            if not self._has(key):
+                self._found = (key, time.monotonic(), compute())
+            assert self._found is not None
+            return self._found[2]
 
-    def latest(self, key: K, compute: Callable[[], V], *, wait: bool) -> LastKnown[V]:
-        """The value for `key`, or without waiting the last one, while another thread computes it."""
-        if wait:
+    def latest(self, key: K, compute: Callable[[], V], seconds: float) -> LastKnown[V]:
+        """The value for `key`, or the last one when it takes longer and another thread goes on computing it."""
+        if seconds == _FOR_EVER:
             return LastKnown(self.get(key, compute), True)
+        if not self._has(key) and not self._lock.locked():
+            worker = threading.Thread(target=self.get, args=(key, compute), daemon=True)
+            worker.start()
+            worker.join(seconds)
         found = self._found
-        if found is not None and self._is_fresh(found, key):
-            return LastKnown(found[2], True)
-        if not self._lock.locked():
-            threading.Thread(target=self.get, args=(key, compute), daemon=True).start()
-        return LastKnown(found[2] if found is not None else None, False)
+        return LastKnown(found[2] if found is not None else None, self._has(key))
 
     @property
     def made(self) -> float:
         """Another number whenever a value was computed."""
         return self._found[1] if self._found is not None else 0.0
 
-    def _is_fresh(self, found: tuple[K, float, V], key: K) -> bool:
-        return found[0] == key and time.monotonic() - found[1] <= self._longest
+    def _has(self, key: K) -> bool:
+        found = self._found
+        return found is not None and found[0] == key and time.monotonic() - found[1] <= self._longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Current:
         self._files: _Kept[str, Files] = _Kept()
         self._overview: _Kept[tuple[object, ...], Overview] = _Kept(FRESH_SECONDS)
         self._difference: _Kept[tuple[object, ...], Difference | UserError] = _Kept(FRESH_SECONDS)
-        self._forecast: _Kept[tuple[object, ...], Forecast] = _Kept()
+        self._forecast: _Kept[tuple[object, ...], Forecast | UserError] = _Kept()
         self._tests: _Kept[str, tuple[FailedTest, ...]] = _Kept()
         self.files()
 
@@ -187,7 +189,7 @@ class Current:
         """Another text whenever a page would show something else."""
         with self.reader() as reader:
             state = (self.files().version, self._commit(), *_state_of(reader))
-        state += (self._difference.made, self._tests.made)
+        state += (self._difference.made, self._tests.made, self._forecast.made)
         minute = int(self.clock().now.timestamp() // FRESH_SECONDS)
         return hashlib.sha256(repr((minute, *state)).encode("utf-8", "replace")).hexdigest()[:16]
 
@@ -201,12 +203,12 @@ class Current:
         """Make the plan again at the next look: somebody changed something here."""
         self._overview = _Kept(FRESH_SECONDS)
 
-    def difference(self, *, wait: bool = True) -> LastKnown[Difference | UserError]:
+    def difference(self, seconds: float = _FOR_EVER) -> LastKnown[Difference | UserError]:
         """What the files as they are now change beside the last commit, or why that cannot be told."""
         files = self.files()
         with self.reader() as reader:
             key = (files.version, self._commit(), *_state_of(reader))
-        return self._difference.latest(key, lambda: self._compared(files.project), wait=wait)
+        return self._difference.latest(key, lambda: self._compared(files.project), seconds)
 
     def _compared(self, project: Project) -> Difference | UserError:
         try:
@@ -215,17 +217,24 @@ class Current:
         except UserError as error:
             return error
 
-    def forecast(self, first: str, last: str) -> Forecast:
-        """What the rules would send from a day to a day of the shop; raises UserError for wrong ones."""
+    def forecast(self, first: str, last: str, seconds: float = _FOR_EVER) -> LastKnown[Forecast | UserError]:
+        """What the rules would send from a day to a day of the shop, or what is wrong with these."""
         files = self.files()
         with self.reader() as reader:
             key = (first, last, files.version, *_state_of(reader))
-        return self._forecast.get(key, lambda: forecast(files.project, first, last))
+        return self._forecast.latest(key, lambda: _foreseen(files.project, first, last), seconds)
 
-    def failed_tests(self, *, wait: bool = True) -> LastKnown[tuple[FailedTest, ...]]:
+    def failed_tests(self, seconds: float = _FOR_EVER) -> LastKnown[tuple[FailedTest, ...]]:
         """The project's scenarios and snapshots that do not hold."""
         files = self.files()
-        return self._tests.latest(files.version, lambda: tuple(_failed(files.project, self.folder)), wait=wait)
+        return self._tests.latest(files.version, lambda: tuple(_failed(files.project, self.folder)), seconds)
+
+
+def _foreseen(project: Project, first: str, last: str) -> Forecast | UserError:
+    try:
+        return forecast(project, first, last)
+    except UserError as error:
+        return error
 
 
 def _failed(project: Project, folder: Path) -> Iterator[FailedTest]:

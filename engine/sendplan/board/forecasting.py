@@ -9,13 +9,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sendplan.board.board import Board
+from sendplan.board.board import NOT_LIVE, Board
 from sendplan.problems import UserError
 from sendplan.simulation.volumes import ComparedVolumes, PeriodLength, Periods, Volumes, period_rows, region_rows
 
 _DAYS = 14
 """How far ahead the form proposes to look."""
 _MOST_DAYS = 366
+_PATIENCE_SECONDS = 0.2
+"""So long a page waits for a forecast; one that takes longer is shown when it is there."""
 
 
 def forecast(board: Board, request: Request) -> Response:
@@ -28,18 +30,22 @@ def forecast(board: Board, request: Request) -> Response:
         "first": first or str(today),
         "last": last or str(today + timedelta(days=_DAYS - 1)),
         "done": None,
+        "is_played": True,
         "problems": (),
         "too_long": False,
+        **NOT_LIVE,
     }
     if not (first and last):
         return board.page(request, "forecast.html", **shown)
     days = [calendar.parse(text[:10]) for text in (first, last)]
     if days[0] and days[1] and days[1] - days[0] > timedelta(days=_MOST_DAYS):
         return board.page(request, "forecast.html", **shown | {"too_long": True})
-    try:
-        done = current.forecast(first[:10], last[:10])
-    except UserError as error:
-        return board.page(request, "forecast.html", **shown | {"problems": error.problems})
+    latest = current.forecast(first[:10], last[:10], _PATIENCE_SECONDS)
+    done = latest.value
+    if not latest.is_present or done is None:
+        return board.page(request, "forecast.html", **{**shown, **board.live(request), "is_played": False})
+    if isinstance(done, UserError):
+        return board.page(request, "forecast.html", **shown | {"problems": done.problems})
     compared, periods = done.compared, done.periods
     found = {
         "done": done,

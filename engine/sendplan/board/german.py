@@ -34,6 +34,10 @@ GERMAN: Mapping[str, str] = {
     "Being compared. Until then, what the files changed before:": (
         "Wird gerade verglichen. Bis dahin, was die Dateien zuvor änderten:"
     ),
+    "Being played; with many orders that takes a while.": (
+        "Wird durchgespielt; bei vielen Bestellungen dauert das etwas."
+    ),
+    "Load the page again in a moment.": "Die Seite gleich noch einmal laden.",
     "Being played. Until then, what held before:": "Werden gerade durchgespielt. Bis dahin, was zuvor stimmte:",
     "buyer suppressed": "Käufer gesperrt",
     "By day": "Nach Tag",

@@ -25,7 +25,7 @@ def rules(board: Board, request: Request) -> Response:
     if SEEN not in request.headers:
         board.wait_for(request, board.current.difference, board.current.failed_tests)
     files = board.current.files()
-    difference, failed = board.current.difference(wait=False), board.current.failed_tests(wait=False)
+    difference, failed = board.current.difference(seconds=0), board.current.failed_tests(seconds=0)
     wrong: dict[str, int] = {}
     for problem in files.problems:
         if problem.span is not None:

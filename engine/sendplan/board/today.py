@@ -166,7 +166,7 @@ def changes(board: Board, request: Request) -> Response:
     """What the files as they are now add, drop, move and change among today's mails, beside the last commit."""
     if SEEN not in request.headers:
         board.wait_for(request, board.current.difference)
-    latest = board.current.difference(wait=False)
+    latest = board.current.difference(seconds=0)
     found = latest.value
     if found is None or isinstance(found, UserError):
         problems = found.problems if found else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 from statistics import median
 
@@ -41,8 +41,15 @@ def pages(orders: int) -> Iterator[Figure]:
         "Orders, searched in vain": "/orders?find=nobody-of-this-name",
         "an order": f"/order?id={entry.order}",
         "a message": f"/message?key={entry.key}",
+        "the mail in it": f"/mail?key={entry.key}",
+        "settling it": f"/settling?key={entry.key}",
         "Rules": "/rules",
+        "what an edit changes": "/changes",
+        "a file": "/file?name=sendplan.yaml",
+        "failed scenarios": "/tests",
         "What left": f"/left?day={today}",
+        "what people did": "/acts",
+        "Forecast, a week": f"/forecast?from={today}&to={today + timedelta(days=6)}",
     }
     for name, path in paths.items():
         say(name)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from contextlib import closing
 from datetime import date
 from pathlib import Path
 
 import pytest
-from board_browser import MONDAY, Browser, fail, store_of, visitor_of
+from board_browser import MONDAY, Answer, Browser, fail, store_of, visitor_of
 
 import sendplan
+from sendplan.board.board import LIVE
 from sendplan.board.current import Current
 from sendplan.board.sessions import IDLE_SECONDS
 from sendplan.board.words import ACT_WORDS
 from sendplan.ledger import SnoozeSubject
 from sendplan.operating.by_hand import EVERYTHING, Person
+from sendplan.project.project import Project
+from sendplan.simulation.forecast import Forecast, forecast
 
 ORDER = "E-2050"
 KEY = f"{ORDER}/feedback-reminder"
@@ -177,14 +182,51 @@ def test_a_board_that_only_shows_offers_nothing_to_change(current: Current) -> N
 def test_a_forecast_says_what_simulate_says(visitor: Browser, example: Path) -> None:
     """The chart's numbers are those of `sendplan simulate`; a wrong time is told, and none asked for is none played."""
     done = sendplan.open_project(example).simulate("2026-08-24", "2026-08-30")
-    page = visitor.get("/forecast?from=2026-08-24&to=2026-08-30")
+    page = played(visitor, "/forecast?from=2026-08-24&to=2026-08-30")
     assert f"{len(done.sends)} mails" in page.text
     assert "<svg" in page.body
     assert "2026-08-24" in page.body
     assert "<svg" not in visitor.get("/forecast").body
     assert "more than a year" in visitor.get("/forecast?from=2020-01-01&to=2026-08-30").text
     for wrong in ("x", "2026-13-01", "2026-09-01"):
-        assert visitor.get(f"/forecast?from={wrong}&to=2026-08-30").status == 200
+        assert played(visitor, f"/forecast?from={wrong}&to=2026-08-30").status == 200
+
+
+def played(visitor: Browser, path: str) -> Answer:
+    """The page of a forecast when it is done."""
+    for _ in range(600):
+        answer = visitor.get(path)
+        if "Being played" not in answer.text:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(answer.text)
+
+
+def test_a_forecast_that_takes_long_is_shown_when_it_is_there(
+    visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long forecast keeps nobody waiting: its page says that it is being played, and shows the rest by itself."""
+    may_end = threading.Event()
+
+    def slowly(project: Project, first: str, last: str) -> Forecast:
+        assert may_end.wait(60)
+        return forecast(project, first, last)
+
+    monkeypatch.setattr("sendplan.board.current.forecast", slowly)
+    path = "/forecast?from=2026-08-24&to=2026-08-30"
+    waiting = visitor.get(path)
+    assert "Being played" in waiting.text
+    found = re.search(r'"X-Seen": "(\w+)"', waiting.body)
+    assert found is not None
+    assert visitor.get(path, x_seen=found[1]).status == 204
+    may_end.set()
+    for _ in range(600):
+        answer = visitor.get(path, x_seen=found[1])
+        if answer.status == 200:
+            break
+        time.sleep(0.05)
+    assert "<svg" in answer.body
+    assert "hx-get" not in answer.body
 
 
 def test_a_message_is_shown_in_each_of_its_languages(visitor: Browser) -> None:
@@ -207,6 +249,18 @@ def test_a_live_page_is_silent_until_something_changed(editor: Browser, folder: 
     assert changed.status == 200
     assert "canceled" in changed.text
     assert "hx-get" not in editor.get("/rules?live=off").body
+
+
+@pytest.mark.parametrize("path", sorted(LIVE))
+def test_what_cannot_be_done_with_a_live_page_is_told(editor: Browser, folder: Path, path: str) -> None:
+    """A form sent to a page that only shows, and a store that cannot be read, bring a page that says so."""
+    fields = form(editor.get(f"/order?id={ORDER}").body, "/snooze")
+    assert editor.post(path, fields).status == 405
+    store = folder / "var" / "shop.db"
+    store.write_bytes(b"no store at all" * 1000)
+    answer = editor.get(path)
+    assert answer.status == 404
+    assert "shop.db" in answer.text
 
 
 def test_waiting_for_news_keeps_no_session_alive(editor: Browser) -> None:

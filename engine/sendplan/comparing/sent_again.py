@@ -52,14 +52,19 @@ def sent_again(old: RuleSet, new: RuleSet, renamed: Mapping[str, str]) -> Iterat
     earlier id to its present one, where it says so itself.
     """
     messages = old.messages()
-    before, now = (frozenset[MessageKey]().union(*each.values()) for each in (messages, new.messages()))
-    if before <= now:
+    # A rule that cannot be used as it is written now is there again when it is mended.
+    broken = {each.id for each in new.project.broken}
+    mended = {key: keys for key, keys in messages.items() if key[0] in broken}
+    still = {**mended, **new.messages()}
+    before, now = (frozenset[MessageKey]().union(*each.values()) for each in (messages, still))
+    changed = _changed(old.project, new.project)
+    if before <= now or not changed:
         return
     gone: dict[str, list[Record]] = {}
     for row in new.reader.records(_MAY_HAVE_LEFT):
         if _knows(before, row.rule, row.step) > _knows(now, row.rule, row.step):
             gone.setdefault(row.order, []).append(row)
-    coming = dict(new.decisions(gone, _changed(old.project, new.project)))
+    coming = dict(new.decisions(gone, changed))
     came = {
         order: {renamed.get(each.rule.id, each.rule.id): each.reason for each in decisions}
         for order, decisions in old.decisions(coming)

@@ -207,6 +207,15 @@ def test_another_shape_is_warned_of_too(
     assert f"{told} would go to 1 order that had {named}, which is gone" in capsys.readouterr().out
 
 
+def test_a_rule_that_is_broken_is_not_gone(folder: Path, edit: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a rule cannot be used, nobody is warned that another sends its mails again: mended, it knows them."""
+    sent(folder, "E3", "welcome")
+    edit(WELCOME, WELCOME.replace("items < 6", "item < 6"))
+    edit("not cancelled, due: shipped + 7 days", "not cancelled, due: ordered")
+    diff(folder)
+    assert "which is gone" not in capsys.readouterr().out
+
+
 GROWN = "steps: [{id: reminder, template: mail}, {id: first, template: mail}, {id: third, template: mail}]"
 
 

@@ -199,11 +199,14 @@ def test_a_saved_edit_shows_by_itself(browser: Any, own_board: Running) -> None:
     tab.close()
 
 
-@pytest.mark.parametrize("hands", [Mouse, Keyboard], ids=["mouse", "keyboard-without-javascript"])
-def test_from_the_link_to_the_mails(browser: Any, own_board: Running, hands: type[Mouse | Keyboard]) -> None:
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-javascript", "without-javascript"])
+@pytest.mark.parametrize("hands", [Mouse, Keyboard], ids=["mouse", "keyboard"])
+def test_from_the_link_to_the_mails(
+    browser: Any, own_board: Running, hands: type[Mouse | Keyboard], javascript: bool
+) -> None:
     """Somebody without a terminal finds a buyer by half a name, understands why two mails went and one did not, sees
     what ten days instead of seven move, approves the plan, and reads on a phone what left."""
-    context = browser.new_context(java_script_enabled=hands is Mouse, viewport={"width": 1280, "height": 800})
+    context = browser.new_context(java_script_enabled=javascript, viewport={"width": 1280, "height": 800})
     tab = context.new_page()
     tab.set_default_timeout(PATIENCE)
     tab.goto(own_board.link)
@@ -225,7 +228,7 @@ def test_from_the_link_to_the_mails(browser: Any, own_board: Running, hands: typ
 
     visitor.follow("Rules")
     edit(own_board.folder, "feedback_wait: 7 days", "feedback_wait: 10 days")
-    if hands is Keyboard:
+    if not javascript:
         tab.reload()
     moved = tab.get_by_role("row", name="E-2055/feedback-reminder")
     moved.wait_for()

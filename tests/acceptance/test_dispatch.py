@@ -32,8 +32,9 @@ from sendplan.mail.dialing import Timeouts
 from sendplan.mail.message import Message
 from sendplan.plan import Entry, Plan, Reason, Status
 from sendplan.problems import Exit, Problem, UserError
-from sendplan.project.settings import Limits, Secret, Sender
+from sendplan.project.settings import Limits, Sender
 from sendplan.scopes import Scope
+from sendplan.secret import Secret
 from sendplan.sink import Action, Cue, Drop, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 from sendplan.store import Store, open_store

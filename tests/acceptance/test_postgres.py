@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -32,6 +34,55 @@ def test_a_change_of_the_address_changes_nothing_in_the_plan(shop: Project, fres
         shop.edit("sendplan.yaml", f"store: {address}", f"store: {FILE}")
     assert plans[0] == plans[1]
     assert any(each["reason"] == "send" for each in plans[0])
+
+
+PASSWORD = "p@ss/w:ö%rd"
+
+
+@pytest.fixture
+def with_password(postgres_url: str, fresh_schema: str) -> str:
+    """The address of a schema for a role that must give a password, which is left open."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS keeper")
+        connection.execute(f"CREATE ROLE keeper LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+        (file,) = connection.execute("SHOW hba_file").fetchone() or ("",)
+        rules = Path(file).read_text(encoding="utf-8")
+        if "keeper" not in rules:
+            Path(file).write_text(f"local all keeper scram-sha-256\n{rules}", encoding="utf-8")
+        connection.execute("SELECT pg_reload_conf()")
+    address = fresh_schema.replace("postgres:@", "keeper:PASSWORD@")
+    assert address != fresh_schema
+    for _ in range(200):
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            return address
+        time.sleep(0.05)
+    raise AssertionError("the server takes a wrong password")
+
+
+def test_the_password_is_read_where_the_address_says(
+    shop: Project, with_password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The password of a store comes from the variable or file that its address names; one that is missing or wrong is
+    told, and none is shown."""
+    orders = str(shop.path("fixtures/orders.csv"))
+    address = with_password.replace("PASSWORD", "${SHOP_DB_PASSWORD}")
+    shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {address}")
+    assert shop("check").code == 0
+    ran = shop("import", orders)
+    assert ran.code != 0
+    assert "the store needs a password, and the environment variable SHOP_DB_PASSWORD is not set" in ran.err
+    monkeypatch.setenv("SHOP_DB_PASSWORD", "hunter2")
+    ran = shop("import", orders)
+    assert "cannot reach the store" in ran.err
+    assert "hunter2" not in ran.err + ran.out
+    monkeypatch.setenv("SHOP_DB_PASSWORD", PASSWORD)
+    assert shop("import", orders).code == 0
+    monkeypatch.delenv("SHOP_DB_PASSWORD")
+    shop.write("database-password", f"{PASSWORD}\n")
+    shop.edit("sendplan.yaml", "${SHOP_DB_PASSWORD}", "${file:database-password}")
+    assert "26 unchanged" in shop("import", orders).out
 
 
 def test_what_was_sent_is_sent_once(shop: Project, fresh_schema: str, sink: Sink) -> None:

@@ -11,6 +11,7 @@ from sendplan.commands.output import print_json
 from sendplan.problems import Exit
 from sendplan.project.settings_file import holds_password
 from sendplan.store import back_up, copy_store
+from sendplan.store_kinds import HELP_PASSWORD
 from sendplan.text import clean
 
 
@@ -45,7 +46,7 @@ def copy(url: str, format_: str, project_dir: Path | None) -> int:
     """
     settings = load_settings(project_dir)
     if holds_password(url):
-        raise click.UsageError("write the address without a password, and give that by PGPASSWORD or a pass file")
+        raise click.UsageError(f"the address must not hold a password: {HELP_PASSWORD}")
     with progress_bar("Copying", "rows") as progress:
         copied = copy_store(settings.store, settings.folder, url, settings.fields, settings.calendar, progress)
     if format_ == "json":

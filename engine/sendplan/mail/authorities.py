@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from sendplan.dataclass import dataclass
-from sendplan.mail.credentials import read_secret
 from sendplan.mail.dialing import SmtpError, Trouble
 from sendplan.mail.replies import Phase
 from sendplan.problems import Problem, UserError
 from sendplan.project.providers import PRESETS, LoginService
-from sendplan.project.settings import OAuth2, Secret, Sender
+from sendplan.project.settings import OAuth2, Sender
+from sendplan.secret import Secret, read_secret
 from sendplan.text import one_line
 
 PATIENCE = 20.0

@@ -13,11 +13,11 @@ from sendplan.addresses import mailbox, masked
 from sendplan.dataclass import dataclass
 from sendplan.ledger import Bounce, BounceKind, Mailed
 from sendplan.mail.bounces import READ_BYTES, FailedRecipient, Incoming, read_mail
-from sendplan.mail.credentials import read_secret
 from sendplan.operating.unsubscribes import unsubscribe
 from sendplan.plan import key_of
 from sendplan.problems import Problem, UserError
 from sendplan.project.settings import BounceMailbox, Sender, Settings
+from sendplan.secret import read_secret
 from sendplan.store.protocols import Store
 
 MAILBOX_PLACE = "mailbox"

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sendplan.project.providers import Preset
-from sendplan.project.settings import OAuth2, Secret
+from sendplan.project.settings import OAuth2
 from sendplan.project.shop_section import Note
 from sendplan.reading.source import KeyPath
-
-_REFERENCE = re.compile(r"\$\{(?:(?P<variable>[A-Za-z_][A-Za-z0-9_]*)|file:(?P<file>[^{}]+))\}")
-
-
-def secret(text: str, folder: Path) -> Secret | None:
-    """`${NAME}` or `${file:PATH}`, the path relative to the project's folder; None for anything else."""
-    found = _REFERENCE.fullmatch(text)
-    if found is None:
-        return None
-    if found["variable"]:
-        return Secret(found["variable"])
-    return Secret(file=folder / found["file"].strip())
+from sendplan.secret import Secret, secret
 
 
 def password(given: str | None, folder: Path, note: Note) -> Secret | None:

@@ -14,6 +14,7 @@ from sendplan.dataclass import dataclass
 from sendplan.expressions import Condition, ParamValue
 from sendplan.fields import Field, Value
 from sendplan.project.regions import Region
+from sendplan.secret import Secret
 from sendplan.units import Duration
 from sendplan.windows import Window
 
@@ -43,19 +44,6 @@ class Limits:
     connections: int = 1
     per_minute: int | None = None
     per_day: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a secret is kept: it is read when it is needed, and never kept itself."""
-
-    variable: str | None = None
-    """Name of an environment variable, written `${NAME}`."""
-    file: Path | None = None
-    """A file that holds it, written `${file:PATH}`."""
-
-    def __str__(self) -> str:
-        return f"the environment variable {self.variable}" if self.variable else f"the file {self.file}"
 
 
 @dataclass(frozen=True, slots=True)

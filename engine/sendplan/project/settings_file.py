@@ -34,7 +34,8 @@ from sendplan.project.state_folder import state_folder
 from sendplan.reading.project_file import lies_in
 from sendplan.reading.schemas import validated
 from sendplan.reading.source import Document, KeyPath, load
-from sendplan.store_kinds import HELP, store_kind
+from sendplan.secret import secret
+from sendplan.store_kinds import HELP, HELP_PASSWORD, around_password, store_kind
 from sendplan.units import Duration, parse_size
 from sendplan.windows import Window
 
@@ -62,13 +63,10 @@ def read_settings(folder: Path, *, thorough: bool = False) -> tuple[Settings | N
     return (settings if not any(each.is_error for each in problems) else None), document, problems
 
 
-_WRITTEN_PASSWORD = re.compile(r"\w+://[^/@:]*:(?!\$\{)[^/@]+@")
-"""An address with a password in it."""
-
-
 def holds_password(url: str) -> bool:
-    """Whether a store's address has a password written into it."""
-    return _WRITTEN_PASSWORD.match(url) is not None
+    """Whether a store's address has a password written into it, and not where that is kept."""
+    parts = around_password(url)
+    return parts is not None and secret(parts[1], Path()) is None
 
 
 class _Reader:
@@ -197,8 +195,9 @@ class _Reader:
         if "store" in self.data and store_kind(url) is None:
             self.note("wrong-value", ("store",), "sendplan has no such kind of store", HELP)
         if holds_password(url):
-            help_ = "leave it out, and give it by PGPASSWORD or a pass file"
-            self.note("literal-password", ("store",), "a password must not be written in a file", help_)
+            self.note("literal-password", ("store",), "a password must not be written in a file", HELP_PASSWORD)
+        elif "${" in url.replace((around_password(url) or ("", "", ""))[1], "", 1):
+            self.note("wrong-value", ("store",), "only the password of an address may be kept elsewhere", HELP)
         return url
 
     def _languages(self) -> Languages:

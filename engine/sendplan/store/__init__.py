@@ -30,7 +30,7 @@ def open_reader(url: str, folder: Path, fields: Mapping[str, Field], calendar: C
         case StoreKind.POSTGRESQL:
             from sendplan.store.postgres.opening import open_server_reader
 
-            return open_server_reader(url, fields, calendar)
+            return open_server_reader(url, folder, fields, calendar)
         case _:
             assert_never(kind)
 
@@ -90,7 +90,7 @@ def _opened(
         case StoreKind.POSTGRESQL:
             from sendplan.store.postgres.opening import open_server
 
-            return open_server(url, fields, calendar, clock)
+            return open_server(url, folder, fields, calendar, clock)
         case _:
             assert_never(kind)
 

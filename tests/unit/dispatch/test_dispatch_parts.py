@@ -28,7 +28,8 @@ from sendplan.mail.credentials import password_of
 from sendplan.mail.replies import Reply
 from sendplan.plan import Entry, Reason, Status
 from sendplan.problems import UserError
-from sendplan.project.settings import Limits, Secret, Sender
+from sendplan.project.settings import Limits, Sender
+from sendplan.secret import Secret
 from sendplan.store import Store
 from sendplan.store.claims import Settlement
 from sendplan.store.journal import Journal, lacking, line_of, replay, settlement_of

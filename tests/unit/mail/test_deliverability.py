@@ -15,7 +15,8 @@ import dns.rrset
 import pytest
 
 from sendplan.mail.deliverability import hints, text_records
-from sendplan.project.settings import Secret, Sender
+from sendplan.project.settings import Sender
+from sendplan.secret import Secret
 
 SPF = '"v=spf1 include:_spf.example.net ~all"'
 DMARC = '"v=DMARC1; p=none"'

@@ -18,7 +18,8 @@ from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Session
 from sendplan.problems import UserError
-from sendplan.project.settings import Secret, Sender
+from sendplan.project.settings import Sender
+from sendplan.secret import Secret
 from sendplan.sink import Action, Cue, Drop, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 

@@ -22,8 +22,9 @@ from sendplan.mail.dialing import SmtpError, Timeouts, Trouble
 from sendplan.mail.message import Message
 from sendplan.mail.replies import Phase
 from sendplan.mail.smtp import Accepted, Lost, Outcome, Refused, Session, Unknown, Withdrawn, wire_form
-from sendplan.project.settings import Secret, Sender
+from sendplan.project.settings import Sender
 from sendplan.scopes import Scope
+from sendplan.secret import Secret
 from sendplan.sink import Cue, Drop, Flood, Say, Sink, Stall, at
 from sendplan.sink import SmtpStep as Step
 

@@ -78,6 +78,25 @@ def test_the_password_of_a_store_is_hidden_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "codes"),
+    [
+        ("postgresql://shop:${DB_PASSWORD}@db.example.com/shop", []),
+        ("postgresql://shop:${file:secrets/database}@db1,db2/shop?target_session_attrs=read-write", []),
+        ("postgresql://shop@db.example.com/shop", []),
+        ("postgresql://shop:${DB PASSWORD}@db.example.com/shop", ["literal-password"]),
+        ("postgresql://shop:x${DB_PASSWORD}@db.example.com/shop", ["literal-password"]),
+        ("postgresql://${USER}@db.example.com/shop", ["wrong-value"]),
+        ("postgresql://shop:${DB_PASSWORD}@${HOST}/shop", ["wrong-value"]),
+    ],
+)
+def test_an_address_says_where_its_password_is_kept(address: str, codes: list[str], tmp_path: Path) -> None:
+    """The password of a store may be kept in a variable or a file, and nothing else of its address."""
+    text = SETTINGS.replace("sqlite:///var/shop.db", address).replace("SENDER", "")
+    (tmp_path / "sendplan.yaml").write_text(text, encoding="utf-8")
+    assert [problem.code for problem in checking.check(tmp_path)] == codes
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "password: ${SMTP_PASSWORD}  # the app's password\n",

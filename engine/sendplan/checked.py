@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _LAYOUT = 1
 """Raised when answers are written in another way."""
+_AT_ONCE = 1 << 18
+"""Bytes of a file that are read at once."""
 _MOST = 64
 """Projects of which an answer is kept."""
 _VARIABLES = ("HOME", "XDG_STATE_HOME")
@@ -140,25 +142,38 @@ def _fingerprint(folder: Path, names: tuple[str, ...], *further: str | None) -> 
 
 def _add(hashed: _Hash, path: str) -> None:
     """The name and content of a file, or of everything below a folder."""
-    name = os.fsencode(path)
     if not os.path.lexists(path):
-        hashed.update(b"%b\0nothing\0" % name)
+        hashed.update(b"%b\0nothing\0" % os.fsencode(path))
     elif stat.S_ISDIR(os.lstat(path).st_mode):
-        below = sorted(os.listdir(path))
-        hashed.update(b"%b\0%d folder\0" % (name, len(below)))
-        for each in below:
-            _add(hashed, f"{path}/{each}")
+        _add_folder(hashed, path)
     else:
-        hashed.update(b"%b\0%b\0" % (name, _content(path).encode()))
+        _add_file(hashed, path)
+
+
+def _add_folder(hashed: _Hash, path: str) -> None:
+    with os.scandir(path) as entries:
+        below = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in entries)
+    hashed.update(b"%b\0%d folder\0" % (os.fsencode(path), len(below)))
+    for name, is_folder in below:
+        (_add_folder if is_folder else _add_file)(hashed, f"{path}/{name}")
+
+
+def _add_file(hashed: _Hash, path: str) -> None:
+    hashed.update(b"%b\0%b\0" % (os.fsencode(path), _content(path).encode()))
 
 
 def _content(path: str) -> str:
     """A hash of what a regular file holds, which no link stands for."""
     file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(file, "rb", buffering=0) as opened:
+    try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise _DoubtError(path)
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+        hashed = hashlib.sha256()
+        while part := os.read(file, _AT_ONCE):
+            hashed.update(part)
+        return hashed.hexdigest()
+    finally:
+        os.close(file)
 
 
 def _engine() -> Iterator[Any]:

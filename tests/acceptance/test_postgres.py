@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,8 +16,9 @@ from projects import Project, received
 from sendplan.sink import Sink
 from sendplan.store import StoreError
 from sendplan.store.postgres import server as server_module
+from sendplan.store.postgres.dialect import native
 from sendplan.store.postgres.server import Server
-from sendplan.store.sql.database import Lock, Statement
+from sendplan.store.sql.database import Lock, Parameters, Statement, TableRow
 
 __all__ = ["fresh_schema", "postgres_url"]
 
@@ -97,6 +99,40 @@ def test_what_was_sent_is_sent_once(shop: Project, fresh_schema: str, sink: Sink
     assert shop("send", str(shop.path("plan.json")), "--now", NOW).code == 3
     assert shop("plan", "--now", NOW, "--format", "json").out.count('"reason": "send"') == 0
     assert len(received(sink)) == first
+
+
+def test_a_plan_looks_orders_up_in_the_ledger_and_never_reads_all_of_it(
+    shop: Project, fresh_schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the ledger has become, a plan's statements look up the rows of their candidates by order."""
+    shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {fresh_schema}")
+    ids = [f"X-{number}" for number in range(5_000)]
+    shop.write("orders.csv", "id,account,ordered,email,total,country\n")
+    shop.write("sent.csv", "order,rule,step,at\n")
+    with shop.path("orders.csv").open("a") as orders, shop.path("sent.csv").open("a") as sent:
+        orders.writelines(f"{id_},shop-de,2026-08-1{id_[-1]},{id_.lower()}@example.org,9.00,DE\n" for id_ in ids)
+        sent.writelines(f"{id_},dunning,payment-reminder,2026-08-20 10:00\n" for id_ in ids)
+    assert shop("import", str(shop.path("orders.csv"))).code == 0
+    assert shop("import", str(shop.path("sent.csv")), "--history").code == 0
+    with psycopg.connect(fresh_schema, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        asked: list[tuple[str, Parameters]] = []
+        rows = Server.rows
+
+        def heard(self: Server, sql: str, parameters: Parameters = ()) -> list[TableRow]:
+            asked.append((sql, parameters))
+            return rows(self, sql, parameters)
+
+        monkeypatch.setattr(Server, "rows", heard)
+        assert shop("plan", "--now", NOW).code == 0
+        walks = [each for each in asked if "EXISTS (SELECT 1 FROM messages" in each[0]]
+        assert len(walks) > 3
+        for sql, parameters in walks:
+            text, values = native(sql, parameters)
+            explained = psycopg.RawCursor(connection).execute(f"EXPLAIN {text}".encode(), values or None).fetchall()
+            found = "\n".join(line for (line,) in explained)
+            assert "Seq Scan on messages" not in found, found
+            assert "hashed SubPlan" not in re.sub(r"ANY \(id = \(hashed SubPlan \d+\)\.col1\)", "", found), found
 
 
 INTEND = "INSERT INTO notes VALUES ('sending')"

@@ -50,6 +50,11 @@ class PostgresDialect:
     def by_index(self, name: str) -> str:
         return ""
 
+    @property
+    def row_by_row(self) -> str:
+        # Without it the planner may read a whole table into memory, once, to look up a few of its rows.
+        return " OFFSET 0"
+
 
 POSTGRES = PostgresDialect()
 

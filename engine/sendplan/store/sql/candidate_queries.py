@@ -388,7 +388,7 @@ def _size(bounds: Iterable[Bound]) -> tuple[int, int]:
 
 
 def _unsettled(keys: Sequence[MessageKey], writer: _Writer) -> str:
-    rows = f"NOT EXISTS (SELECT 1 FROM messages WHERE order_id = orders.id AND {_keys(keys, writer)})"
+    rows = f"NOT {_exists(('order_id = orders.id', _keys(keys, writer)), writer)}"
     # That a deferred row is not a sent one must be said, or SQLite would not use the index of those.
     deferred = f"SELECT order_id FROM messages WHERE state <> 'sent' AND state = 'deferred' AND {_keys(keys, writer)}"
     return f"({rows} OR id IN ({deferred}))"
@@ -398,7 +398,12 @@ def _previous(previous: Previous, writer: _Writer) -> str:
     keys = _keys(previous.keys, writer) if len(previous.keys) <= MOST_TERMS else _TRUE
     terms = ["order_id = orders.id", keys, "state = 'sent'"]
     terms += (writer._moment("at", operator, value) for operator, value in previous.at)
-    return f"EXISTS (SELECT 1 FROM messages WHERE {' AND '.join(terms)})"
+    return _exists(terms, writer)
+
+
+def _exists(terms: Iterable[str], writer: _Writer) -> str:
+    """Whether the ledger has such a row of the order: looked up order by order, however long the ledger is."""
+    return f"EXISTS (SELECT 1 FROM messages WHERE {' AND '.join(terms)}{writer.dialect.row_by_row})"
 
 
 def _keys(keys: Sequence[MessageKey], writer: _Writer) -> str:

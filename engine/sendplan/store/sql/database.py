@@ -112,6 +112,10 @@ class Dialect(Protocol):
     def by_index(self, name: str) -> str:
         """What makes the database use this index; empty where it chooses by itself."""
 
+    @property
+    def row_by_row(self) -> str:
+        """What ends a query that is to be asked for each row anew, instead of once for all that it could be asked."""
+
 
 class RowSource(Protocol):
     """Where rows come from: a database that is only read, or a writer's own."""

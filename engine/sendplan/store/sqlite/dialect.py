@@ -40,5 +40,9 @@ class SqliteDialect:
     def by_index(self, name: str) -> str:
         return f" INDEXED BY {name}"
 
+    @property
+    def row_by_row(self) -> str:
+        return ""
+
 
 SQLITE = SqliteDialect()

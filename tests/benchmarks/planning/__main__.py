@@ -12,6 +12,7 @@ from functools import partial
 
 from figures import HEADING, Figure, say
 from keys import engines, history, keys
+from on_server import on_server
 from pages import pages
 from sizes import check, imports, imports_of_systems, memory, rules, simulate, statuses
 from startup import startup
@@ -31,6 +32,7 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "pages": partial(pages, 100_000),
 }
 EXTRA: Mapping[str, Callable[[], Iterator[Figure]]] = {
+    "postgres": on_server,
     "simulate-100k": partial(simulate, 100_000),
     "pages-1m": partial(pages, 1_000_000),
 }

@@ -13,7 +13,7 @@ HOSTS = Path(__file__).parents[1] / "hosts"
 ENGINE = Path(__file__).parents[2] / "engine"
 pytestmark = pytest.mark.postgres
 
-FAULTS = ("together", "kills", "promoted", "synchronous")
+FAULTS = ("together", "kills", "connections_cut", "promoted", "synchronous")
 
 
 @pytest.mark.parametrize("fault", FAULTS)

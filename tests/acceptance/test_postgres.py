@@ -23,6 +23,7 @@ from sendplan.store.sql.database import Lock, Parameters, Statement, TableRow
 __all__ = ["fresh_schema", "postgres_url"]
 
 NOW = "2026-08-24 12:00"
+ROOT = Path(__file__).parents[2]
 FILE = "sqlite:///var/shop.db"
 
 
@@ -206,3 +207,79 @@ def test_two_projects_share_a_server(shop: Project, fresh_schema: str, postgres_
     second = fresh_schema.replace("shop_", "second_")
     shop.edit("sendplan.yaml", f"store: {fresh_schema}", f"store: {second}")
     assert shop("plan", "--now", NOW, "--format", "json").json["entries"] == []
+
+
+DOCUMENTED = re.compile(r"```text\n(.*?)```", re.DOTALL)
+
+
+def documented(heading: str) -> str:
+    """The first block of statements under a heading of docs/hosts.md."""
+    text = (ROOT / "docs/hosts.md").read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
+    found = DOCUMENTED.search(text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+def own_database(postgres_url: str) -> str:
+    """The address of the role `shop` and its database, made as the page on hosts says, with WHO for the role."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+        for role in ("worker", "shop"):
+            connection.execute(f"DROP ROLE IF EXISTS {role}".encode())
+        for statement in documented("From a file to three hosts").splitlines():
+            connection.execute(statement.encode())
+        connection.execute("CREATE ROLE worker LOGIN")
+    return postgres_url.replace("postgres:@/postgres", "WHO@/shop")
+
+
+def test_a_role_of_a_worker_needs_no_more_than_what_is_documented(shop: Project, own_database: str, sink: Sink) -> None:
+    """The documented rights are enough to import, plan and send, also after rules changed; they own no table."""
+    owner, worker = (f"store: {own_database.replace('WHO', who)}" for who in ("shop", "worker"))
+    shop.edit("sendplan.yaml", f"store: {FILE}", owner)
+    assert shop("import", str(shop.path("fixtures/orders.csv"))).code == 0
+    with psycopg.connect(own_database.replace("WHO", "shop"), autocommit=True) as connection:
+        connection.execute(documented("Rights").encode())
+    shop.edit("sendplan.yaml", owner, worker)
+    assert shop("plan", "--now", NOW, "-o", str(shop.path("plan.json"))).code == 0
+    assert shop("send", str(shop.path("plan.json")), "--now", NOW).code == 0
+    assert len(received(sink)) > 0
+    assert shop("pause", "dunning").code == 0
+    assert "dunning" in shop("status").out
+    shop.edit("rules/dunning.yaml", "due: max(payment_due, ", "due: max(payment_due, shipped, ")
+    assert shop("import", str(shop.path("fixtures/orders.csv"))).code == 0
+    assert shop("run", "--no-import", "--now", "2026-08-25 12:00").code == 0
+    refused = shop("forget", "paul.winter@example.net")
+    assert refused.code != 0
+    assert "this login does not own the store's tables" in refused.err
+    with (
+        psycopg.connect(own_database.replace("WHO", "worker")) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("DROP TABLE sendplan.orders")
+
+
+def test_the_history_may_be_partitioned_as_documented(shop: Project, own_database: str, sink: Sink) -> None:
+    """With monthly partitions mails leave as before; a latest month that is gone is noticed, and nothing goes twice."""
+    owner = own_database.replace("WHO", "shop")
+    shop.edit("sendplan.yaml", f"store: {FILE}", f"store: {owner}")
+    shop("import", str(shop.path("fixtures/orders.csv")))
+    assert shop("run", "--no-import", "--now", NOW).code == 0
+    before = len(received(sink))
+    with psycopg.connect(owner, autocommit=True, options="-c search_path=sendplan") as connection:
+        connection.execute(documented("Years of history").encode())
+        count = "SELECT count(*) FROM message_log"
+        [(stories,)] = connection.execute(count)
+        assert shop("run", "--no-import", "--now", "2026-08-31 12:00").code == 0
+        assert len(received(sink)) > before
+        assert [(stories,)] < list(connection.execute(count))
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="append-only"):
+            connection.execute("DELETE FROM message_log")
+        connection.execute("DROP TABLE message_log_before")
+        assert list(connection.execute(count)) == [(0,)]
+    sent = len(received(sink))
+    assert "restored backup" in shop("run", "--no-import", "--now", "2026-08-31 12:00").err
+    assert shop("adopt").code == 0
+    assert shop("run", "--no-import", "--now", "2026-08-31 12:00").code == 0
+    assert len(received(sink)) == sent
+    assert shop("forget", "paul.winter@example.net").code == 0

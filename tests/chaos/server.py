@@ -1,4 +1,4 @@
-"""The mail server of the fault suite, in a process of its own: `python server.py FAULT LOG PORT`.
+"""The mail server of the fault suite, in a process of its own: `python server.py FAULT LOG HOST PORT`.
 
 It appends each mail's recipient to its log before it answers, so that the log is the truth about what was accepted.
 """
@@ -94,7 +94,8 @@ FAULTS: Mapping[str, Callable[[], Script | None]] = {
 class _Logging(Sink):
     """A sink whose log outlives it."""
 
-    def __init__(self, log: Path, script: Script | None, tls: ssl.SSLContext | None, port: int) -> None:
+    def __init__(self, log: Path, script: Script | None, tls: ssl.SSLContext | None, host: str, port: int) -> None:
+        self.host = host
         super().__init__(script, tls=tls, port=port)
         self._log = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
@@ -115,19 +116,20 @@ def _foreign_tls() -> ssl.SSLContext:
 class Server:
     """The server's process, to be started with one fault after the other on the same port, with the same log."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, host: str = Sink.host) -> None:
         self.log = log
+        self.host = host
         self._reserved = socket.socket()
         """Bound and never listening, so that nobody else gets the port while the server is down."""
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind((Sink.host, 0))
+        self._reserved.bind((host, 0))
         self.port = int(self._reserved.getsockname()[1])
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, fault: str = "none") -> None:
         """Be broken in this way from now on."""
         self.stop()
-        command = (sys.executable, __file__, fault, str(self.log), str(self.port))
+        command = (sys.executable, __file__, fault, str(self.log), self.host, str(self.port))
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
             assert self._process.stdout is not None
@@ -159,6 +161,6 @@ class Server:
 if __name__ == "__main__":
     name = sys.argv[1]
     context = _foreign_tls() if name == "foreign certificate" else None
-    with _Logging(Path(sys.argv[2]), FAULTS[name](), context, int(sys.argv[3])) as sink:
+    with _Logging(Path(sys.argv[2]), FAULTS[name](), context, sys.argv[3], int(sys.argv[4])) as sink:
         print(sink.port, flush=True)
         threading.Event().wait()

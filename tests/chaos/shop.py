@@ -24,6 +24,7 @@ from sendplan import cli
 from sendplan.calendar import Calendar
 from sendplan.fields import Value, catalogue
 from sendplan.ledger import State
+from sendplan.sink import Sink
 from sendplan.store import Store, open_store
 
 NOW = datetime(2026, 8, 24, 10, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ SETTINGS = """\
 shop: {{name: Shop, timezone: Europe/Berlin, country: DE}}
 store: {store}
 senders:
-  main: {{from: Shop <shop@example.com>, host: 127.0.0.1, port: {port}, security: {security},
+  main: {{from: Shop <shop@example.com>, host: {host}, port: {port}, security: {security},
          limits: {{connections: {connections}}}}}
 accounts:
   web: {{portal: shop}}
@@ -72,10 +73,12 @@ class Row:
 class Shop:
     """One project in a folder of its own, and its mail server."""
 
-    def __init__(self, folder: Path, connections: int, store: str = "sqlite:///var/shop.db") -> None:
+    def __init__(
+        self, folder: Path, connections: int, store: str = "sqlite:///var/shop.db", mail_host: str = Sink.host
+    ) -> None:
         self.folder = folder
         self.address = store
-        self.server = Server(folder / "accepted.log")
+        self.server = Server(folder / "accepted.log", mail_host)
         self.server.start()
         self.connections = connections
         self.numbers = count()
@@ -89,7 +92,11 @@ class Shop:
     def configure(self, security: str = "none") -> None:
         """Write the settings."""
         text = SETTINGS.format(
-            port=self.server.port, security=security, connections=self.connections, store=self.address
+            host=self.server.host,
+            port=self.server.port,
+            security=security,
+            connections=self.connections,
+            store=self.address,
         )
         (self.folder / "sendplan.yaml").write_text(text, encoding="utf-8")
 

@@ -8,19 +8,21 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "chaos"))
 
+from disk import Disk
 from postgres_server import Postgres
 from processes import LEASE_SECONDS, Conditions, Process, start
 from shop import NOW, Shop
 
 from sendplan.dispatch import run, together
 from sendplan.operating import helping
+from sendplan.sink import Sink
 
 HOSTS = 3
 _QUICK = (
@@ -36,10 +38,12 @@ _QUICK = (
 class Fleet(Shop):
     """A shop on several hosts, each with a project folder and a state directory of its own."""
 
-    def __init__(self, folder: Path, connections: int, database: Postgres, hosts: int = HOSTS) -> None:
+    def __init__(
+        self, folder: Path, connections: int, database: Postgres, hosts: int = HOSTS, mail_host: str = Sink.host
+    ) -> None:
         self.database = database
         self.hosts: list[Path] = []
-        super().__init__(folder, connections, database.url)
+        super().__init__(folder, connections, database.url, mail_host)
         self.hosts = [folder.with_name(f"{folder.name}-{number}") for number in range(hosts)]
         self.configure()
 
@@ -51,11 +55,19 @@ class Fleet(Shop):
                 shutil.copytree(self.folder / name, host / name, dirs_exist_ok=True)
             shutil.copy(self.folder / "sendplan.yaml", host)
 
-    def on(self, number: int, *arguments: str, at: datetime = NOW, hours_ahead: float = 0.0) -> Process:
-        """Start `sendplan ARGUMENTS` on one of the hosts."""
+    def on(
+        self,
+        number: int,
+        *arguments: str,
+        at: datetime = NOW,
+        hours_ahead: float = 0.0,
+        at_start: Callable[[], None] = lambda: None,
+    ) -> Process:
+        """Start `sendplan ARGUMENTS` on one of the hosts; `at_start` is called in its process."""
         host = self.hosts[number]
 
         def prepare() -> None:
+            at_start()
             os.environ["XDG_STATE_HOME"] = str(host / "state")
             for module, name, value in _QUICK:
                 setattr(module, name, value)
@@ -104,18 +116,20 @@ def ended(processes: list[Process], seconds: float = 60.0) -> None:
 
 
 @contextmanager
-def fleet(connections: int = 4, *, hosts: int = HOSTS) -> Iterator[Fleet]:
-    """A database server, a mail server and a shop on several hosts, gone in the end."""
+def fleet(
+    connections: int = 4, *, hosts: int = HOSTS, mail_host: str = Sink.host, disk: Disk | None = None
+) -> Iterator[Fleet]:
+    """A database server, on this disk, a mail server and a shop on several hosts, gone in the end."""
     folder = Path(tempfile.mkdtemp(prefix="sendplan-hosts-"))
     folder.chmod(0o755)
-    database = Postgres(folder / "database")
+    database = Postgres((disk.folder if disk else folder) / "database")
     made: Fleet | None = None
     kept = os.environ.get("XDG_STATE_HOME")
     os.environ["XDG_STATE_HOME"] = str(folder / "state")
     try:
         database.start()
         (folder / "shop").mkdir()
-        made = Fleet(folder / "shop", connections, database, hosts)
+        made = Fleet(folder / "shop", connections, database, hosts, mail_host)
         made.order(0)
         ended(made.workers(range(hosts)))  # Every host knows the store from its beginning.
         yield made

@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import count
 
+from disk import small_disk
 from fleet import LEASE_SECONDS, NOW, Fleet, ended, fleet
+from frail_connection import FrailConnection, frail_connection
+from network import DATABASE, MAIL, network
 from postgres_server import Postgres
 from processes import Process
 from shop import Row
@@ -99,6 +103,77 @@ def sessions_ended(number: int, *, mails: int = 60, seed: int = 3) -> Row:
         ended(workers)
         one.heal()
         return one.row(f"pg_terminate_backend of {cut} sessions")
+
+
+def connections_cut(every: int, *, mails: int = 4) -> Row:
+    """The connection ends at each question to the database in turn (or each `every`th), heard there or not."""
+    with fleet(connections=2) as one:
+        seconds = count()
+
+        def run(number: int, *, heard: bool) -> FrailConnection:
+            one.order(mails)
+            with frail_connection(one.database.folder, number, heard=heard) as frail:
+                one.address = one.database.url_at(str(frail.folder))
+                one.configure()
+                process = one.on(0, "run", at=NOW + timedelta(seconds=next(seconds)))
+                process.wait()
+            one.address = one.database.url
+            assert "Traceback" not in process.printed(), process.printed()
+            return frail
+
+        questions = run(0, heard=True).asked
+        cuts = 0
+        for number in range(1, questions + 1, every):
+            for heard in (False, True):
+                cuts += run(number, heard=heard).cut
+                run(0, heard=True)
+        one.heal()
+        note = f"a run asks {questions} times"
+        return one.row(f"the connection to the database cut at {cuts} moments", note if cuts else f"! {note}")
+
+
+def cut_off() -> Row:
+    """The network between a host and the database is cut while it sends; the mail server hears it all the time."""
+    with network() as wires, fleet(mail_host=MAIL) as one:
+        one.database.listen(DATABASE)
+        one.server.start("slow")
+        one.address = one.database.url_at(DATABASE)
+        one.configure()
+        one.order(400)
+        workers = [one.on(1, "worker", at_start=wires.move_in), one.on(2, "worker")]
+        process = one.on(0, "run")
+        one.server.wait_for(60)
+        wires.cut_from_database()
+        code = process.wait()
+        limit = time.monotonic() + 90
+        while not workers[0].ended() and time.monotonic() < limit:
+            time.sleep(0.1)
+        told = workers[0].printed()
+        wires.mend()
+        ended(workers)
+        one.heal(runs=2)
+        note = f"the others ended the plan (exit code {code})"
+        said = "cannot be used" in told or "did not confirm" in told
+        return one.row("a host cut off from the database", note if said else f"! it did not say so: {told}")
+
+
+def disk_full() -> Row:
+    """The database server's disk is full while mails leave, and has room again later."""
+    with small_disk(200) as disk, fleet(disk=disk) as one:
+        one.server.start("slow")
+        one.configure()
+        one.order(600)
+        workers = _workers(one)
+        process = one.on(0, "run")
+        one.server.wait_for(30)
+        disk.fill()
+        code = process.wait()
+        disk.clear()
+        one.database.kill()
+        one.database.start()
+        ended(workers)
+        one.heal()
+        return one.row("the database's disk full", f"exit code {code}" if code else "! it never was")
 
 
 def stopped_beyond_the_lease(who: int) -> Row:
@@ -262,5 +337,8 @@ def all_faults(number: int) -> Iterator[Fault]:
     yield partial(kills, number)
     yield partial(sessions_ended, max(number // 5, 3))
     yield partial(database_kills, max(number // 10, 2))
+    yield partial(connections_cut, max(1_000 // number, 3))
+    yield cut_off
+    yield disk_full
     yield promoted_without_commits
     yield partial(synchronous, max(number // 50, 2))

@@ -54,7 +54,20 @@ class Postgres:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"postgresql://postgres@/postgres?host={self.folder}"
+        return self.url_at(str(self.folder))
+
+    def url_at(self, host: str) -> str:
+        """Its address when it is reached there: at a host, or at a socket in a folder."""
+        return f"postgresql://postgres@/postgres?host={host}"
+
+    def listen(self, host: str) -> None:
+        """Hear this address too, after a new start, and trust its network."""
+        with (self.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write(f"host all all {host}/24 trust\n")
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(f"listen_addresses = '{host}'\n")
+        self.kill()
+        self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

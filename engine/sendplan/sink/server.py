@@ -120,7 +120,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, sink: Sink, port: int) -> None:
         self.sink = sink
-        super().__init__((Sink.host, port), _Handler)
+        super().__init__((sink.host, port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up is nothing to report."""

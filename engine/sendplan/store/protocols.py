@@ -246,7 +246,10 @@ class Store(Reader, Protocol):
     """The writing half: `import`, `resolve` and the dispatcher."""
 
     def ensure_indexes(self, indexes: Iterable[Index]) -> None:
-        """Have these indexes, which make planning quick, and none that an earlier call made beside them."""
+        """Have these indexes, which make planning quick, and none that an earlier call made beside them.
+
+        A login that may not make any leaves them as they are.
+        """
 
     def importing(
         self, file: str, at: datetime, accounts: Mapping[str, str] = MappingProxyType({})

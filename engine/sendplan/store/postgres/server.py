@@ -183,6 +183,11 @@ class Server:
         query = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
         return frozenset(name for (name,) in self.rows(query))
 
+    def owns_tables(self) -> bool:
+        """Whether this login is, or belongs to, the role that made the tables."""
+        query = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('orders')"
+        return self.rows(query) == [(True,)]
+
     @contextmanager
     def transaction(self, lock: Lock = Lock.ALL) -> Iterator[ServerTransaction]:
         """One durable change: committed at the end, undone by an exception. Changes wait for each other by `lock`.
@@ -269,16 +274,25 @@ class Server:
     @contextmanager
     def erasing(self) -> Iterator[ServerTransaction]:
         """One durable change after which the tables' files hold nothing of what it deleted; logs and backups may."""
+        self._check_owner()
         with self.transaction() as transaction:
             yield transaction
         self.purge()
 
     def purge(self) -> None:
         """Write all tables anew. Raises StoreError."""
+        self._check_owner()
         tables = self.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename")
         with self._own_errors():
             for (table,) in tables:
                 self._cursor.execute(f'VACUUM FULL "{table}"'.encode())
+
+    def _check_owner(self) -> None:
+        # The server only warns of a table that is left as it is.
+        if not self.owns_tables():
+            message = "this login does not own the store's tables, and cannot remove from their files what it deletes"
+            help_ = "forget with the login that owns them"
+            raise StoreError(Problem("store-unreadable", message, None, help_))
 
     def _commit(self) -> None:
         self._notices.clear()

@@ -147,6 +147,9 @@ class Database(RowSource, Protocol):
     def shared(self) -> bool:
         """Whether several hosts may work on it."""
 
+    def owns_tables(self) -> bool:
+        """Whether this login may change the tables themselves, and make their indexes."""
+
     def transaction(self, lock: Lock = Lock.ALL) -> AbstractContextManager[Transaction]:
         """One durable change: committed at the end, undone by an exception.
 

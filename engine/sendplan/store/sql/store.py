@@ -45,7 +45,7 @@ class SqlStore(SqlHosts):
     def ensure_indexes(self, indexes: Iterable[Index]) -> None:
         wanted = definitions(indexes, {each.name: each for each in self._fields}, self._database.dialect)
         present = index_names(self._database.indexes())
-        if present == wanted.keys():
+        if present == wanted.keys() or not self._database.owns_tables():
             return
         with self._database.transaction() as connection:
             for name in sorted(present - wanted.keys()):

@@ -71,6 +71,10 @@ class WritableFile(_Sqlite):
     def shared(self) -> bool:
         return False
 
+    def owns_tables(self) -> bool:
+        """Whoever may write the file may."""
+        return True
+
     def rows(self, sql: str, parameters: Parameters = ()) -> list[TableRow]:
         """All rows of a query; raises StoreError."""
         with self._own_errors():

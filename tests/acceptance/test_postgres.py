@@ -6,10 +6,12 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from doc_pages import Session, blocks, matches
 from postgresql import fresh_schema, postgres_url
 from projects import Project, received
 
@@ -37,6 +39,29 @@ def test_a_change_of_the_address_changes_nothing_in_the_plan(shop: Project, fres
         shop.edit("sendplan.yaml", f"store: {address}", f"store: {FILE}")
     assert plans[0] == plans[1]
     assert any(each["reason"] == "send" for each in plans[0])
+
+
+def test_the_tour_is_the_same_on_a_server(tmp_path: Path, fresh_schema: str) -> None:
+    """With one line of the settings changed, every command of the tutorial prints what it prints with a file."""
+    session = Session(tmp_path)
+    address = fresh_schema.replace("&", r"\&")
+    changed = f"$ sed -i 's|^store: .*|store: {address}|' sendplan.yaml\n"
+    played = 0
+    try:
+        for block in blocks(ROOT / "docs/tutorial.md"):
+            if block.file.endswith(".yaml"):
+                session.save(block)
+            if block.language != "console":
+                continue
+            text = block.text.replace("$ git init", f"{changed}$ git init")
+            for command, printed in session.run(replace(block, text=text)):
+                assert matches(command.output, printed), "\n".join([command.line, *printed])
+                played += 1
+    finally:
+        session.close()
+    assert played > 20
+    with psycopg.connect(fresh_schema) as connection:
+        assert list(connection.execute("SELECT count(*) > 0 FROM messages WHERE state = 'sent'")) == [(True,)]
 
 
 PASSWORD = "p@ss/w:ö%rd"

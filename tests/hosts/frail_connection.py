@@ -44,7 +44,8 @@ class FrailConnection:
                 threading.Thread(target=self._carry, args=(host, server), daemon=True).start()
 
     def _carry(self, host: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError), selectors.DefaultSelector() as ready:
+        # Both ends may be closed by the time that this thread begins.
+        with suppress(OSError, ValueError), selectors.DefaultSelector() as ready:
             ready.register(host, selectors.EVENT_READ, server)
             ready.register(server, selectors.EVENT_READ, host)
             while True:

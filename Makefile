@@ -52,12 +52,13 @@ KILLS ?= 1000
 hosts: $(VENV)/postgres ## Kill, stop and cut off hosts and their PostgreSQL server, KILLS times, and print what came of it (an hour)
 	@$(BIN)/python tests/hosts $(KILLS)
 
-bench: $(VENV)/base $(BENCH)/engines ## How fast a plan is made, beside SQL, plain Python and rule engines (a quarter of an hour)
+bench: $(VENV)/postgres $(BENCH)/engines ## How fast a plan is made, beside SQL, plain Python and rule engines (half an hour)
 	@SENDPLAN_BENCH_PYTHON=$(CURDIR)/$(BENCH)/bin/python $(BIN)/python tests/benchmarks/planning
 
-bench-dispatch: $(VENV)/base $(BENCH)/django ## How fast mails leave, beside other senders (some minutes)
+bench-dispatch: $(VENV)/postgres $(BENCH)/django ## How fast mails leave, beside other senders, and from several hosts (some minutes)
 	@PATH="$(CURDIR)/$(BENCH)/postfix/usr/sbin:$$PATH" LD_LIBRARY_PATH="$(CURDIR)/$(BENCH)/postfix/usr/lib/postfix" \
 		$(BIN)/python tests/benchmarks/dispatch 5 $(BENCH)/bin/python
+	@$(BIN)/python tests/benchmarks/hosts
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) $(BENCH) .servers var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .browser

@@ -30,9 +30,9 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "startup": startup,
     "simulate": partial(simulate, 10_000),
     "pages": partial(pages, 100_000),
+    "postgres": on_server,
 }
 EXTRA: Mapping[str, Callable[[], Iterator[Figure]]] = {
-    "postgres": on_server,
     "simulate-100k": partial(simulate, 100_000),
     "pages-1m": partial(pages, 1_000_000),
 }

@@ -56,7 +56,7 @@ def copy(source: SqlStore, target: SqlStore, place: str, progress: Callable[[int
             state["last"], state["rows"] = rows[-1][0], state["rows"] + len(rows)
             total += len(rows)
             with target.database.transaction() as transaction, target.database.unguarded():
-                transaction.executemany(_insert(table, names), [row[1:] for row in rows])
+                target.database.put(transaction, table, tuple(map(quoted, names)), [row[1:] for row in rows], "")
                 transaction.execute(SET_META, (COPYING, json.dumps({"from": _identity(source), "tables": done})))
             progress(total)
         copied[table] = state["rows"]
@@ -130,10 +130,6 @@ def _fingerprint(source: RowSource, table: str, names: Sequence[str]) -> tuple[i
         for row in rows:
             told.update(json.dumps(row[1:]).encode())
     return count, told.hexdigest()
-
-
-def _insert(table: str, names: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(map(quoted, names))}) VALUES ({', '.join('?' * len(names))})"
 
 
 def _wrong(message: str, help_: str) -> StoreError:

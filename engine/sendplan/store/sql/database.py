@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 TableRow: TypeAlias = tuple[Any, ...]
@@ -160,6 +161,20 @@ class Database(RowSource, Protocol):
         """These statements as one durable change, as far as possible without waiting in between.
 
         None of them can depend on what another one gave. Raises StoreError when nothing was changed.
+        """
+
+    def put(
+        self,
+        transaction: Transaction,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[TableRow],
+        on_conflict: str,
+        fixed: Mapping[str, int] = MappingProxyType({}),
+    ) -> int:
+        """Insert many rows together; how many were inserted, or changed by `on_conflict`.
+
+        `columns` are quoted names, `fixed` those with one value for all of these rows. No two rows have one key.
         """
 
     def unguarded(self) -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from sendplan.addresses import mailbox
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
 from sendplan.store.records import Imported, Refusal, RefusedRow, StoredOrder
-from sendplan.store.sql.database import Dialect, Transaction
+from sendplan.store.sql.database import Database, Transaction
 from sendplan.store.sql.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
 from sendplan.store.sql.forgetting import ADDRESS, ORDER, alias_of, secret_of
 from sendplan.store.sql.reader import OrderColumns
@@ -30,7 +30,7 @@ class SqlImport:
     def __init__(
         self,
         connection: Transaction,
-        dialect: Dialect,
+        database: Database,
         fields: Mapping[str, Field],
         codec: Codec,
         file: str,
@@ -39,7 +39,8 @@ class SqlImport:
         names: Mapping[str, str],
     ) -> None:
         self._connection = connection
-        self._dialect = dialect
+        self._database = database
+        self._dialect = database.dialect
         self._fields = fields
         self._codec = codec
         self._file = file
@@ -54,7 +55,7 @@ class SqlImport:
         self._was_empty = connection.execute("SELECT 1 FROM orders LIMIT 1").fetchone() is None
         # The ids of this file lie in a temporary table, not in memory: a file may hold millions.
         connection.execute("DROP TABLE IF EXISTS import_seen")
-        keyed = dialect.by_key
+        keyed = database.dialect.by_key
         connection.execute(f"CREATE TEMP TABLE import_seen (id TEXT PRIMARY KEY, number BIGINT){keyed}")
         connection.execute("SAVEPOINT import_began")
 
@@ -83,10 +84,10 @@ class SqlImport:
             self._accounts |= {str(values[account_at]) for values in good}
         else:
             self._accounts.update(accounts[str(values[id_at])] for values in good)
-        statement = self._statement(names)
-        if statement and good:
-            cells = good if encoded else self._encoded(names, good)
-            self._written += self._connection.executemany(statement, cells).rowcount
+        if good and any(name not in ("id", "account") for name in names):
+            cells: Iterable[tuple[Any, ...]] = good if encoded else self._encoded(names, good)
+            put = self._inserted_or_updated if all(name in names for name in REQUIRED) else self._updated
+            self._written += put(names, cells)
             self._suppress_again(names, good)
         return tuple(refused.values())
 
@@ -211,10 +212,8 @@ class SqlImport:
     def _first_numbers(self, id_at: int, rows: Sequence[ImportRow]) -> dict[str, int]:
         """id → the row that had it first, when some id of this batch is not new; else empty."""
         ids = [(values[id_at], number) for number, values in rows]
-        added = self._connection.executemany(
-            "INSERT INTO import_seen (id, number) VALUES (?, ?) ON CONFLICT DO NOTHING", ids
-        )
-        if added.rowcount == len(ids):
+        columns, once = ("id", "number"), "ON CONFLICT DO NOTHING"
+        if self._database.put(self._connection, "import_seen", columns, ids, once) == len(ids):
             return {}
         query = f"SELECT id, number FROM import_seen WHERE {self._dialect.among('id', '?')}"
         return dict(self._connection.execute(query, (json.dumps([id_ for id_, _ in ids]),)))
@@ -228,29 +227,29 @@ class SqlImport:
                 columns[index] = [None if value is None else encode(value) for value in columns[index]]
         return zip(*columns, strict=True)
 
-    def _statement(self, names: tuple[str, ...]) -> str | None:
-        """The upsert of these fields; an update alone when a new order would lack something; None with nothing to set.
+    def _inserted_or_updated(self, names: tuple[str, ...], cells: Iterable[tuple[Cell, ...]]) -> int:
+        """Put whole orders into the store; how many of them are new there, or differ from what was."""
+        columns = {name: quoted(column(self._fields[name])) for name in names}
+        changed, assignments = self._changes({name: f"excluded.{each}" for name, each in columns.items()})
+        on_conflict = f"ON CONFLICT (id) DO UPDATE SET {assignments} WHERE {changed}"
+        fixed = {"version": 1, quoted(ARRIVAL): self._wall}
+        return self._database.put(self._connection, "orders", tuple(columns.values()), cells, on_conflict, fixed)
+
+    def _updated(self, names: tuple[str, ...], cells: Iterable[tuple[Cell, ...]]) -> int:
+        """Change what these fields are of orders that are there; how many of them differ from what was."""
+        numbers = {name: f"?{position}" for position, name in enumerate(names, start=1)}
+        changed, assignments = self._changes(numbers)
+        unused = "" if "account" not in names else f" AND {numbers['account']} IS NOT NULL"
+        statement = f"UPDATE orders SET {assignments} WHERE id = {numbers['id']}{unused} AND ({changed})"
+        return self._connection.executemany(statement, cells).rowcount
+
+    def _changes(self, source: Mapping[str, str]) -> tuple[str, str]:
+        """Whether an order differs from what was, and how it becomes the same; `source`: field → its new value.
 
         The version goes up only when a value really changes: a decision already taken stays valid when the same
         file comes again, and a daily full export does not rewrite every row.
         """
-        columns = {name: quoted(column(self._fields[name])) for name in names}
-        numbers = {name: f"?{position}" for position, name in enumerate(names, start=1)}
-        settable = [name for name in names if name not in ("id", "account")]
-        inserts = all(name in names for name in REQUIRED)
-        if not settable:
-            return None
-        source = {name: f"excluded.{columns[name]}" if inserts else numbers[name] for name in settable}
-        assignments = ", ".join(f"{columns[name]} = {source[name]}" for name in settable)
-        changed = " OR ".join(f"orders.{columns[name]} {self._dialect.differs} {source[name]}" for name in settable)
-        if not inserts:
-            unused = "" if "account" not in names else f" AND {numbers['account']} IS NOT NULL"
-            return (
-                f"UPDATE orders SET {assignments}, version = version + 1"
-                f" WHERE id = {numbers['id']}{unused} AND ({changed})"
-            )
-        return (
-            f"INSERT INTO orders ({', '.join(columns.values())}, version, {quoted(ARRIVAL)})"
-            f" VALUES ({', '.join(numbers.values())}, 1, {self._wall})"
-            f" ON CONFLICT (id) DO UPDATE SET {assignments}, version = orders.version + 1 WHERE {changed}"
-        )
+        columns = {name: quoted(column(self._fields[name])) for name in source if name not in ("id", "account")}
+        changed = " OR ".join(f"orders.{each} {self._dialect.differs} {source[name]}" for name, each in columns.items())
+        assignments = ", ".join(f"{each} = {source[name]}" for name, each in columns.items())
+        return changed, f"{assignments}, version = orders.version + 1"

@@ -34,7 +34,7 @@ class SqlStore(SqlHosts):
         with self._database.transaction(Lock.IMPORT) as connection:
             self.refuse_left()
             fields = {each.name: each for each in self._fields}
-            yield SqlImport(connection, self._database.dialect, fields, self._codec, file, at, self._wall(), accounts)
+            yield SqlImport(connection, self._database, fields, self._codec, file, at, self._wall(), accounts)
 
     def note_import(self, record: ImportRecord) -> None:
         done, refused = record.imported, json.dumps(list(map(astuple, record.refused)))

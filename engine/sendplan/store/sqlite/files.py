@@ -7,9 +7,10 @@ import os
 import sqlite3
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from sendplan.problems import Problem
@@ -109,6 +110,20 @@ class WritableFile(_Sqlite):
         with self.transaction(lock) as connection:
             answers = (connection.execute(sql, parameters) for sql, parameters in statements)
             return [Told(each.fetchall(), each.rowcount) for each in answers]
+
+    def put(
+        self,
+        transaction: Transaction,
+        table: str,
+        columns: Sequence[str],
+        rows: Iterable[TableRow],
+        on_conflict: str,
+        fixed: Mapping[str, int] = MappingProxyType({}),
+    ) -> int:
+        """Insert rows; how many were inserted, or changed by `on_conflict`."""
+        names = ", ".join((*columns, *fixed))
+        values = ", ".join((*("?" for _ in columns), *map(str, fixed.values())))
+        return transaction.executemany(f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}", rows).rowcount
 
     @contextmanager
     def unguarded(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from sendplan.api.acting import Acting
-from sendplan.api.opened import ProblemsError, When, check_plan, real_time
+from sendplan.api.opened import ProblemsError, When, check_plan, check_text, real_time
 from sendplan.dataclass import dataclass
 from sendplan.plan import Plan
 from sendplan.problems import Problem
@@ -165,6 +165,7 @@ class OpenProject(Acting):
         """
         from sendplan.planning.finding import find, title
 
+        check_text(text)
         with self._reader() as reader:
             found = find(self._project, reader, text, self._clock(now), limit=limit)
         calendar = self._project.settings.calendar
@@ -186,6 +187,7 @@ class OpenProject(Acting):
         """
         from sendplan.planning.lookup import decided_orders, known_rules
 
+        check_text(order)
         wanted = known_rules(self._project, rules) if rules is not None else None
         with self._reader() as reader:
             decided = decided_orders(self._project, reader, order, self._clock(now), wanted)
@@ -195,6 +197,7 @@ class OpenProject(Acting):
         """What happened to the message ORDER/RULE or ORDER/RULE/STEP, oldest first, like `explain --message`."""
         from sendplan.planning.lookup import moves_of
 
+        check_text(key)
         with self._reader() as reader:
             return moves_of(self._project, reader, key)
 
@@ -205,6 +208,7 @@ class OpenProject(Acting):
         """
         from sendplan.mail.preview import preview
 
+        check_text(key)
         with self._reader() as reader:
             return preview(self._project, reader, key, self._clock(now))
 
@@ -259,6 +263,7 @@ class OpenProject(Acting):
         """A scenario (YAML) of an order as it went, with names and addresses replaced, like `test --from-order`."""
         from sendplan.scenarios.from_order import scenario_from_order
 
+        check_text(order)
         with self._reader() as reader:
             return scenario_from_order(self._project, reader, order, self._clock(now).now)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendplan.api.opened import Opened, ProblemsError, When, check_plan, real_time
+from sendplan.api.opened import Opened, ProblemsError, When, check_plan, check_text, real_time
 from sendplan.problems import unknown_name
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ class Acting(Opened):
         from sendplan.operating.resolving import resolve
         from sendplan.operating.settling import Verb
 
+        check_text(*names)
         verbs = [each.value for each in Verb]
         if outcome not in verbs:
             raise unknown_name(f"there is no outcome `{outcome}`", outcome, verbs)
@@ -205,6 +206,7 @@ class Acting(Opened):
         """Hold a sender's or a rule's messages, or all, like `sendplan pause`; False when they were held already."""
         from sendplan.operating.meant import pausable
 
+        check_text(name or "")
         with self._person() as person:
             return person.pause(pausable(self._project, name))
 
@@ -212,6 +214,7 @@ class Acting(Opened):
         """End a pause, like `sendplan resume`; False when there was none."""
         from sendplan.operating.meant import pausable
 
+        check_text(name or "")
         with self._person() as person:
             return person.resume(pausable(self._project, name))
 
@@ -223,6 +226,7 @@ class Acting(Opened):
         from sendplan.operating.meant import day_ahead, order_or_buyer
         from sendplan.planning.lookup import known_rules
 
+        check_text(what)
         known_rules(self._project, (rule,) if rule else ())
         day = day_ahead(until, self._project.settings.calendar.day(real_time()))
         with self._person() as person:
@@ -233,6 +237,7 @@ class Acting(Opened):
         from sendplan.operating.meant import order_or_buyer
         from sendplan.planning.lookup import known_rules
 
+        check_text(what)
         known_rules(self._project, (rule,) if rule else ())
         with self._person() as person:
             return person.wake(*order_or_buyer(person.store, what), rule)
@@ -243,6 +248,7 @@ class Acting(Opened):
         """Send nothing, or nothing of a class, to these addresses any more, like `sendplan suppress`."""
         from sendplan.operating.suppressing import Namer, suppress
 
+        check_text(*addresses)
         with self._person() as person:
             namer = Namer(self._project.settings, person.store, klass=klass, reason=reason, removing=False)
             return suppress(person, namer.addresses(addresses))
@@ -251,6 +257,7 @@ class Acting(Opened):
         """Take suppressions off the list, like `sendplan suppress --remove`; others of an address stay."""
         from sendplan.operating.suppressing import Namer, unsuppress
 
+        check_text(*addresses)
         with self._person() as person:
             namer = Namer(self._project.settings, person.store, klass=klass, reason=None, removing=True)
             return unsuppress(person, namer.addresses(addresses))
@@ -262,6 +269,7 @@ class Acting(Opened):
         """
         from sendplan.operating.forgetting import find_person, forget_person
 
+        check_text(who)
         with self._store() as store:
             person = find_person(store, self._project.settings, who)
             forget_person(store, self._project.settings, person)

@@ -30,6 +30,13 @@ def check_plan(plan: object) -> None:
         raise TypeError(f"a Plan is needed here, not {plan!r}; `sendplan.read_plan(path)` reads one from its file")
 
 
+def check_text(*names: object) -> None:
+    """Raises TypeError for a name, such as an order's, that is no text: a number comes from a table of orders."""
+    for each in names:
+        if not isinstance(each, str):
+            raise TypeError(f"a name is a text such as {str(each)!r}, not {each!r}")
+
+
 class Opened:
     """A project with its store. Every method opens the store for as long as it works, so there is nothing to close."""
 

@@ -142,6 +142,9 @@ def json_logic() -> Deciding:
     return lambda order: (name for name, rule in rules.items() if jsonLogic(before, order) and jsonLogic(rule, order))
 
 
+_WORDS = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in"}
+
+
 def as_json_logic(condition: str) -> Any:
     """The same condition in JsonLogic."""
 
@@ -150,8 +153,7 @@ def as_json_logic(condition: str) -> Any:
             case ast.BoolOp(op=op, values=values):
                 return {"and" if isinstance(op, ast.And) else "or": [turned(value) for value in values]}
             case ast.Compare(left=left, ops=[op], comparators=[right]):
-                words = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.GtE: ">=", ast.In: "in"}
-                return {words[type(op)]: [turned(left), turned(right)]}
+                return {_WORDS[type(op)]: [turned(left), turned(right)]}
             case ast.List(elts=items):
                 return [turned(item) for item in items]
             case ast.Name(id=name):

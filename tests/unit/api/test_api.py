@@ -96,10 +96,23 @@ A_PATH: Any = "old.json"
         (lambda shop: shop.send("plan.json"), "sendplan.read_plan"),
         (lambda shop: shop.approve(None), "a Plan is needed here"),
         (lambda shop: sendplan.diff_plans(A_PATH, shop.plan(MONDAY)), "not 'old.json'"),
+        (lambda shop: shop.explain(2050), "a name is a text such as '2050', not 2050"),
+        (lambda shop: shop.find(None), "a name is a text"),
+        (lambda shop: shop.preview(3), "a name is a text"),
+        (lambda shop: shop.history(3), "a name is a text"),
+        (lambda shop: shop.scenario_from(3), "a name is a text"),
+        (lambda shop: shop.pause(3), "a name is a text"),
+        (lambda shop: shop.resume(3), "a name is a text"),
+        (lambda shop: shop.snooze(3, "2099-01-01"), "a name is a text"),
+        (lambda shop: shop.wake(3), "a name is a text"),
+        (lambda shop: shop.suppress("a@example.com", None), "a name is a text"),
+        (lambda shop: shop.unsuppress(None), "a name is a text"),
+        (lambda shop: shop.forget(None), "a name is a text"),
+        (lambda shop: shop.resolve(3, outcome="drop"), "a name is a text"),
     ],
 )
 def test_what_is_of_another_type_says_what_is_needed(shop: sendplan.OpenProject, call: object, told: str) -> None:
-    """A path in place of a plan, or a number in place of a time, is a TypeError that says what to write."""
+    """A path in place of a plan, or a number in place of a time or a name, is a TypeError that says what to write."""
     assert callable(call)
     with pytest.raises(TypeError, match=told):
         call(shop)

@@ -30,6 +30,13 @@ LOCK_MILLISECONDS = 60_000
 COMMIT_SECONDS = 30.0
 """How long a commit may take: no statement's own limit ends the wait for a second server."""
 
+_SETTINGS = (
+    f"SET lock_timeout TO {LOCK_MILLISECONDS}; SET timezone TO 'UTC';"
+    # Compiling a statement takes longer than finding the few rows that it is for.
+    " SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'"
+)
+"""Of each connection."""
+
 _BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED"
 """Whatever the server's own setting: what is read once a lock is there must be as it is then."""
 
@@ -142,9 +149,7 @@ class Server:
     def _set_up(self) -> None:
         (path,) = self._cursor.execute(b"SHOW search_path").fetchone() or ("",)
         self.schema = SCHEMA if path == '"$user", public' else str(path).split(",")[0].strip().strip('"')
-        self._cursor.execute(f'SET search_path TO "{self.schema}"'.encode())
-        self._cursor.execute(f"SET lock_timeout TO {LOCK_MILLISECONDS}".encode())
-        self._cursor.execute(b"SET timezone TO 'UTC'")
+        self._cursor.execute(f'SET search_path TO "{self.schema}"; {_SETTINGS}'.encode())
         # What a commit confirmed must be on the disk, whatever the server's own setting.
         (commits,) = self._cursor.execute(b"SHOW synchronous_commit").fetchone() or ("on",)
         if commits == "off":

@@ -6,14 +6,13 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from sendplan.problems import Problem
 from sendplan.store.postgres.dialect import POSTGRES, PostgresDialect, native
 from sendplan.store.records import StoreError
-from sendplan.store.sql.database import Lock, Parameters, Statement, TableRow, Told, Transaction
+from sendplan.store.sql.database import Lock, NewRows, Parameters, Statement, TableRow, Told, Transaction
 
 if TYPE_CHECKING:
     import psycopg
@@ -245,27 +244,21 @@ class Server:
                     self.connection.rollback()
                 raise
 
-    def put(
-        self,
-        transaction: Transaction,
-        table: str,
-        columns: Sequence[str],
-        rows: Iterable[TableRow],
-        on_conflict: str,
-        fixed: Mapping[str, int] = MappingProxyType({}),
-    ) -> int:
+    def put(self, transaction: Transaction, new: NewRows) -> int:
         """Insert rows within the transaction, by COPY: one statement takes the keys that are there into account."""
-        names, values = ", ".join(columns), ", ".join(("*", *map(str, fixed.values())))
+        names, values = ", ".join(new.columns), ", ".join(("*", *map(str, new.fixed.values())))
         # One for each set of columns: every table that a transaction makes takes a lock until its end.
-        passing = f"put_{crc32(f'{table} {names}'.encode()):08x}"
-        made = f"CREATE TEMP TABLE IF NOT EXISTS {passing} ON COMMIT DELETE ROWS AS SELECT {names} FROM {table} LIMIT 0"
-        transaction.execute(f"{made}; TRUNCATE {passing}")
+        passing = f"put_{crc32(f'{new.table} {names}'.encode()):08x}"
+        like = f"SELECT {names} FROM {new.table} LIMIT 0"
+        transaction.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {passing} ON COMMIT DELETE ROWS AS {like}; TRUNCATE {passing}"
+        )
         with self._cursor.copy(f"COPY {passing} FROM STDIN".encode()) as copy:
-            for row in rows:
+            for row in new.rows:
                 copy.write_row(row)
-        into = ", ".join((*columns, *fixed))
-        put = f"INSERT INTO {table} ({into}) SELECT {values} FROM {passing} {on_conflict}"
-        return transaction.execute(put).rowcount
+        into = ", ".join((*new.columns, *new.fixed))
+        insert = f"INSERT INTO {new.table} ({into}) SELECT {values} FROM {passing} {new.on_conflict}"
+        return transaction.execute(insert).rowcount
 
     def _pipelined(self, asked: Sequence[tuple[bytes, Sequence[object]]]) -> list[psycopg.RawCursor[TableRow]]:
         answers: list[psycopg.RawCursor[TableRow]] = []

@@ -14,7 +14,7 @@ from typing import Any
 from sendplan.dataclass import dataclass
 from sendplan.problems import Exit, Problem
 from sendplan.store.records import LEFT, StoreError
-from sendplan.store.sql.database import SET_META, RowSource
+from sendplan.store.sql.database import SET_META, NewRows, RowSource
 from sendplan.store.sql.encoding import quoted
 from sendplan.store.sql.forgetting import TABLES
 from sendplan.store.sql.store import SqlStore
@@ -56,7 +56,7 @@ def copy(source: SqlStore, target: SqlStore, place: str, progress: Callable[[int
             state["last"], state["rows"] = rows[-1][0], state["rows"] + len(rows)
             total += len(rows)
             with target.database.transaction() as transaction, target.database.unguarded():
-                target.database.put(transaction, table, tuple(map(quoted, names)), [row[1:] for row in rows], "")
+                target.database.put(transaction, NewRows(table, tuple(map(quoted, names)), [row[1:] for row in rows]))
                 transaction.execute(SET_META, (COPYING, json.dumps({"from": _identity(source), "tables": done})))
             progress(total)
         copied[table] = state["rows"]

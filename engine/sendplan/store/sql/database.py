@@ -34,6 +34,19 @@ class Told(NamedTuple):
     """How many rows it changed."""
 
 
+class NewRows(NamedTuple):
+    """Rows to be put into a table together, no two of one key."""
+
+    table: str
+    columns: Sequence[str]
+    """Quoted names."""
+    rows: Iterable[TableRow]
+    on_conflict: str = ""
+    """What is done where a row of the same key is there, in SQL."""
+    fixed: Mapping[str, int] = MappingProxyType({})
+    """Further columns that have one value in all of these rows."""
+
+
 class Lock(Enum):
     """What a change waits for, and what waits for it; a file knows one writer at a time whatever is asked."""
 
@@ -163,19 +176,8 @@ class Database(RowSource, Protocol):
         None of them can depend on what another one gave. Raises StoreError when nothing was changed.
         """
 
-    def put(
-        self,
-        transaction: Transaction,
-        table: str,
-        columns: Sequence[str],
-        rows: Iterable[TableRow],
-        on_conflict: str,
-        fixed: Mapping[str, int] = MappingProxyType({}),
-    ) -> int:
-        """Insert many rows together; how many were inserted, or changed by `on_conflict`.
-
-        `columns` are quoted names, `fixed` those with one value for all of these rows. No two rows have one key.
-        """
+    def put(self, transaction: Transaction, new: NewRows) -> int:
+        """Insert many rows together; how many were inserted, or changed by what is done on a conflict."""
 
     def unguarded(self) -> AbstractContextManager[None]:
         """Within a transaction, rows of any state may come, and leave no trace in the history."""

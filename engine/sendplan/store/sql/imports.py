@@ -11,7 +11,7 @@ from sendplan.addresses import mailbox
 from sendplan.fields import Field, Value
 from sendplan.ledger import RefusedData
 from sendplan.store.records import Imported, Refusal, RefusedRow, StoredOrder
-from sendplan.store.sql.database import Database, Transaction
+from sendplan.store.sql.database import Database, NewRows, Transaction
 from sendplan.store.sql.encoding import ARRIVAL, Cell, Codec, column, encode_instant, quoted, stored_fields
 from sendplan.store.sql.forgetting import ADDRESS, ORDER, alias_of, secret_of
 from sendplan.store.sql.reader import OrderColumns
@@ -212,8 +212,8 @@ class SqlImport:
     def _first_numbers(self, id_at: int, rows: Sequence[ImportRow]) -> dict[str, int]:
         """id → the row that had it first, when some id of this batch is not new; else empty."""
         ids = [(values[id_at], number) for number, values in rows]
-        columns, once = ("id", "number"), "ON CONFLICT DO NOTHING"
-        if self._database.put(self._connection, "import_seen", columns, ids, once) == len(ids):
+        seen = NewRows("import_seen", ("id", "number"), ids, "ON CONFLICT DO NOTHING")
+        if self._database.put(self._connection, seen) == len(ids):
             return {}
         query = f"SELECT id, number FROM import_seen WHERE {self._dialect.among('id', '?')}"
         return dict(self._connection.execute(query, (json.dumps([id_ for id_, _ in ids]),)))
@@ -233,7 +233,8 @@ class SqlImport:
         changed, assignments = self._changes({name: f"excluded.{each}" for name, each in columns.items()})
         on_conflict = f"ON CONFLICT (id) DO UPDATE SET {assignments} WHERE {changed}"
         fixed = {"version": 1, quoted(ARRIVAL): self._wall}
-        return self._database.put(self._connection, "orders", tuple(columns.values()), cells, on_conflict, fixed)
+        new = NewRows("orders", tuple(columns.values()), cells, on_conflict, fixed)
+        return self._database.put(self._connection, new)
 
     def _updated(self, names: tuple[str, ...], cells: Iterable[tuple[Cell, ...]]) -> int:
         """Change what these fields are of orders that are there; how many of them differ from what was."""

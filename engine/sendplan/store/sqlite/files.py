@@ -7,15 +7,14 @@ import os
 import sqlite3
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from sendplan.problems import Problem
 from sendplan.store.records import StoreError
-from sendplan.store.sql.database import Lock, Parameters, Statement, TableRow, Told, Transaction
+from sendplan.store.sql.database import Lock, NewRows, Parameters, Statement, TableRow, Told, Transaction
 from sendplan.store.sqlite.dialect import SQLITE, SqliteDialect
 
 _Mark: TypeAlias = tuple[int, int, int]
@@ -111,19 +110,12 @@ class WritableFile(_Sqlite):
             answers = (connection.execute(sql, parameters) for sql, parameters in statements)
             return [Told(each.fetchall(), each.rowcount) for each in answers]
 
-    def put(
-        self,
-        transaction: Transaction,
-        table: str,
-        columns: Sequence[str],
-        rows: Iterable[TableRow],
-        on_conflict: str,
-        fixed: Mapping[str, int] = MappingProxyType({}),
-    ) -> int:
-        """Insert rows; how many were inserted, or changed by `on_conflict`."""
-        names = ", ".join((*columns, *fixed))
-        values = ", ".join((*("?" for _ in columns), *map(str, fixed.values())))
-        return transaction.executemany(f"INSERT INTO {table} ({names}) VALUES ({values}) {on_conflict}", rows).rowcount
+    def put(self, transaction: Transaction, new: NewRows) -> int:
+        """Insert rows; how many were inserted, or changed by what is done on a conflict."""
+        names = ", ".join((*new.columns, *new.fixed))
+        values = ", ".join((*("?" for _ in new.columns), *map(str, new.fixed.values())))
+        insert = f"INSERT INTO {new.table} ({names}) VALUES ({values}) {new.on_conflict}"
+        return transaction.executemany(insert, new.rows).rowcount
 
     @contextmanager
     def unguarded(self) -> Iterator[None]:

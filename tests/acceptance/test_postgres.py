@@ -212,6 +212,14 @@ def test_a_commit_that_is_not_confirmed_without_a_word_is_none(
     assert said in " ".join(str(each.message) + str(each.help) for each in refused.value.problems)
 
 
+def test_a_pooler_that_mixes_sessions_is_named() -> None:
+    """What a pooler in transaction mode makes of prepared statements says which mode it needs."""
+    for error in (psycopg.errors.DuplicatePreparedStatement("exists"), psycopg.errors.InvalidSqlStatementName("gone")):
+        (problem,) = server_module.broken(error).problems
+        assert problem.help is not None
+        assert "session mode" in problem.help
+
+
 def test_a_lost_connection_is_a_clear_problem(shop: Project, fresh_schema: str, postgres_url: str) -> None:
     """A server that cannot be reached is named as a problem, without a traceback and without the password."""
     address = "postgresql://shop@127.0.0.1:9/shop"

@@ -24,3 +24,8 @@ def with_password(url: str, folder: Path) -> str:
         raise StoreError(missing_password("the store", kept))
     before, _, after = parts
     return f"{before}{quote(password, safe='')}{after}"
+
+
+def first_schema(path: str) -> str:
+    """The first name of a search path."""
+    return path.split(",")[0].strip().strip('"')

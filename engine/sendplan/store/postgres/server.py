@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from sendplan.problems import Problem
+from sendplan.store.postgres.address import first_schema
 from sendplan.store.postgres.dialect import POSTGRES, PostgresDialect, native
 from sendplan.store.records import StoreError
 from sendplan.store.sql.database import Lock, NewRows, Parameters, Statement, TableRow, Told, Transaction
@@ -120,7 +121,7 @@ class Server:
         try:
             import psycopg
 
-            from sendplan.store.postgres.connecting import PatientConnection
+            from sendplan.store.postgres.connecting import PatientConnection, without_schema
         except ImportError:
             help_ = "run `pip install 'sendplan[postgres]'`"
             raise StoreError(Problem("store-unreadable", "PostgreSQL needs its driver", None, help_)) from None
@@ -129,8 +130,9 @@ class Server:
         self._within = False
         """Whether a transaction is open."""
         try:
+            address, named = without_schema(url)
             self.connection = PatientConnection.connect(
-                url,
+                address,
                 autocommit=True,
                 application_name="sendplan",
                 prepare_threshold=2,
@@ -141,13 +143,17 @@ class Server:
         self._cursor: psycopg.RawCursor[TableRow] = psycopg.RawCursor(self.connection)
         self.connection.add_notice_handler(lambda notice: self._notices.append(str(notice.message_primary)))
         with self._own_errors():
+            self.schema = named or self._usual_schema()
             self._set_up()
             if read_only:
                 self._cursor.execute(b"SET default_transaction_read_only TO on")
 
-    def _set_up(self) -> None:
+    def _usual_schema(self) -> str:
+        """Ours, unless the server has another one for this role or database."""
         (path,) = self._cursor.execute(b"SHOW search_path").fetchone() or ("",)
-        self.schema = SCHEMA if path == '"$user", public' else str(path).split(",")[0].strip().strip('"')
+        return SCHEMA if path == '"$user", public' else first_schema(str(path))
+
+    def _set_up(self) -> None:
         self._cursor.execute(f'SET search_path TO "{self.schema}"; {_SETTINGS}'.encode())
         # What a commit confirmed must be on the disk, whatever the server's own setting.
         (commits,) = self._cursor.execute(b"SHOW synchronous_commit").fetchone() or ("on",)
@@ -364,6 +370,8 @@ def broken(error: psycopg.Error) -> StoreError:
     if isinstance(error, errors.LockNotAvailable | errors.SerializationFailure | errors.DeadlockDetected):
         return StoreError(Problem("store-busy", "the store is being written to all the time", help="try again later"))
     help_ = "see that the server runs, that its disk has room, and that this login may write"
+    if isinstance(error, errors.DuplicatePreparedStatement | errors.InvalidSqlStatementName):
+        help_ = "put the pooler before the server into session mode: what is set in a session must stay there"
     return StoreError(Problem("store-broken", f"the store cannot be used: {_said(error)}", help=help_))
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any
@@ -117,12 +117,13 @@ def print_sections(headings: Sequence[str], sections: Sequence[Section], *, titl
     lines = [title, *(f"  {line}" for line in _lines(shown, widths, gap))]
     if color:
         lines = [click.style(each, bold=True) for each in lines]
+    rows = iter(listed)
     for section in sections:
         lines += ["", *(wrapped for line in section.lines for wrapped in _wrapped(clean(line)))]
-        for row in section.rows:
-            cells = _cells(row)
-            lines += [f"  {line}" for line in _lines([cells[number] for number in filled], widths, gap)]
-    click.echo("\n".join(lines) + "\n", color=color)
+        lines += [f"  {line}" for row in islice(rows, len(section.rows)) for line in _lines(row, widths, gap)]
+        click.echo("\n".join(lines), color=color)  # Section by section: a plan may have many messages.
+        lines.clear()
+    click.echo()
 
 
 def _wrapped(line: str) -> list[str]:
@@ -130,7 +131,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def _cells(row: Sequence[str]) -> list[str]:
-    return [" ".join(clean(cell).expandtabs(1).splitlines()) for cell in row]
+    return [" ".join(clean(cell).replace("\t", " ").splitlines()) for cell in row]
 
 
 def _room() -> int:

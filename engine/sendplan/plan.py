@@ -91,40 +91,6 @@ STATUS_OF: Mapping[Reason, Status | None] = {
 """How a plan lists each reason; what it does not list only shows in `explain`."""
 
 
-class ShownFacts(Mapping[str, Any]):
-    """What a decision has read, by name, as JSON shows it; entries share the names, for a plan has many of them."""
-
-    __slots__ = ("names", "shown")
-
-    def __init__(self, names: tuple[str, ...], shown: tuple[Any, ...]) -> None:
-        self.names, self.shown = _same_names(names), shown
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> ShownFacts:
-        """The same facts."""
-        return cls(tuple(facts), tuple(facts.values()))
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.names:
-            raise KeyError(name)
-        return self.shown[self.names.index(name)]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-
-@lru_cache(maxsize=4096)
-def _same_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """These names, once for all that have them."""
-    return names
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the plan: one message to one buyer, or why it is not sent now.
@@ -148,19 +114,17 @@ class Entry:
     due: str | None = None
     send_at: str | None = None
     to: str | None = None
-    facts: ShownFacts = field(default_factory=lambda: ShownFacts((), ()))
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as `schemas/plan.schema.json` describes it."""
-        values = {("class" if name == "klass" else name): getattr(self, name) for name in _ENTRY_FIELDS}
-        return values | {"facts": dict(self.facts)}
+        return {("class" if name == "klass" else name): getattr(self, name) for name in _ENTRY_FIELDS}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
         """The entry back from its JSON."""
         values = {("klass" if name == "class" else name): value for name, value in data.items()}
-        facts = ShownFacts.of(data["facts"])
-        return cls(**{**values, "status": Status(data["status"]), "reason": Reason(data["reason"]), "facts": facts})
+        return cls(**{**values, "status": Status(data["status"]), "reason": Reason(data["reason"])})
 
     @property
     def waiting(self) -> str:
@@ -177,15 +141,15 @@ class Entry:
 
     def canonical(self) -> bytes:
         """The bytes of `canonical(self.to_json())`, which a plan's `id` is made of; a plan has many entries."""
-        forms, shown_facts = _forms_of_facts(self.facts.names), self.facts.shown
-        shown = forms.canonical % tuple(_texts(map(shown_facts.__getitem__, forms.ordered)))
+        facts, names = self.facts, _forms_of_facts(tuple(self.facts))
+        shown = names.canonical % tuple(_texts(map(facts.__getitem__, names.ordered)))
         texts: tuple[str, ...] = _SORTED((*_texts(_OWN(self)), shown))
         return (_forms(*_ALIKE(self)).canonical % texts).encode()
 
     def filed(self) -> bytes:
         """The bytes of the entry in a plan file, where it has a line for each value."""
-        values = [_string(each) if type(each) is str else _lines(each) for each in self.facts.shown]
-        shown = _forms_of_facts(self.facts.names).filed % tuple(values)
+        values = [_string(each) if type(each) is str else _lines(each) for each in self.facts.values()]
+        shown = _forms_of_facts(tuple(self.facts)).filed % tuple(values)
         return (_forms(*_ALIKE(self)).filed % (*_texts(_OWN(self)), shown)).encode()
 
     def sort_key(self) -> tuple[bool | str, ...]:
@@ -210,8 +174,8 @@ class _Forms(NamedTuple):
 
     canonical: str
     filed: str
-    ordered: tuple[int, ...] = ()
-    """The places of the texts that the canonical form takes, where that is another order."""
+    ordered: tuple[str, ...] = ()
+    """Whose texts the canonical form takes, where that is another order."""
 
 
 @lru_cache(maxsize=4096)
@@ -229,8 +193,7 @@ def _forms_of_facts(names: tuple[str, ...]) -> _Forms:
     """Facts of these names."""
     inner = ",".join(f"{_escaped(name)}:%s" for name in sorted(names))
     lines = ",".join(f"\n    {_escaped(name)}: %s" for name in names)
-    places = tuple(sorted(range(len(names)), key=names.__getitem__))
-    return _Forms(f"{{{inner}}}", f"{{{lines}\n   }}" if names else "{}", places)
+    return _Forms(f"{{{inner}}}", f"{{{lines}\n   }}" if names else "{}", tuple(sorted(names)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,14 @@ def test_a_commit_that_is_not_confirmed_without_a_word_is_none(
     assert said in " ".join(str(each.message) + str(each.help) for each in refused.value.problems)
 
 
+def test_no_statement_is_compiled(fresh_schema: str) -> None:
+    """Compiling a statement would take longer than finding the few rows that it is for."""
+    with psycopg.connect(fresh_schema) as connection:
+        assert list(connection.execute("SHOW jit")) == [("on",)]
+    with closing(Server(fresh_schema)) as server:
+        assert server.rows("SHOW jit") == [("off",)]
+
+
 def test_a_pooler_that_mixes_sessions_is_named() -> None:
     """What a pooler in transaction mode makes of prepared statements says which mode it needs."""
     for error in (psycopg.errors.DuplicatePreparedStatement("exists"), psycopg.errors.InvalidSqlStatementName("gone")):

@@ -206,7 +206,8 @@ class Acting(Opened):
         """Hold a sender's or a rule's messages, or all, like `sendplan pause`; False when they were held already."""
         from sendplan.operating.meant import pausable
 
-        check_text(name or "")
+        if name is not None:
+            check_text(name)
         with self._person() as person:
             return person.pause(pausable(self._project, name))
 
@@ -214,7 +215,8 @@ class Acting(Opened):
         """End a pause, like `sendplan resume`; False when there was none."""
         from sendplan.operating.meant import pausable
 
-        check_text(name or "")
+        if name is not None:
+            check_text(name)
         with self._person() as person:
             return person.resume(pausable(self._project, name))
 

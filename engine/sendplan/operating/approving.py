@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from sendplan.ledger import SETTLED
-from sendplan.plan import Entry, Plan, ShownFacts
+from sendplan.plan import Entry, Plan
 from sendplan.planning.plan_file import FRESH_FOR
 from sendplan.problems import Exit, Problem, UserError
 from sendplan.project.project import Project
@@ -67,7 +67,7 @@ def check_approved(plan: Plan, project: Project, reader: Reader, at: datetime) -
 
 def keep_waiting(store: Store, plan: Plan) -> None:
     """Keep what a waiting plan sends, without facts of the orders, so that it can be approved by its id."""
-    kept = replace(plan, entries=tuple(replace(entry, facts=ShownFacts.of({})) for entry in plan.send))
+    kept = replace(plan, entries=tuple(replace(entry, facts={}) for entry in plan.send))
     store.set_meta(WAITING, json.dumps(kept.to_json(), ensure_ascii=False))
 
 

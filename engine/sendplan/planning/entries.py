@@ -12,7 +12,7 @@ from sendplan.calendar import Calendar
 from sendplan.deciding.decision import Decision
 from sendplan.deciding.facts import Facts
 from sendplan.fields import Value, decimal_text
-from sendplan.plan import Entry, ShownFacts, key_of
+from sendplan.plan import Entry, key_of
 from sendplan.project import languages
 from sendplan.project.project import Project
 
@@ -43,10 +43,7 @@ def entry_of(project: Project, facts: Facts, decision: Decision, *, show_address
         due=intern(calendar.text(decision.due)) if decision.due is not None else None,
         send_at=intern(calendar.text(decision.send_at)) if decision.send_at is not None else None,
         to=to,
-        facts=ShownFacts(
-            tuple(decision.facts),
-            tuple(hidden(fact_json(value, calendar), email, to) for value in decision.facts.values()),
-        ),
+        facts={name: hidden(fact_json(value, calendar), email, to) for name, value in decision.facts.items()},
     )
 
 

@@ -102,6 +102,7 @@ A_PATH: Any = "old.json"
         (lambda shop: shop.history(3), "a name is a text"),
         (lambda shop: shop.scenario_from(3), "a name is a text"),
         (lambda shop: shop.pause(3), "a name is a text"),
+        (lambda shop: shop.pause(0), "a name is a text"),
         (lambda shop: shop.resume(3), "a name is a text"),
         (lambda shop: shop.snooze(3, "2099-01-01"), "a name is a text"),
         (lambda shop: shop.wake(3), "a name is a text"),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendplan.plan import STATUS_OF, Entry, Plan, Reason, ShownFacts, Status, canonical, key_of, parse_key
+from sendplan.plan import STATUS_OF, Entry, Plan, Reason, Status, canonical, key_of, parse_key
 from sendplan.reading import schemas
 
 SEND = Entry(
@@ -30,7 +30,7 @@ SEND = Entry(
     due="2026-08-22",
     send_at="2026-08-22T12:00:00+02:00",
     to="m…@example.com",
-    facts=ShownFacts.of({"ordered": "2026-08-21", "total": "20.00", "cancelled": None, "tags": ["x"], "parked": False}),
+    facts={"ordered": "2026-08-21", "total": "20.00", "cancelled": None, "tags": ["x"], "parked": False},
 )
 HELD = replace(SEND, key="E2/thanks", order="E2", status=Status.HELD, reason=Reason.HELD, send_at=None)
 LATER = replace(SEND, key="E3/thanks", order="E3", status=Status.LATER, reason=Reason.OUTSIDE_WINDOW)
@@ -60,8 +60,7 @@ FACTS = st.dictionaries(
 @given(texts=st.lists(TEXTS, min_size=4, max_size=4), facts=FACTS)
 def test_an_entry_is_written_as_json_writes_it(texts: list[str | None], facts: dict[str, object]) -> None:
     """Whatever buyers typed, an entry's bytes in hash and file are those of its JSON."""
-    entry = replace(SEND, order=texts[0], region=texts[1], language=texts[2], to=texts[3])
-    entry = replace(entry, facts=ShownFacts.of(facts))
+    entry = replace(SEND, order=texts[0], region=texts[1], language=texts[2], to=texts[3], facts=facts)
     assert entry.canonical() == canonical(entry.to_json())
     lines = json.dumps(entry.to_json(), ensure_ascii=False, indent=1).replace("\n", "\n  ")
     assert entry.filed() == f"\n  {lines}".encode()

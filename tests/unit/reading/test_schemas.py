@@ -237,9 +237,7 @@ def test_a_mapping_field_has_one_source() -> None:
 
 def test_a_plan_follows_its_schema() -> None:
     """A plan that the program writes is valid, and one without its entries is not."""
-    entry = plan.Entry(
-        "E1/a", plan.Status.SEND, plan.Reason.SEND, "due", "a", None, "E1", facts=plan.ShownFacts.of({"items": 3})
-    )
+    entry = plan.Entry("E1/a", plan.Status.SEND, plan.Reason.SEND, "due", "a", None, "E1", facts={"items": 3})
     written = plan.Plan("2026-08-24T12:00:00+02:00", "Europe/Berlin", "abc", (entry,)).identified().to_json()
     assert schemas.valid(written, "plan")
     assert not schemas.valid({**written, "entries": None}, "plan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from sendplan.store.postgres.connecting import without_schema
+from sendplan.store.postgres.address import without_schema
 
 
 @pytest.mark.parametrize(

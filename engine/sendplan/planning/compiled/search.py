@@ -15,7 +15,7 @@ from sendplan.deciding.candidates import CandidateSearch
 from sendplan.deciding.decision import said_of_following, said_of_retry, said_of_send
 from sendplan.deciding.facts import Facts
 from sendplan.ledger import Standing
-from sendplan.plan import STATUS_OF, Entry, Reason, ShownFacts, key_of
+from sendplan.plan import STATUS_OF, Entry, Reason, key_of
 from sendplan.planning.compiled.cells import CellCalendar, Unusual
 from sendplan.planning.compiled.expression_code import CellType
 from sendplan.planning.compiled.places import AddressRegions
@@ -105,12 +105,6 @@ class CompiledSearch:
         due = self._text(answer.due)
         names, values_of = self._facts.get(kind) or self._made(kind)
         *values, billing_country = values_of(cells, listed.account)
-        reads, missing = kind.reads, located.missing
-        shown = [
-            (name, hidden(value, email, to))
-            for name, value in zip(names, values, strict=True)
-            if value is not None or name in reads or name == missing
-        ]
         return Entry(
             key=key_of(cells[0], self.rule.rule.id, step.id),
             status=STATUS_OF[kind.reason],  # type: ignore[arg-type]
@@ -128,7 +122,11 @@ class CompiledSearch:
             due=due,
             send_at=self._send_at(listed),
             to=to,
-            facts=ShownFacts(tuple([name for name, _ in shown]), tuple([value for _, value in shown])),
+            facts={
+                name: hidden(value, email, to)
+                for name, value in zip(names, values, strict=True)
+                if value is not None or name in kind.reads or name == located.missing
+            },
         )
 
     def _send_at(self, listed: ListedMessage) -> str | None:

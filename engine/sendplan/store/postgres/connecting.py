@@ -1,34 +1,13 @@
-"""A connection to a PostgreSQL server whose waits can be given an end, and the schema that its address names."""
+"""A connection to a PostgreSQL server whose waits can be given an end."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-from sendplan.store.postgres.address import first_schema
-
-_SEARCH_PATH = re.compile(r"(?:-c\s*|--)search_path=(\S+)")
-
-
-def without_schema(url: str) -> tuple[str, str | None]:
-    """The address without the `search_path` among its options, and the schema that it names.
-
-    A pooler refuses options of a connection, or, told to ignore them, would hand out another project's tables.
-    Raises psycopg.Error for what is no address.
-    """
-    parsed: dict[str, Any] = conninfo_to_dict(url)
-    options = str(parsed.get("options") or "")
-    named = _SEARCH_PATH.search(options)
-    if named is None:
-        return url, None
-    rest = _SEARCH_PATH.sub("", options).strip()
-    return make_conninfo(**{**parsed, "options": rest or None}), first_schema(named[1])
 
 
 class PatientConnection(psycopg.Connection[tuple[Any, ...]]):

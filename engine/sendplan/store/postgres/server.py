@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from sendplan.problems import Problem
-from sendplan.store.postgres.address import first_schema
+from sendplan.store.postgres.address import first_schema, without_schema
 from sendplan.store.postgres.dialect import POSTGRES, PostgresDialect, native
 from sendplan.store.records import StoreError
 from sendplan.store.sql.database import Lock, NewRows, Parameters, Statement, TableRow, Told, Transaction
@@ -121,7 +121,7 @@ class Server:
         try:
             import psycopg
 
-            from sendplan.store.postgres.connecting import PatientConnection, without_schema
+            from sendplan.store.postgres.connecting import PatientConnection
         except ImportError:
             help_ = "run `pip install 'sendplan[postgres]'`"
             raise StoreError(Problem("store-unreadable", "PostgreSQL needs its driver", None, help_)) from None

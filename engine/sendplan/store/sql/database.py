@@ -35,7 +35,7 @@ class Told(NamedTuple):
 
 
 class NewRows(NamedTuple):
-    """Rows to be put into a table together, no two of one key."""
+    """Rows to be put into a table together; no two of one key where a conflict changes a row."""
 
     table: str
     columns: Sequence[str]
